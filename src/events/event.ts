@@ -1,0 +1,111 @@
+import type { BuildError } from '../diagnostics/build-error.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+
+/**
+ * All that a build tells the outside, in order. Progress, JSON log and report read only this.
+ * `op` is the op's index in the graph; `at` is milliseconds since the build began.
+ */
+export type BuildEvent =
+  | { readonly type: 'diagnostic'; readonly diagnostic: Diagnostic }
+  /** Said once per build in plain words, such as how steps are isolated. */
+  | { readonly type: 'note'; readonly text: string }
+  /** Work outside the graph: reading the Dockerfile, resolving a base image, exporting. */
+  | {
+      readonly type: 'task-started';
+      readonly task: string;
+      readonly name: string;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'task-progress';
+      readonly task: string;
+      /** Bytes, or entries when `total` is undefined. */
+      readonly current: number;
+      readonly total: number | undefined;
+    }
+  | {
+      readonly type: 'task-done';
+      readonly task: string;
+      readonly at: number;
+      readonly detail: string | undefined;
+    }
+  | { readonly type: 'graph-planned'; readonly ops: readonly PlannedOp[]; readonly at: number }
+  | { readonly type: 'op-started'; readonly op: number; readonly at: number }
+  | { readonly type: 'op-cached'; readonly op: number; readonly key: string; readonly at: number }
+  | { readonly type: 'op-missed'; readonly op: number; readonly because: MissReason }
+  | {
+      readonly type: 'op-output';
+      readonly op: number;
+      readonly stream: 'stdout' | 'stderr';
+      readonly bytes: Uint8Array;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'op-progress';
+      readonly op: number;
+      readonly what: string;
+      readonly current: number;
+      readonly total: number | undefined;
+    }
+  | {
+      readonly type: 'op-done';
+      readonly op: number;
+      readonly at: number;
+      /** Bytes of the files that the op added, before any compression. */
+      readonly bytes: number;
+    }
+  | {
+      readonly type: 'op-failed';
+      readonly op: number;
+      readonly error: BuildError;
+      readonly at: number;
+    }
+  | { readonly type: 'stages-measured'; readonly stages: readonly StageMeasure[] }
+  | { readonly type: 'image-written'; readonly image: WrittenImage; readonly at: number };
+
+export interface PlannedOp {
+  readonly op: number;
+  /** `[builder 2/5] RUN go build`. */
+  readonly name: string;
+  readonly stage: string | undefined;
+  readonly inputs: readonly number[];
+}
+
+/** Why an op was not taken from the cache. */
+export type MissReason =
+  | { readonly kind: 'no-cache' }
+  | { readonly kind: 'never-built' }
+  | { readonly kind: 'changed'; readonly changes: readonly KeyChange[] };
+
+/** One part of a cache key that differs from the nearest former result. */
+export interface KeyChange {
+  readonly part: string;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+}
+
+/** What a stage weighs, took and left behind. Bytes are of files, uncompressed. */
+export interface StageMeasure {
+  readonly index: number;
+  readonly name: string | undefined;
+  readonly baseName: string;
+  /** The whole file system of the stage, base included. */
+  readonly totalBytes: number;
+  /** What the stage's own steps added. */
+  readonly addedBytes: number;
+  /** Of `totalBytes`, what did not reach the target image. 0 for the target itself. */
+  readonly leftBehindBytes: number;
+  /** Time its own steps ran, cached ones not counted. */
+  readonly durationMs: number;
+  readonly isTarget: boolean;
+}
+
+export interface WrittenImage {
+  /** How and where, e.g. `image app:latest` or `oci out.tar`. */
+  readonly destination: string;
+  readonly digest: string;
+  readonly bytes: number | undefined;
+}
+
+/** Where events go. Never throws and never waits. */
+export type Emit = (event: BuildEvent) => void;

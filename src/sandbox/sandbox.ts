@@ -1,0 +1,84 @@
+/**
+ * Runs one process in its own mount, pid, ipc and uts namespaces on a root file system that is already
+ * mounted. Nothing of the host's environment, files or descriptors reaches it apart from what the
+ * spec names. Every implementation passes `sandboxContract` (sandbox.contract.ts).
+ */
+export interface Sandbox {
+  /** `runc`, `crun` or `namespaces`. */
+  readonly name: string;
+  /** One line for people: what isolation is in force, e.g. `runc 1.1.5, seccomp, 14 capabilities`. */
+  readonly description: string;
+  /**
+   * Resolves when the process and everything it started are gone. On abort: SIGTERM to the whole
+   * step, SIGKILL after `spec.stopTimeoutMs`, then rejects with the signal's reason.
+   * @throws BuildError SANDBOX_START when the process could not be started at all.
+   */
+  run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit>;
+}
+
+export interface SandboxSpec {
+  /** Unique on this host; letters, digits and dashes. */
+  readonly id: string;
+  /** Host path of the merged, writable root file system. */
+  readonly rootfs: string;
+  readonly args: readonly string[];
+  /** The whole environment, `NAME=value`. Nothing is inherited. */
+  readonly env: readonly string[];
+  /** Absolute, already resolved inside the rootfs and created. */
+  readonly cwd: string;
+  readonly user: ResolvedUser;
+  readonly hostname: string;
+  /** In mount order. Targets are resolved inside the rootfs and exist there. */
+  readonly mounts: readonly SandboxMount[];
+  readonly network: SandboxNetwork;
+  /** Bytes of the tmpfs on /dev/shm. */
+  readonly shmBytes: number;
+  readonly stopTimeoutMs: number;
+}
+
+export type SandboxNetwork =
+  | { readonly kind: 'host' }
+  /** A new network namespace with loopback only. */
+  | { readonly kind: 'none' }
+  /** An existing network namespace, by path. */
+  | { readonly kind: 'namespace'; readonly path: string };
+
+export type SandboxMount =
+  | {
+      readonly type: 'bind';
+      /** Host path of a file or directory. */
+      readonly source: string;
+      readonly target: string;
+      readonly isReadonly: boolean;
+    }
+  | {
+      readonly type: 'tmpfs';
+      readonly target: string;
+      readonly sizeBytes: number | undefined;
+      readonly mode: number;
+    };
+
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups, the primary one included. */
+  readonly groups: readonly number[];
+  /** For HOME when the environment has none. */
+  readonly home: string;
+}
+
+export type SandboxIo =
+  /** A build step: stdin is empty, both streams are told apart and arrive in order per stream. */
+  | {
+      readonly kind: 'captured';
+      onOutput(stream: 'stdout' | 'stderr', bytes: Uint8Array): void;
+    }
+  /** `stagecraft run`: this process's own stdin, stdout and stderr. */
+  | { readonly kind: 'inherit'; readonly isStdinOpen: boolean }
+  /** `stagecraft run -t`: a pseudo terminal made inside the sandbox, joined to this process's terminal. */
+  | { readonly kind: 'terminal' };
+
+/** How a process ended: a status, or the signal that killed it. */
+export type ProcessExit =
+  | { readonly kind: 'exited'; readonly status: number }
+  | { readonly kind: 'signaled'; readonly signal: string; readonly isOutOfMemory: boolean };

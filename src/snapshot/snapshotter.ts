@@ -1,0 +1,65 @@
+import type { FileTree } from '../tree/file-tree.ts';
+
+/**
+ * Writable and frozen file system states with parents.
+ *
+ *   prepare(parent) ──► Active ──commit()──► Committed ──► may be a parent
+ *                         └── dispose without commit: as if it never was
+ *
+ * An Active is never a parent and a Committed is never written. Every state is kept as one directory
+ * in overlayfs upper form: removed names are character devices 0/0, a directory that hides the ones
+ * below it carries `trusted.overlay.opaque=y` (`user.overlay.opaque` without privilege).
+ * Every implementation passes `snapshotterContract` (snapshotter.contract.ts).
+ */
+export interface Snapshotter {
+  prepare(parent: SnapshotId | undefined, signal: AbortSignal): Promise<ActiveSnapshot>;
+  /** Undefined when there is none of this id, or it was not committed. */
+  get(id: SnapshotId): CommittedSnapshot | undefined;
+  /** The snapshot and its ancestors, top first. @throws BuildError SNAPSHOT_NOT_FOUND */
+  chain(id: SnapshotId): readonly CommittedSnapshot[];
+  /** Reads the chain of `id` without mounting it; undefined is the empty file system. */
+  tree(id: SnapshotId | undefined): FileTree;
+  /** Mounts the chain of `id` for reading, with a scratch layer for writes that is thrown away. */
+  view(id: SnapshotId, signal: AbortSignal): Promise<MountedView>;
+  /** Fails while a child exists. @throws BuildError SNAPSHOT_HAS_CHILDREN */
+  remove(id: SnapshotId): Promise<void>;
+}
+
+/** Random, lower-case letters and digits; safe as a file name. */
+export type SnapshotId = string & { readonly __snapshotId: true };
+
+export interface ActiveSnapshot extends AsyncDisposable {
+  readonly id: SnapshotId;
+  /** Host path of the directory that takes what this snapshot adds, in overlay upper form. */
+  readonly upper: string;
+  /** The parent chain, for looking things up before writing to `upper`. Does not show `upper`. */
+  readonly parentTree: FileTree;
+  /** The parent chain with `upper` on top, as a FileTree; sees what was written to `upper` so far. */
+  readonly tree: FileTree;
+  /** Mounts the merged, writable view. Writes land in `upper`. Unmounted by commit and dispose. */
+  mount(): Promise<MountedView>;
+  /** Unmounts, syncs, freezes. After this, dispose does nothing. */
+  commit(info: SnapshotInfo): Promise<CommittedSnapshot>;
+}
+
+export interface MountedView extends AsyncDisposable {
+  /** Host path of the merged file system, in the mount namespace of this process's children. */
+  readonly root: string;
+}
+
+/** What the maker knows about a snapshot when it is frozen. Kept in its record. */
+export interface SnapshotInfo {
+  /** Bytes of file content in this snapshot alone. */
+  readonly bytes: number;
+  /** Number of entries in this snapshot alone, whiteouts included. */
+  readonly entries: number;
+  /** True when nothing was added, changed or removed: then no layer is made of it. */
+  readonly isEmpty: boolean;
+}
+
+export interface CommittedSnapshot extends SnapshotInfo {
+  readonly id: SnapshotId;
+  readonly parent: SnapshotId | undefined;
+  /** Host path of the frozen directory in overlay upper form. */
+  readonly dir: string;
+}

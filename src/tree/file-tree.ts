@@ -1,0 +1,45 @@
+import type { BytePath } from '../core/bytes.ts';
+
+/**
+ * A read-only view of files with `/` as its root: a chain of snapshots, a build context, one
+ * directory. Symlinks never lead out of it: `..` stops at the root and absolute targets start there.
+ * All calls are synchronous (see `createBreather` for long loops). Paths are absolute byte paths
+ * without a trailing slash, `/` being the root.
+ */
+export interface FileTree {
+  /**
+   * The node at `path`, following symlinks in every directory component, and in the last one too
+   * when `followsLast`. Undefined when it is not there, or a component is not a directory.
+   * @throws BuildError SYMLINK_LOOP after 255 links.
+   */
+  lookup(path: BytePath, options: { readonly followsLast: boolean }): TreeNode | undefined;
+  /** Names in a directory node, in byte order, without `.` and `..`. */
+  list(directory: TreeNode): readonly BytePath[];
+  /** The entry `name` of a directory node. Does not follow it when it is a symlink. */
+  child(directory: TreeNode, name: BytePath): TreeNode | undefined;
+}
+
+/** One file of a tree. Stat fields as lstat gives them. */
+export interface TreeNode {
+  /** Where it really is in the tree, after links: absolute, no symlink in any directory component. */
+  readonly path: BytePath;
+  /** Where its bytes are on this host. Not to be followed or written. */
+  readonly hostPath: BytePath;
+  readonly type: NodeType;
+  /** Permission bits with setuid, setgid and sticky; no type bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+  readonly dev: number;
+  readonly ino: number;
+  readonly nlink: number;
+  /** Device number of a char or block device. */
+  readonly rdev: number;
+}
+
+export type NodeType =
+  'file' | 'directory' | 'symlink' | 'char-device' | 'block-device' | 'fifo' | 'socket';
