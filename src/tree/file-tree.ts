@@ -34,6 +34,8 @@ export interface TreeNode {
   readonly size: number;
   /** Nanoseconds since 1970. */
   readonly mtimeNs: bigint;
+  /** Nanoseconds since 1970, as this host keeps it: tells whether a file changed between two looks. */
+  readonly ctimeNs: bigint;
   readonly dev: number;
   readonly ino: number;
   readonly nlink: number;

@@ -1,0 +1,20 @@
+import { bytesToText, type BytePath } from '../core/bytes.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
+
+/** More symlinks than one lookup may follow: a loop, or an attack. */
+export function symlinkLoop(path: BytePath): BuildError {
+  return new BuildError({
+    code: 'SYMLINK_LOOP',
+    class: 'input',
+    message: `Cannot look up "${shown(path)}": it leads through more than 255 symbolic links`,
+  });
+}
+
+/** Longest path that is put into a message, in characters. */
+const MAX_SHOWN_CHARS = 400;
+
+/** A path as people may see it: text, capped, without control characters. */
+export function shown(path: BytePath | string): string {
+  const text = bytesToText(path as BytePath).replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
+  return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
+}

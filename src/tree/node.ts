@@ -1,0 +1,83 @@
+import { lstatSync, readlinkSync, type BigIntStats } from 'node:fs';
+import { fsPath, type BytePath } from '../core/bytes.ts';
+import type { NodeType, TreeNode } from './file-tree.ts';
+
+/** Root directory of every tree. */
+export const ROOT = '/' as BytePath;
+
+const S_IFMT = 0o170000;
+const PERMISSIONS = 0o7777;
+
+/**
+ * The file at `hostPath` as a node that is at `path` in its tree; its last link is not followed.
+ * Undefined when there is none: also for names that no file can have (too long, or with a NUL).
+ */
+export function readNode(hostPath: BytePath, path: BytePath): TreeNode | undefined {
+  const stats = lstat(hostPath);
+  return stats === undefined ? undefined : nodeOf(stats, hostPath, path);
+}
+
+/** Builds a node from what lstat gave. */
+export function nodeOf(stats: BigIntStats, hostPath: BytePath, path: BytePath): TreeNode {
+  const mode = Number(stats.mode);
+  return {
+    path,
+    hostPath,
+    type: typeOf(mode),
+    mode: mode & PERMISSIONS,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: Number(stats.size),
+    mtimeNs: stats.mtimeNs,
+    ctimeNs: stats.ctimeNs,
+    dev: Number(stats.dev),
+    ino: Number(stats.ino),
+    nlink: Number(stats.nlink),
+    rdev: Number(stats.rdev),
+  };
+}
+
+/** Overlayfs keeps a removed name as a character device 0/0. */
+export function isWhiteout(node: TreeNode): boolean {
+  return node.type === 'char-device' && node.rdev === 0;
+}
+
+/** Target of a symlink node, as bytes. */
+export function readLink(node: TreeNode): BytePath {
+  return readlinkSync(fsPath(node.hostPath), { encoding: 'latin1' }) as BytePath;
+}
+
+/** `name` below `directory`, both as bytes. */
+export function joinPath(directory: BytePath, name: BytePath): BytePath {
+  return (directory === '/' ? `/${name}` : `${directory}/${name}`) as BytePath;
+}
+
+function typeOf(mode: number): NodeType {
+  switch (mode & S_IFMT) {
+    case 0o040000:
+      return 'directory';
+    case 0o120000:
+      return 'symlink';
+    case 0o020000:
+      return 'char-device';
+    case 0o060000:
+      return 'block-device';
+    case 0o010000:
+      return 'fifo';
+    case 0o140000:
+      return 'socket';
+    default:
+      return 'file';
+  }
+}
+
+function lstat(hostPath: BytePath): BigIntStats | undefined {
+  try {
+    return lstatSync(fsPath(hostPath), { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    if (NOT_THERE.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}
+
+const NOT_THERE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']);
