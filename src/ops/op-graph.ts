@@ -23,8 +23,11 @@ export interface TargetImage {
   /**
    * For each history entry of `config` that is not an empty layer and was added by this build, the op
    * whose snapshot is that layer, in order. Entries of the base image come before and are not listed.
+   * For `COPY --link` that is the file op on scratch, not the merge op that puts it on the stage.
    */
   readonly layers: readonly OpId[];
+  /** How many entries of `config.history` are the base image's; this build added the others. */
+  readonly baseHistory: number;
   /** The op that yields the base image's files, when there is one. */
   readonly base: OpId | undefined;
 }

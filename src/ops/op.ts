@@ -40,6 +40,14 @@ export type Source =
       readonly ref: string | undefined;
       readonly subdir: string | undefined;
       readonly keepsGitDir: boolean;
+      /** Commit, or the start of one, that `ref` must lead to. */
+      readonly checksum?: string | undefined;
+      /** `?submodules=false`. Submodules are fetched otherwise. */
+      readonly skipsSubmodules?: boolean | undefined;
+      /** `?mtime=commit`: files get the time of the commit. */
+      readonly usesCommitTime?: boolean | undefined;
+      /** `?fetch-by-commit`: fetch `checksum` itself and do not compare it with `ref`. */
+      readonly fetchesByCommit?: boolean | undefined;
     };
 
 export interface ExecOp {
@@ -58,6 +66,14 @@ export interface ExecOp {
   readonly network: 'default' | 'none' | 'host';
   readonly security: 'sandbox' | 'insecure';
   readonly platform: Platform;
+  /** Lines for /etc/hosts (`--add-host`). The addresses do not enter the cache key, as in BuildKit. */
+  readonly extraHosts?: readonly ExtraHost[] | undefined;
+}
+
+/** One `--add-host name:address`. */
+export interface ExtraHost {
+  readonly host: string;
+  readonly address: string;
 }
 
 export type Mount =
@@ -103,7 +119,7 @@ export type Mount =
       readonly gid: number;
     };
 
-/** File actions, applied in order to `base`. */
+/** File actions, applied in order to `base`. With no base and no action it is scratch as a source to copy from. */
 export interface FileOp {
   readonly kind: 'file';
   /** Undefined is scratch. */
@@ -124,9 +140,12 @@ export interface Owner {
 export interface CopyAction {
   readonly action: 'copy';
   readonly from: OpId;
-  /** Absolute path in `from`; may hold wildcards when `allowsWildcard`. */
+  /**
+   * Absolute and clean path in `from`; may hold wildcards when `allowsWildcard`. With `keepsParents`
+   * it may hold one pivot `/./`: only what follows the pivot is kept below `destination`.
+   */
   readonly source: string;
-  /** Absolute; a trailing slash means "into this directory". */
+  /** Absolute and clean; a trailing slash means "into this directory". */
   readonly destination: string;
   readonly owner: Owner | undefined;
   /** Octal (`0755`) or symbolic (`u=rwX,go=rX`), as written. */
