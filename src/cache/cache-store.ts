@@ -1,0 +1,39 @@
+import type { KeyChange, MissReason } from '../events/event.ts';
+import { explainMiss, type CacheKey, type KeyParts } from './cache-key.ts';
+
+/**
+ * Results by key. Small records; the files they name live in the snapshot store, so a record may
+ * outlive its snapshot: whoever takes one checks that the snapshot is there.
+ */
+export interface CacheStore {
+  get(key: CacheKey): CacheRecord | undefined;
+  /** Replaces what is under `record.key`. */
+  put(record: CacheRecord): void;
+  /** What was last put for the same step of the same Dockerfile, to explain a miss. */
+  latest(slot: string): CacheRecord | undefined;
+  /** Keeps concurrent builds, also of other processes, from making the same result twice. */
+  lock(key: CacheKey, signal: AbortSignal): Promise<AsyncDisposable>;
+}
+
+export interface CacheRecord {
+  readonly key: CacheKey;
+  /** Names the result for whoever builds on it: the first key it was made under. */
+  readonly resultKey: CacheKey;
+  readonly parts: KeyParts;
+  /** Undefined when the result is the empty file system. */
+  readonly snapshot: string | undefined;
+  /** Which step of which Dockerfile asked for it. */
+  readonly slot: string;
+  /** RFC 3339. Becomes `created` in the image history, so that a cached rebuild gives the same image. */
+  readonly createdAt: string;
+  readonly durationMs: number;
+  /** Bytes of files the step added. */
+  readonly bytes: number;
+}
+
+/** Says why there is no result under `wanted`, from what the same step had before. */
+export function missReason(former: CacheRecord | undefined, wanted: KeyParts): MissReason {
+  if (former === undefined) return { kind: 'never-built' };
+  const changes: readonly KeyChange[] = explainMiss(former.parts, wanted);
+  return changes.length === 0 ? { kind: 'never-built' } : { kind: 'changed', changes };
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { CacheKey } from './cache-key.ts';
+import type { CacheRecord, CacheStore } from './cache-store.ts';
+
+/** What this store needs of host/: given in, so that tests can fail them on purpose. */
+export interface CacheStoreHost {
+  /** Temporary name, write, rename. */
+  writeFileAtomic(path: string, content: string): void;
+  acquireLock(path: string, signal: AbortSignal): Promise<AsyncDisposable>;
+}
+
+/** A record is some hundred bytes to some kilobytes; more is not ours. */
+const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+
+/**
+ * `dir`/xx/<key>.json for results, `dir`/slots/<hash> holding the key that a step had last.
+ * Records are not synced one by one: one that is lost or torn by a power failure is a miss.
+ */
+export function openDiskCacheStore(dir: string, lockDir: string, host: CacheStoreHost): CacheStore {
+  const pathOf = (key: string): string => join(dir, key.slice(0, 2), `${key}.json`);
+  const slotPath = (slot: string): string =>
+    join(dir, 'slots', createHash('sha256').update(slot).digest('hex'));
+
+  const get = (key: CacheKey): CacheRecord | undefined => {
+    const text = readText(pathOf(key));
+    return text === undefined ? undefined : parseRecord(text, key);
+  };
+  const write = (path: string, content: string): void => {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    host.writeFileAtomic(path, content);
+  };
+
+  return {
+    get,
+    put(record) {
+      write(pathOf(record.key), JSON.stringify(record));
+      write(slotPath(record.slot), record.key);
+    },
+    latest(slot) {
+      const key = readText(slotPath(slot))?.trim();
+      return key !== undefined && isKey(key) ? get(key) : undefined;
+    },
+    lock: (key, signal) => host.acquireLock(join(lockDir, `key-${key}`), signal),
+  };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8');
+    return text.length > MAX_RECORD_BYTES ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+function isKey(text: string): text is CacheKey {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+/** A record that does not have our form is a miss, never an error: the step just runs again. */
+function parseRecord(text: string, key: CacheKey): CacheRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const record = value as Partial<Record<keyof CacheRecord, unknown>>;
+  const { resultKey, snapshot, parts } = record;
+  const isOurs =
+    record.key === key &&
+    typeof resultKey === 'string' &&
+    isKey(resultKey) &&
+    (snapshot === undefined || (typeof snapshot === 'string' && /^[a-z0-9]+$/.test(snapshot))) &&
+    typeof parts === 'object' &&
+    parts !== null &&
+    Object.values(parts).every((part) => typeof part === 'string') &&
+    typeof record.slot === 'string' &&
+    typeof record.createdAt === 'string' &&
+    typeof record.durationMs === 'number' &&
+    typeof record.bytes === 'number';
+  return isOurs ? (value as CacheRecord) : undefined;
+}

@@ -1,0 +1,256 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { BuildEvent } from '../events/event.ts';
+import type { CopyAction, FileOp, ExecOp, Op, OpId, SourceOp } from '../ops/op.ts';
+import { memoryCacheStore } from '../testing/memory-cache-store.ts';
+import { Solver, type Output, type SolveDeps } from './solver.ts';
+
+const id = (index: number): OpId => index as OpId;
+const platform = { os: 'linux', architecture: 'amd64' };
+
+const context: SourceOp = {
+  kind: 'source',
+  source: { type: 'local', name: 'context' },
+  platform: undefined,
+};
+const exec = (command: string, root?: number): ExecOp => ({
+  kind: 'exec',
+  root: root === undefined ? undefined : id(root),
+  args: [command],
+  env: [],
+  proxyEnv: [],
+  cwd: '/',
+  user: '',
+  mounts: [],
+  network: 'default',
+  security: 'sandbox',
+  platform,
+});
+const copy = (from: number, source: string, base?: number): FileOp => {
+  const action: CopyAction = {
+    action: 'copy',
+    from: id(from),
+    source,
+    destination: '/',
+    owner: undefined,
+    mode: undefined,
+    followsSymlink: true,
+    copiesDirContents: true,
+    unpacksArchives: false,
+    allowsWildcard: true,
+    allowsEmptyWildcard: true,
+    createsDestPath: true,
+    keepsParents: false,
+    excludes: [],
+  };
+  return { kind: 'file', base: base === undefined ? undefined : id(base), actions: [action] };
+};
+
+/** A world where a snapshot's content is a text that `make` decides, and a context file is one too. */
+function world(make: (op: Op, inputs: ReadonlyMap<OpId, Output>) => string): {
+  readonly ran: number[];
+  readonly hashed: string[];
+  readonly events: BuildEvent[];
+  readonly files: Map<string, string>;
+  readonly contents: Map<string, string>;
+  solver(ops: readonly Op[], options?: { noCache?: boolean; jobs?: number }): Solver;
+} {
+  const cache = memoryCacheStore();
+  const contents = new Map<string, string>();
+  const files = new Map<string, string>();
+  const ran: number[] = [];
+  const hashed: string[] = [];
+  const events: BuildEvent[] = [];
+  return {
+    ran,
+    hashed,
+    events,
+    files,
+    contents,
+    solver(ops, { noCache = false, jobs = 4 } = {}) {
+      const deps: SolveDeps = {
+        cache,
+        hasSnapshot: (snapshot) => contents.has(snapshot),
+        hashFiles(use, input) {
+          const path =
+            use.kind === 'files' && use.selection.kind === 'copy'
+              ? use.selection.action.source
+              : use.part;
+          hashed.push(path);
+          return Promise.resolve(
+            input.kind === 'local'
+              ? (files.get(path) ?? 'absent')
+              : (contents.get(input.id ?? '') ?? 'empty'),
+          );
+        },
+        run(op, inputs) {
+          ran.push(op);
+          const name = `s${String(contents.size)}`;
+          const made = ops[op];
+          if (made === undefined) throw new Error(`No op ${String(op)}`);
+          contents.set(name, make(made, inputs));
+          return Promise.resolve({ output: { kind: 'snapshot', id: name }, bytes: 1 });
+        },
+        emit: (event) => events.push(event),
+        slotOf: (op) => `slot ${String(op)}`,
+        jobs,
+        now: () => 0,
+      };
+      const metadata = ops.map((_, i) => ({
+        name: `op ${String(i)}`,
+        span: undefined,
+        stage: undefined,
+        ignoresCache: noCache,
+      }));
+      return new Solver(ops, metadata, deps);
+    },
+  };
+}
+
+const { signal } = new AbortController();
+let counter = 0;
+const fresh = (): string => `fresh ${String(counter++)}`;
+
+describe('Solver', () => {
+  const app = [context, exec('install'), copy(0, 'src', 1), exec('build', 2), copy(3, '/app')];
+
+  test('runs each op once, inputs first', async () => {
+    const w = world(fresh);
+    await w.solver(app).solve(id(4), signal);
+    expect(w.ran).toEqual([1, 2, 3, 4]);
+  });
+
+  test('runs nothing the second time', async () => {
+    const w = world(fresh);
+    await w.solver(app).solve(id(4), signal);
+    w.ran.length = 0;
+    const again = await w.solver(app).solve(id(4), signal);
+    expect(w.ran).toEqual([]);
+    expect(again.isCached).toBe(true);
+  });
+
+  test('does not run what the wanted op does not need', async () => {
+    const w = world(fresh);
+    await w.solver([...app, exec('unused')]).solve(id(4), signal);
+    expect(w.ran).not.toContain(5);
+  });
+
+  test('runs again what reads a changed file, and what builds on it', async () => {
+    const w = world(fresh);
+    w.files.set('src', 'one');
+    await w.solver(app).solve(id(4), signal);
+    w.ran.length = 0;
+    w.files.set('src', 'two');
+    await w.solver(app).solve(id(4), signal);
+    expect(w.ran).toEqual([2, 3, 4]);
+  });
+
+  test('does not rerun a copy from a stage that was rebuilt to the same files', async () => {
+    const w = world((op) => (op.kind === 'exec' ? op.args.join() : 'copied'));
+    w.files.set('src', 'one');
+    await w.solver(app).solve(id(4), signal);
+    w.ran.length = 0;
+    w.files.set('src', 'two');
+    await w.solver(app).solve(id(4), signal);
+    expect(w.ran).toEqual([2, 3]);
+  });
+
+  test('finds that copy under its first key the next time, without hashing the stage', async () => {
+    const w = world((op) => (op.kind === 'exec' ? op.args.join() : 'copied'));
+    w.files.set('src', 'one');
+    await w.solver(app).solve(id(4), signal);
+    w.files.set('src', 'two');
+    await w.solver(app).solve(id(4), signal);
+    w.hashed.length = 0;
+    await w.solver(app).solve(id(4), signal);
+    expect(w.hashed).toEqual(['src']);
+  });
+
+  test('needs no input of an op that is cached itself', async () => {
+    const w = world(fresh);
+    await w.solver(app).solve(id(4), signal);
+    w.contents.delete('s2'); // the snapshot of op 3 is gone, that of op 4 is not
+    w.ran.length = 0;
+    await w.solver(app).solve(id(4), signal);
+    expect(w.ran).toEqual([]);
+  });
+
+  test('runs an op again when its snapshot is gone', async () => {
+    const w = world(fresh);
+    await w.solver(app).solve(id(4), signal);
+    w.contents.delete('s3');
+    w.ran.length = 0;
+    await w.solver(app).solve(id(4), signal);
+    expect(w.ran).toEqual([4]);
+  });
+
+  test('runs everything when told to ignore the cache, and leaves good results behind', async () => {
+    const w = world(fresh);
+    await w.solver(app).solve(id(4), signal);
+    w.ran.length = 0;
+    await w.solver(app, { noCache: true }).solve(id(4), signal);
+    expect(w.ran).toEqual([1, 2, 3, 4]);
+    w.ran.length = 0;
+    await w.solver(app).solve(id(4), signal);
+    expect(w.ran).toEqual([]);
+  });
+
+  test('runs one op once for two concurrent builds', async () => {
+    const w = world(fresh);
+    await Promise.all([w.solver(app).solve(id(4), signal), w.solver(app).solve(id(4), signal)]);
+    expect(w.ran.toSorted()).toEqual([1, 2, 3, 4]);
+  });
+
+  test('says which part of the key changed', async () => {
+    const w = world(fresh);
+    await w.solver([exec('install')]).solve(id(0), signal);
+    await w.solver([exec('install --all')]).solve(id(0), signal);
+    expect(w.events.filter((event) => event.type === 'op-missed')).toEqual([
+      { type: 'op-missed', op: 0, because: { kind: 'never-built' } },
+      {
+        type: 'op-missed',
+        op: 0,
+        because: {
+          kind: 'changed',
+          changes: [{ part: 'command', before: '["install"]', after: '["install --all"]' }],
+        },
+      },
+    ]);
+  });
+
+  test('gives the first failure and starts nothing that builds on it', async () => {
+    const w = world((op) => {
+      if (op.kind === 'exec') throw new Error('boom');
+      return fresh();
+    });
+    await expect(w.solver(app).solve(id(4), signal)).rejects.toThrow('boom');
+    expect(w.ran).toEqual([1]);
+  });
+
+  test('runs every op of a random graph at most once and nothing the second time', async () => {
+    const graphs = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.boolean()), {
+      minLength: 1,
+      maxLength: 30,
+    });
+    await fc.assert(
+      fc.asyncProperty(graphs, fc.integer({ min: 1, max: 8 }), async (shape, jobs) => {
+        const ops: Op[] = [context];
+        for (const [a, b, isExec] of shape) {
+          const n = ops.length;
+          ops.push(
+            isExec
+              ? exec(`run ${String(n)}`, n > 1 ? (a % (n - 1)) + 1 : undefined)
+              : copy(a % n, '/x', n > 1 ? (b % (n - 1)) + 1 : undefined),
+          );
+        }
+        const w = world(fresh);
+        await w.solver(ops, { jobs }).solve(id(ops.length - 1), signal);
+        expect(new Set(w.ran).size).toBe(w.ran.length);
+        w.ran.length = 0;
+        await w.solver(ops, { jobs }).solve(id(ops.length - 1), signal);
+        expect(w.ran).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,332 @@
+import { hashKeyParts, type CacheKey, type KeyParts } from '../cache/cache-key.ts';
+import { missReason, type CacheRecord, type CacheStore } from '../cache/cache-store.ts';
+import { inputParts, inputUses, type InputUse } from '../cache/input-parts.ts';
+import { opParts } from '../cache/op-parts.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
+import type { Emit, MissReason } from '../events/event.ts';
+import { inputsOf, type Op, type OpId, type OpMetadata } from '../ops/op.ts';
+import { createSlots, type Slots } from './slots.ts';
+
+/**
+ * In: an op graph, a cache, and a function that runs one op. Out: a result for each wanted op.
+ *
+ *   probe(op)   what is its key, and is there a result? Runs nothing, but hashes context files.
+ *   finish(op)  the result: from the cache, or by finishing the inputs and running the op.
+ *
+ * An op runs only when its result is not in the cache, and its inputs are finished only then. There
+ * are two keys. The first names the inputs by their own keys. The second names them by the hash of
+ * the files that are read, so a rebuilt stage with the same bytes does not rerun what copies from it.
+ * No file or process is touched here.
+ */
+export interface SolveDeps {
+  readonly cache: CacheStore;
+  /** False when the snapshot that a record names is gone: then the record is a miss. */
+  hasSnapshot(id: string): boolean;
+  /** Hash of the files that `use` reads from `input`. */
+  hashFiles(use: InputUse, input: Output, signal: AbortSignal): Promise<string>;
+  run(id: OpId, inputs: ReadonlyMap<OpId, Output>, signal: AbortSignal): Promise<RunResult>;
+  readonly emit: Emit;
+  /** Identifies a step across builds of the same Dockerfile, to explain misses. */
+  slotOf(id: OpId): string;
+  /** Ops that run at the same time. */
+  readonly jobs: number;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** The files that an op stands for. */
+export type Output =
+  | { readonly kind: 'local'; readonly name: string }
+  /** `id` undefined is the empty file system. */
+  | { readonly kind: 'snapshot'; readonly id: string | undefined };
+
+export interface RunResult {
+  readonly output: Output;
+  /** Bytes of files that the op added. */
+  readonly bytes: number;
+}
+
+export interface SolvedOp {
+  readonly output: Output;
+  /** RFC 3339; when the result was first made. */
+  readonly createdAt: string;
+  readonly bytes: number;
+  /** 0 when it came from the cache. */
+  readonly durationMs: number;
+  readonly isCached: boolean;
+}
+
+interface Probe {
+  /** Names the op for those that build on it, as far as is known without running it. */
+  readonly key: CacheKey;
+  readonly hit: CacheRecord | undefined;
+}
+
+interface Keys {
+  readonly first: KeyParts;
+  /** Undefined when the op reads no files of other ops, or those are not known. */
+  readonly second: KeyParts | undefined;
+}
+
+interface Finished extends SolvedOp {
+  readonly resultKey: CacheKey;
+}
+
+/** Solves one graph. Ops shared by several calls are probed, hashed and run once. */
+export class Solver {
+  readonly #ops: readonly Op[];
+  readonly #metadata: readonly OpMetadata[];
+  readonly #deps: SolveDeps;
+  readonly #slots: Slots;
+  readonly #startedAt: number;
+  readonly #probes = new Map<OpId, Promise<Probe>>();
+  readonly #results = new Map<OpId, Promise<Finished>>();
+  readonly #hashes = new Map<string, Promise<string>>();
+
+  /** `metadata` has the index of `ops`. */
+  constructor(ops: readonly Op[], metadata: readonly OpMetadata[], deps: SolveDeps) {
+    this.#ops = ops;
+    this.#metadata = metadata;
+    this.#deps = deps;
+    this.#slots = createSlots(deps.jobs);
+    this.#startedAt = deps.now();
+  }
+
+  /** Finishes one op and everything it needs. Rejects with the first failure of any of them. */
+  solve(id: OpId, signal: AbortSignal): Promise<SolvedOp> {
+    return this.#finish(id, signal);
+  }
+
+  /** The cached result of an op, or undefined when it would have to run. Runs nothing. */
+  async peek(id: OpId, signal: AbortSignal): Promise<SolvedOp | undefined> {
+    const { hit } = await this.#probe(id, signal);
+    return hit === undefined ? undefined : fromRecord(hit);
+  }
+
+  /** Resolves when nothing runs any more, however it ended. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([...this.#probes.values(), ...this.#results.values()]);
+  }
+
+  #probe(id: OpId, signal: AbortSignal): Promise<Probe> {
+    return once(this.#probes, id, () => this.#probeNow(id, signal));
+  }
+
+  async #probeNow(id: OpId, signal: AbortSignal): Promise<Probe> {
+    const op = this.#op(id);
+    const inputs = new Map<OpId, Probe>();
+    await Promise.all(
+      inputsOf(op).map(async (input) => inputs.set(input, await this.#probe(input, signal))),
+    );
+    signal.throwIfAborted();
+    const keyOf = (input: OpId): CacheKey => required(inputs.get(input)).key;
+    const outputOf = (input: OpId): Output | undefined =>
+      this.#localOutput(input) ?? outputOfRecord(inputs.get(input)?.hit);
+    const { first, hit } = await this.#find(id, keyOf, outputOf, signal);
+    if (hit !== undefined) this.#emitCached(id, hit);
+    return { key: hit?.resultKey ?? hashKeyParts(first), hit };
+  }
+
+  #finish(id: OpId, signal: AbortSignal): Promise<Finished> {
+    return once(this.#results, id, () => this.#finishNow(id, signal));
+  }
+
+  async #finishNow(id: OpId, signal: AbortSignal): Promise<Finished> {
+    const { hit, key } = await this.#probe(id, signal);
+    const local = this.#localOutput(id);
+    if (local !== undefined) return finished(local, key, this.#deps.now());
+    if (hit !== undefined) return fromRecord(hit);
+
+    const inputs = new Map<OpId, Finished>();
+    await Promise.all(
+      inputsOf(this.#op(id)).map(async (input) =>
+        inputs.set(input, await this.#finish(input, signal)),
+      ),
+    );
+    signal.throwIfAborted();
+    const keyOf = (input: OpId): CacheKey => required(inputs.get(input)).resultKey;
+    const outputOf = (input: OpId): Output | undefined => inputs.get(input)?.output;
+    const found = await this.#find(id, keyOf, outputOf, signal);
+    if (found.hit !== undefined) {
+      this.#emitCached(id, found.hit);
+      return fromRecord(found.hit);
+    }
+    return this.#runLocked(id, found, inputs, signal);
+  }
+
+  async #runLocked(
+    id: OpId,
+    keys: Keys,
+    inputs: ReadonlyMap<OpId, Finished>,
+    signal: AbortSignal,
+  ): Promise<Finished> {
+    const parts = keys.second ?? keys.first;
+    // Another build of the same step may be running: wait for it and take what it made.
+    await using _lock = await this.#deps.cache.lock(hashKeyParts(parts), signal);
+    const made = this.#lookup(id, parts);
+    if (made !== undefined) {
+      this.#emitCached(id, made);
+      return fromRecord(made);
+    }
+    await using _slot = await this.#slots.take(signal);
+    const former = this.#deps.cache.latest(this.#deps.slotOf(id));
+    const because: MissReason = this.#ignoresCache(id)
+      ? { kind: 'no-cache' }
+      : missReason(former, parts);
+    this.#deps.emit({ type: 'op-missed', op: id, because });
+    const began = this.#deps.now();
+    const result = await this.#run(id, inputs, signal);
+    return this.#remember(id, keys, result, this.#deps.now() - began);
+  }
+
+  async #run(
+    id: OpId,
+    inputs: ReadonlyMap<OpId, Finished>,
+    signal: AbortSignal,
+  ): Promise<RunResult> {
+    const { emit } = this.#deps;
+    emit({ type: 'op-started', op: id, at: this.#elapsed() });
+    try {
+      const outputs = new Map([...inputs].map(([input, { output }]) => [input, output]));
+      const result = await this.#deps.run(id, outputs, signal);
+      emit({ type: 'op-done', op: id, at: this.#elapsed(), bytes: result.bytes });
+      return result;
+    } catch (error) {
+      if (error instanceof BuildError) {
+        emit({ type: 'op-failed', op: id, error, at: this.#elapsed() });
+      }
+      throw error;
+    }
+  }
+
+  #remember(id: OpId, keys: Keys, result: RunResult, durationMs: number): Finished {
+    const { output, bytes } = result;
+    if (output.kind === 'local') throw new TypeError('Only a source op has a local output');
+    const parts = keys.second ?? keys.first;
+    const key = hashKeyParts(parts);
+    // A result made in spite of the cache must not stand for the one that was there before.
+    const resultKey = this.#ignoresCache(id) ? hashKeyParts({ key, made: output.id ?? '' }) : key;
+    const createdAt = new Date(this.#deps.now()).toISOString();
+    const slot = this.#deps.slotOf(id);
+    const record = { resultKey, snapshot: output.id, slot, createdAt, durationMs, bytes };
+    if (keys.second !== undefined) {
+      this.#deps.cache.put({ ...record, key: hashKeyParts(keys.first), parts: keys.first });
+    }
+    this.#deps.cache.put({ ...record, key, parts });
+    return { output, bytes, resultKey, createdAt, durationMs, isCached: false };
+  }
+
+  /** Looks under both keys. A result found by content is put under the first key as well. */
+  async #find(
+    id: OpId,
+    keyOf: (input: OpId) => CacheKey,
+    outputOf: (input: OpId) => Output | undefined,
+    signal: AbortSignal,
+  ): Promise<Keys & { readonly hit: CacheRecord | undefined }> {
+    const uses = inputUses(this.#op(id));
+    const first = await this.#parts(id, keyOf, (input) => this.#localOutput(input), signal);
+    const hit = this.#lookup(id, first);
+    const files = uses.filter((use) => use.kind === 'files');
+    const hasSecond =
+      files.some((use) => this.#localOutput(use.from) === undefined) &&
+      files.every((use) => outputOf(use.from) !== undefined);
+    if (hit !== undefined || !hasSecond) return { first, second: undefined, hit };
+
+    const second = await this.#parts(id, keyOf, outputOf, signal);
+    const byContent = this.#lookup(id, second);
+    if (byContent !== undefined) {
+      const key = hashKeyParts(first);
+      this.#deps.cache.put({ ...byContent, key, parts: first, slot: this.#deps.slotOf(id) });
+    }
+    return { first, second, hit: byContent };
+  }
+
+  /** Key parts by content where `outputOf` knows the input, by the input's own key elsewhere. */
+  async #parts(
+    id: OpId,
+    keyOf: (input: OpId) => CacheKey,
+    outputOf: (input: OpId) => Output | undefined,
+    signal: AbortSignal,
+  ): Promise<KeyParts> {
+    const op = this.#op(id);
+    const uses = inputUses(op);
+    const content = new Map<InputUse, string>();
+    for (const use of uses) {
+      const output = use.kind === 'files' ? outputOf(use.from) : undefined;
+      if (output !== undefined) content.set(use, await this.#hash(use, output, signal));
+    }
+    return { ...opParts(op), ...inputParts(uses, keyOf, (use) => content.get(use)) };
+  }
+
+  #hash(use: InputUse, input: Output, signal: AbortSignal): Promise<string> {
+    const from = input.kind === 'local' ? `local ${input.name}` : `snapshot ${input.id ?? ''}`;
+    const what = JSON.stringify(use.kind === 'files' ? use.selection : null);
+    return once(this.#hashes, `${from}\0${what}`, () => this.#deps.hashFiles(use, input, signal));
+  }
+
+  #lookup(id: OpId, parts: KeyParts): CacheRecord | undefined {
+    if (this.#ignoresCache(id)) return undefined;
+    const record = this.#deps.cache.get(hashKeyParts(parts));
+    if (record?.snapshot === undefined) return record;
+    return this.#deps.hasSnapshot(record.snapshot) ? record : undefined;
+  }
+
+  #op(id: OpId): Op {
+    const op = this.#ops[id];
+    if (op === undefined) {
+      throw new RangeError(`No op ${String(id)} in a graph of ${this.#ops.length}`);
+    }
+    return op;
+  }
+
+  #localOutput(id: OpId): Output | undefined {
+    const op = this.#op(id);
+    return op.kind === 'source' && op.source.type === 'local'
+      ? { kind: 'local', name: op.source.name }
+      : undefined;
+  }
+
+  #ignoresCache(id: OpId): boolean {
+    return this.#metadata[id]?.ignoresCache ?? false;
+  }
+
+  #elapsed(): number {
+    return this.#deps.now() - this.#startedAt;
+  }
+
+  #emitCached(id: OpId, record: CacheRecord): void {
+    this.#deps.emit({ type: 'op-cached', op: id, key: record.key, at: this.#elapsed() });
+  }
+}
+
+/** The value that was promised under `key` before, or the one that is promised now. */
+function once<K, V>(known: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> {
+  const promised = known.get(key) ?? make();
+  known.set(key, promised);
+  return promised;
+}
+
+function fromRecord(record: CacheRecord): Finished {
+  return {
+    output: { kind: 'snapshot', id: record.snapshot },
+    resultKey: record.resultKey,
+    createdAt: record.createdAt,
+    bytes: record.bytes,
+    durationMs: 0,
+    isCached: true,
+  };
+}
+
+function finished(output: Output, resultKey: CacheKey, nowMs: number): Finished {
+  const createdAt = new Date(nowMs).toISOString();
+  return { output, resultKey, createdAt, bytes: 0, durationMs: 0, isCached: true };
+}
+
+function outputOfRecord(record: CacheRecord | undefined): Output | undefined {
+  return record === undefined ? undefined : { kind: 'snapshot', id: record.snapshot };
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('An op names an input that was not solved');
+  return value;
+}
