@@ -1,0 +1,105 @@
+import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { errnoOf, fileWrite } from './atomic-file.ts';
+import { flock } from './sys.ts';
+
+const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
+const PRIVATE_FILE = 0o600;
+const FIRST_WAIT_MS = 4;
+const LONGEST_WAIT_MS = 250;
+
+/** A kernel lock that is held until it is disposed or this process is gone, however it goes. */
+export interface Lock extends AsyncDisposable {
+  readonly path: string;
+  /** Gives the lock back at once. Doing it twice is harmless. */
+  release(): void;
+}
+
+/** `shared` locks go together; an `exclusive` one is alone. */
+export type LockType = 'shared' | 'exclusive';
+
+/**
+ * Waits for a lock on the file at `path`, which is made when it is not there. Its directory must exist.
+ * Holders may be other processes or other parts of this one. Not fair: the next free moment is taken by
+ * whoever looks first, at the latest every 250 ms.
+ * @throws the signal's reason when aborted while waiting. @throws BuildError FILE_WRITE
+ */
+export async function acquireLock(
+  path: string,
+  { type }: { readonly type: LockType },
+  signal: AbortSignal,
+): Promise<Lock> {
+  let wait = FIRST_WAIT_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    const lock = tryLock(path, type);
+    if (lock !== undefined) return lock;
+    // Two who wait must not look in step, or one of them may never find it free.
+    await setTimeout(wait / 2 + (Math.random() * wait) / 2, undefined, { signal });
+    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+  }
+}
+
+/**
+ * The lock, or undefined when somebody holds it against us.
+ * @throws BuildError FILE_WRITE when the lock file cannot be opened.
+ */
+export function tryLock(path: string, type: LockType): Lock | undefined {
+  for (;;) {
+    const fd = openLockFile(path);
+    try {
+      if (!flock(fd, { type, wait: false })) {
+        closeSync(fd);
+        return undefined;
+      }
+      if (isStillAt(path, fd)) return new HeldLock(path, fd);
+    } catch (cause) {
+      closeSync(fd);
+      throw cause;
+    }
+    // Removed or replaced between open and lock: the lock is on a file that nobody else will find.
+    closeSync(fd);
+  }
+}
+
+function openLockFile(path: string): number {
+  try {
+    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, PRIVATE_FILE);
+  } catch (cause) {
+    throw fileWrite(path, cause);
+  }
+}
+
+function isStillAt(path: string, fd: number): boolean {
+  try {
+    const there = statSync(path);
+    const ours = fstatSync(fd);
+    return there.ino === ours.ino && there.dev === ours.dev;
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return false;
+    throw cause;
+  }
+}
+
+class HeldLock implements Lock {
+  readonly path: string;
+  #fd: number | undefined;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  release(): void {
+    if (this.#fd === undefined) return;
+    const fd = this.#fd;
+    this.#fd = undefined;
+    // Closing the only descriptor is what frees a flock; Node opens files close-on-exec.
+    closeSync(fd);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+    return Promise.resolve();
+  }
+}
