@@ -16,6 +16,8 @@ import type { KeyParts } from './cache-key.ts';
  * The part of an op's key that the op alone decides; its inputs add theirs (key-maker.ts).
  * Every field of an op is here, or listed as left out:
  *   exec.proxyEnv           proxies never change a result that is worth keeping
+ *   exec.extraHosts         only the names count, as in BuildKit
+ *   git.fetchesByCommit     another way to the same commit
  *   mount.isRequired        decides between an error and a result, never between two results
  *   secret and ssh contents secrets must not leave a trace, so a changed secret is no reason to rerun
  */
@@ -62,6 +64,9 @@ function sourceParts(source: Source): KeyParts {
         ref: source.ref ?? '',
         subdir: source.subdir ?? '',
         'keep git dir': String(source.keepsGitDir),
+        checksum: source.checksum ?? '',
+        submodules: String(source.skipsSubmodules !== true),
+        'commit time': String(source.usesCommitTime === true),
       };
     default:
       return source satisfies never;
@@ -79,6 +84,9 @@ function execParts(op: ExecOp): KeyParts {
     user: op.user,
     network: op.network,
     security: op.security,
+    ...(op.extraHosts === undefined || op.extraHosts.length === 0
+      ? {}
+      : { hosts: op.extraHosts.map(({ host }) => host).join(' ') }),
     ...platformPart(op.platform),
     ...Object.fromEntries(op.mounts.map((mount, i) => [`mount ${i + 1}`, mountText(mount)])),
   };

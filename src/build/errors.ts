@@ -1,0 +1,61 @@
+import { BuildError } from '../diagnostics/build-error.ts';
+
+/** The build context cannot be used. */
+export function badContext(path: string, found: string, hint: string | undefined): BuildError {
+  return new BuildError({
+    code: 'CONTEXT_NOT_A_DIRECTORY',
+    class: 'input',
+    message: `Cannot use "${path}" as build context: ${found}`,
+    hint,
+  });
+}
+
+/** There is no Dockerfile where it was looked for. */
+export function dockerfileNotFound(path: string, found: string, hint: string): BuildError {
+  return new BuildError({
+    code: 'DOCKERFILE_NOT_FOUND',
+    class: 'input',
+    message: `Cannot read Dockerfile "${path}": ${found}`,
+    hint,
+  });
+}
+
+/** The Dockerfile is not text that could be one. */
+export function dockerfileUnreadable(path: string, found: string): BuildError {
+  return new BuildError({
+    code: 'DOCKERFILE_UNREADABLE',
+    class: 'input',
+    message: `Cannot read Dockerfile "${path}": ${found}`,
+    hint: undefined,
+  });
+}
+
+/** A value of `--build-context` has a form that is not known. */
+export function badNamedContext(name: string, value: string): BuildError {
+  return new BuildError({
+    code: 'NAMED_CONTEXT_INVALID',
+    class: 'usage',
+    message: `Cannot use build context "${name}=${value}": it is neither a directory nor a known kind of address`,
+    hint: 'Give a directory, oci-layout://DIRECTORY or docker-image://REFERENCE',
+  });
+}
+
+/** A file of the context changed after it was hashed. */
+export function contextChanged(step: string): BuildError {
+  return new BuildError({
+    code: 'CONTEXT_CHANGED',
+    class: 'input',
+    message: `Cannot finish "${step}": files of the build context changed while they were copied`,
+    hint: 'Build again when nothing writes to the context',
+  });
+}
+
+/** The store directory is not safe or not usable. */
+export function badStore(root: string, found: string, hint: string): BuildError {
+  return new BuildError({
+    code: 'STORE_UNUSABLE',
+    class: 'host',
+    message: `Cannot use the store "${root}": ${found}`,
+    hint,
+  });
+}

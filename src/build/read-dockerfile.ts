@@ -1,0 +1,126 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { nearest } from '../core/suggest.ts';
+import type { SourceFile } from '../diagnostics/source.ts';
+import { badContext, dockerfileNotFound, dockerfileUnreadable } from './errors.ts';
+import type { BuildRequest } from './request.ts';
+
+/** A larger one is not a Dockerfile. Twice the parser's own limit, so that it reports the limit. */
+const MAX_DOCKERFILE_BYTES = 64 * 1024 * 1024;
+
+/** The Dockerfile of a build, and where the files that belong to it are. */
+export interface ReadDockerfile {
+  readonly source: SourceFile;
+  /** Absolute host path; undefined when the text did not come from a file. */
+  readonly hostPath: string | undefined;
+}
+
+/** Checks that the context is a directory. Its absolute host path, or undefined for an empty one. */
+export function contextDirectory(request: BuildRequest, cwd: string): string | undefined {
+  if (request.context.kind === 'empty') return undefined;
+  const { path } = request.context;
+  const hostPath = resolve(cwd, path);
+  const stat = statSync(hostPath, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    throw badContext(path, 'it does not exist', similarEntry(hostPath));
+  }
+  if (!stat.isDirectory()) {
+    throw badContext(path, 'it is not a directory', `To name a Dockerfile, use -f ${path}`);
+  }
+  return hostPath;
+}
+
+/**
+ * Reads the Dockerfile: `-f` relative to the working directory, else `Dockerfile` in the context, else
+ * `dockerfile` there, as BuildKit does.
+ * @throws BuildError DOCKERFILE_NOT_FOUND, DOCKERFILE_UNREADABLE
+ */
+export function readDockerfile(
+  request: BuildRequest,
+  contextDir: string | undefined,
+  cwd: string,
+): ReadDockerfile {
+  const { dockerfile } = request;
+  if (dockerfile.kind === 'text') {
+    return { source: { path: dockerfile.name, text: dockerfile.text }, hostPath: undefined };
+  }
+  const directory = contextDir ?? cwd;
+  if (dockerfile.path !== undefined) {
+    const hostPath = resolve(cwd, dockerfile.path);
+    const bytes = readRegular(hostPath, dockerfile.path);
+    if (bytes === undefined) {
+      throw dockerfileNotFound(
+        dockerfile.path,
+        'there is no such file',
+        similarEntry(hostPath) ?? 'The path of -f starts at the working directory',
+      );
+    }
+    return { source: { path: dockerfile.path, text: bytes.toString('utf8') }, hostPath };
+  }
+  for (const name of ['Dockerfile', 'dockerfile']) {
+    const hostPath = join(directory, name);
+    const bytes = readRegular(hostPath, name);
+    if (bytes !== undefined) {
+      return { source: { path: name, text: bytes.toString('utf8') }, hostPath };
+    }
+  }
+  throw dockerfileNotFound(
+    'Dockerfile',
+    'the build context has none',
+    similarEntry(join(directory, 'Dockerfile')) ?? 'Name the file with -f',
+  );
+}
+
+/** Never waits on a pipe and never reads a device. Undefined when there is nothing of this name. */
+function readRegular(hostPath: string, shown: string): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = openSync(hostPath, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw dockerfileUnreadable(shown, code === 'EACCES' ? 'permission denied' : code);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (stat.isDirectory()) throw dockerfileUnreadable(shown, 'it is a directory');
+    if (!stat.isFile()) throw dockerfileUnreadable(shown, 'it is not a regular file');
+    if (stat.size > MAX_DOCKERFILE_BYTES) {
+      throw dockerfileUnreadable(shown, `it has ${String(stat.size)} bytes, which is too large`);
+    }
+    return readWhole(fd, stat.size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readWhole(fd: number, size: number): Buffer {
+  const buffer = Buffer.alloc(size);
+  let length = 0;
+  while (length < size) {
+    const count = readSync(fd, buffer, length, size - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  return buffer.subarray(0, length);
+}
+
+function similarEntry(hostPath: string): string | undefined {
+  const directory = dirname(hostPath);
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return undefined;
+  }
+  const name = nearest(hostPath.slice(directory.length + 1), names);
+  return name === undefined ? undefined : `Did you mean "${name}"?`;
+}

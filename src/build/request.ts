@@ -1,0 +1,51 @@
+import type { Platform } from '../core/platform.ts';
+import type { ExtraHost } from '../ops/op.ts';
+
+/** What a caller wants built. Plain data; the command line and the API both make one. */
+export interface BuildRequest {
+  readonly context: ContextRequest;
+  readonly dockerfile: DockerfileRequest;
+  /** Stage name or index; undefined is the last stage. */
+  readonly target: string | undefined;
+  readonly buildArgs: ReadonlyMap<string, string>;
+  readonly labels: ReadonlyMap<string, string>;
+  /** Empty means the platform of this host. */
+  readonly platforms: readonly Platform[];
+  /** True for all stages, or the names of those whose steps run again. */
+  readonly noCache: boolean | readonly string[];
+  /** `--build-context name=value`, value as written. */
+  readonly namedContexts: ReadonlyMap<string, string>;
+  /** References for the local store, as written. */
+  readonly tags: readonly string[];
+  /** `-o` values, as written. Empty: the image goes to the local store alone. */
+  readonly outputs: readonly string[];
+  /** Ask the registry even when the local store has an image of that name. */
+  readonly pull: boolean;
+  /** Network of steps that do not say. */
+  readonly network: 'default' | 'none' | 'host';
+  readonly addHosts: readonly ExtraHost[];
+  /** Bytes of /dev/shm in a step. */
+  readonly shmBytes: number;
+  /** Steps at the same time; undefined lets the builder choose. */
+  readonly jobs: number | undefined;
+  readonly isolation: 'auto' | 'oci' | 'runc' | 'crun' | 'namespaces';
+  /** Seconds since 1970 that every time in the image is clamped to. */
+  readonly sourceDateEpoch: number | undefined;
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+}
+
+export type ContextRequest =
+  /** A directory of this host, as the user named it. */
+  | { readonly kind: 'directory'; readonly path: string }
+  /** No files, as for a Dockerfile on standard input. */
+  | { readonly kind: 'empty' };
+
+export type DockerfileRequest =
+  /** `-f`, relative to the working directory; undefined is `Dockerfile` in the context. */
+  | { readonly kind: 'file'; readonly path: string | undefined }
+  /** Given whole, for example from standard input. `name` is shown in messages. */
+  | { readonly kind: 'text'; readonly name: string; readonly text: string };
+
+export type SecretSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'value'; readonly bytes: Uint8Array };

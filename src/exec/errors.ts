@@ -1,0 +1,83 @@
+import { BuildError } from '../diagnostics/build-error.ts';
+import type { Span } from '../diagnostics/source.ts';
+import type { ProcessExit } from '../sandbox/sandbox.ts';
+
+/** A RUN ended with another status than 0. `output` is the last of what it printed. */
+export function stepFailed(
+  command: string,
+  exit: ProcessExit,
+  output: string,
+  span: Span | undefined,
+): BuildError {
+  return new BuildError({
+    code: 'STEP_FAILED',
+    class: 'build',
+    message: `Cannot run "${command}": ${describeExit(exit)}`,
+    hint: hintFor(exit, output),
+    span,
+  });
+}
+
+/** The end of a process in words: `exit status 127 (command not found)`. */
+export function describeExit(exit: ProcessExit): string {
+  if (exit.kind === 'signaled') {
+    return exit.isOutOfMemory
+      ? `killed by ${exit.signal} (out of memory)`
+      : `killed by ${exit.signal}`;
+  }
+  const meaning = MEANING[exit.status];
+  const words = `exit status ${String(exit.status)}`;
+  return meaning === undefined ? words : `${words} (${meaning})`;
+}
+
+/** Shells and runtimes agree on these (POSIX sh, 2.8.2). */
+const MEANING: Readonly<Record<number, string>> = {
+  126: 'the command could not be executed',
+  127: 'command not found',
+  130: 'interrupted',
+  137: 'killed, possibly out of memory',
+  139: 'segmentation fault',
+  143: 'terminated',
+};
+
+function hintFor(exit: ProcessExit, output: string): string | undefined {
+  if (/exec format error/i.test(output)) {
+    return 'The program is for another processor: build it for the platform of this stage (GOARCH, --platform)';
+  }
+  if (exit.kind === 'exited' && exit.status === 127) {
+    return 'Install the command in this stage, or check its spelling and PATH';
+  }
+  return undefined;
+}
+
+/** An op needs something that this host or version cannot do. */
+export function unsupportedOp(what: string, why: string, hint: string): BuildError {
+  return new BuildError({
+    code: 'UNSUPPORTED_STEP',
+    class: 'host',
+    message: `Cannot ${what}: ${why}`,
+    hint,
+  });
+}
+
+/** A secret that a mount requires was not given. */
+export function missingSecret(id: string, span: Span | undefined): BuildError {
+  return new BuildError({
+    code: 'SECRET_MISSING',
+    class: 'input',
+    message: `Cannot mount secret "${id}": it was not given to this build`,
+    hint: `Add --secret id=${id},src=FILE`,
+    span,
+  });
+}
+
+/** A bind mount names a path that its source does not have. */
+export function mountSourceNotFound(path: string, span: Span | undefined): BuildError {
+  return new BuildError({
+    code: 'MOUNT_SOURCE_NOT_FOUND',
+    class: 'build',
+    message: `Cannot mount "${path}": it is not there`,
+    hint: undefined,
+    span,
+  });
+}
