@@ -1,0 +1,272 @@
+import { formatPlatform, samePlatform, type Platform } from '../core/platform.ts';
+import { nearest } from '../core/suggest.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { DockerfileAst, StageInstruction } from '../dockerfile/ast.ts';
+import type { BaseImage } from '../image/base-image.ts';
+import { expandStep, type StageStep } from './expand-step.ts';
+import type { Expander } from './expander.ts';
+import { fileSources, type FileSources } from './file-sources.ts';
+import type { NamedContexts } from './named-context.ts';
+import { readTriggers } from './onbuild.ts';
+import type { PlanRequest } from './plan-request.ts';
+import type { PlannedStep, Variables } from './planned-step.ts';
+import { readStages, stageNames, targetStage, type StageEntry } from './stage-entry.ts';
+import type {
+  BaseKey,
+  BaseRequest,
+  PlannedStage,
+  PlannedTarget,
+  StageBase,
+} from './stage-graph.ts';
+import {
+  needsOf,
+  refuseCycles,
+  refuseLaterStages,
+  staticNeeds,
+  type StageNeed,
+} from './stage-needs.ts';
+import type { StageState } from './stage-state.ts';
+
+/** Search path of a stage whose base sets none. */
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** What one target platform is planned from. */
+export interface TargetScope {
+  readonly request: PlanRequest;
+  readonly platform: Platform;
+  readonly globals: Variables;
+  readonly contexts: NamedContexts;
+  readonly images: ReadonlyMap<BaseKey, BaseImage>;
+  readonly expander: Expander;
+  readonly report: (diagnostic: Diagnostic) => void;
+  /** Told of every image that is needed and not in `images`. */
+  readonly miss: (wanted: BaseRequest) => void;
+}
+
+/** A reachable stage before its words are expanded. */
+interface OpenStage {
+  readonly entry: StageEntry;
+  readonly base: StageBase;
+  readonly steps: readonly StageStep[];
+  readonly needs: readonly StageNeed[];
+}
+
+/** Plans the stages that the target needs on one platform, in file order. */
+export function planTarget(
+  ast: DockerfileAst,
+  scope: TargetScope,
+): Pick<PlannedTarget, 'stages' | 'target'> {
+  const { contexts, platform, globals, expander, report, request } = scope;
+  const entries = readStages(ast, {
+    globals,
+    contexts,
+    targetPlatform: platform,
+    buildPlatform: request.buildPlatform,
+    expander,
+    report,
+  });
+  const sources = fileSources(entries, { contexts, targetPlatform: platform });
+  const needs = new Map(entries.map((entry) => [entry, staticNeeds(entry, sources)] as const));
+  refuseCycles(entries, needs);
+  const target = targetStage(entries, request.target);
+  const open = reachableStages(target, entries, sources, scope);
+  reportMissing([...open.values()], entries, scope);
+
+  const stages: PlannedStage[] = [];
+  const states = new Map<number, StageState & { readonly platform: Platform }>();
+  for (const entry of entries) {
+    const stage = open.get(entry.index);
+    const start = stage && startingState(stage, states, scope);
+    if (stage === undefined || start === undefined) continue;
+    const { steps, state } = expandSteps(stage, start, { sources, scope });
+    states.set(entry.index, { ...state, platform: start.platform });
+    stages.push(plannedStage(stage, { steps, platform: start.platform, ast, request }));
+  }
+  return { stages, target: target.index };
+}
+
+/** From the target down. Triggers count as soon as the base that has them is known. */
+function reachableStages(
+  target: StageEntry,
+  entries: readonly StageEntry[],
+  sources: FileSources,
+  scope: TargetScope,
+): Map<number, OpenStage> {
+  const found = new Map<number, OpenStage>();
+  const waiting = [target];
+  for (let entry = waiting.pop(); entry !== undefined; entry = waiting.pop()) {
+    if (found.has(entry.index)) continue;
+    const stage = openStage(entry, entries, sources, scope);
+    found.set(entry.index, stage);
+    for (const { source } of stage.needs) {
+      const next = source.kind === 'stage' ? entries[source.index] : undefined;
+      if (next !== undefined) waiting.push(next);
+    }
+  }
+  return found;
+}
+
+function openStage(
+  entry: StageEntry,
+  entries: readonly StageEntry[],
+  sources: FileSources,
+  scope: TargetScope,
+): OpenStage {
+  const base = sources.base(entry);
+  const triggers = entry.override === undefined ? triggersOf(base, entry, entries, scope) : [];
+  const own = entry.override === undefined ? entry.node.instructions : [];
+  const steps = [
+    ...triggers.map((instruction) => ({ instruction, isOnbuild: true })),
+    ...own.map((instruction) => ({ instruction, isOnbuild: false })),
+  ];
+  const instructions = steps.map(({ instruction }) => instruction);
+  const from: StageNeed = { source: base, span: entry.node.from.image.span, why: 'base' };
+  const needs = [from, ...needsOf(instructions, sources)];
+  refuseLaterStages(entry, needs, entries);
+  return { entry, base, steps, needs };
+}
+
+function triggersOf(
+  base: StageBase,
+  entry: StageEntry,
+  entries: readonly StageEntry[],
+  scope: TargetScope,
+): StageInstruction[] {
+  const about = { name: entry.baseName, from: entry.node.from.span };
+  if (base.kind === 'image') {
+    return readTriggers(scope.images.get(base.key)?.config.config.OnBuild ?? [], about);
+  }
+  if (base.kind !== 'stage') return [];
+  const instructions = entries[base.index]?.node.instructions ?? [];
+  const texts = instructions.flatMap((i) => (i.kind === 'onbuild' ? [i.trigger.raw] : []));
+  return readTriggers(texts, about);
+}
+
+function reportMissing(
+  stages: readonly OpenStage[],
+  entries: readonly StageEntry[],
+  scope: TargetScope,
+): void {
+  const names = stageNames(entries);
+  for (const { source, span, why } of stages.flatMap(({ needs }) => needs)) {
+    if (source.kind !== 'image' || scope.images.has(source.key)) continue;
+    const { key, reference, layout, platform } = source;
+    const written = span.file.text.slice(span.start, span.end);
+    scope.miss({ key, reference, layout, platform, span, why, similar: nearest(written, names) });
+  }
+}
+
+/** Undefined while an image that it stands on is not known. */
+function startingState(
+  { entry, base, needs }: OpenStage,
+  states: ReadonlyMap<number, StageState & { readonly platform: Platform }>,
+  scope: TargetScope,
+): (StageState & { readonly platform: Platform }) | undefined {
+  const isKnown = needs.every(({ source }) =>
+    source.kind === 'image'
+      ? scope.images.has(source.key)
+      : source.kind !== 'stage' || states.has(source.index),
+  );
+  if (!isKnown) return undefined;
+  if (base.kind === 'stage') return states.get(base.index);
+  const image = base.kind === 'image' ? scope.images.get(base.key) : undefined;
+  const platform = base.kind === 'scratch' ? scope.platform : (entry.platform ?? scope.platform);
+  if (image !== undefined) warnOtherPlatform(entry, platform, image, scope);
+  return { variables: imageVariables(image), args: new Map(), platform };
+}
+
+function imageVariables(image: BaseImage | undefined): Variables {
+  const variables = new Map<string, string>();
+  for (const entry of image?.config.config.Env ?? []) {
+    const equals = entry.indexOf('=');
+    const name = equals === -1 ? entry : entry.slice(0, equals);
+    variables.set(name, equals === -1 ? '' : entry.slice(equals + 1));
+  }
+  if (!variables.has('PATH')) variables.set('PATH', DEFAULT_PATH);
+  return variables;
+}
+
+/** A registry may hand out an image of another platform when it has only that one. */
+function warnOtherPlatform(
+  entry: StageEntry,
+  expected: Platform,
+  { config }: BaseImage,
+  scope: TargetScope,
+): void {
+  const actual = { os: config.os, architecture: config.architecture, variant: config.variant };
+  if (config.architecture === '' || samePlatform(actual, expected)) return;
+  scope.report({
+    severity: 'warning',
+    code: 'InvalidBaseImagePlatform',
+    message: `Base image ${entry.baseName} was pulled with platform "${formatPlatform(actual)}", expected "${formatPlatform(expected)}" for current build`,
+    span: entry.node.from.image.span,
+  });
+}
+
+function expandSteps(
+  { steps }: OpenStage,
+  start: StageState,
+  { sources, scope }: { readonly sources: FileSources; readonly scope: TargetScope },
+): { readonly steps: readonly PlannedStep[]; readonly state: StageState } {
+  const { expander, globals, report, request } = scope;
+  const stepScope = { expander, sources, globals, buildArgs: request.buildArgs, report };
+  const planned: PlannedStep[] = [];
+  let state = start;
+  for (const step of steps) {
+    const expanded = expandStep(step, state, stepScope);
+    planned.push(expanded.step);
+    state = expanded.after;
+  }
+  return { steps: planned, state };
+}
+
+function plannedStage(
+  { entry, base, needs }: OpenStage,
+  rest: {
+    readonly steps: readonly PlannedStep[];
+    readonly platform: Platform;
+    readonly ast: DockerfileAst;
+    readonly request: PlanRequest;
+  },
+): PlannedStage {
+  const { steps, platform, ast, request } = rest;
+  return {
+    index: entry.index,
+    name: entry.name,
+    label: entry.name ?? (isAlone(ast, needs, steps) ? '' : `stage-${entry.index}`),
+    from: entry.node.from,
+    base,
+    platform,
+    steps,
+    stepCount: countSteps(base, steps),
+    ignoresCache: isUncached(entry.name, request.noCache),
+  };
+}
+
+/**
+ * BuildKit leaves the stage out of `[1/3]` only when the file has one stage and nothing else is
+ * copied or mounted from; each mount counts, even one without files of its own.
+ */
+function isAlone(
+  ast: DockerfileAst,
+  needs: readonly StageNeed[],
+  steps: readonly PlannedStep[],
+): boolean {
+  const others = needs.some(({ why }) => why !== 'base');
+  const hasMounts = steps.some((step) => step.kind === 'run' && step.mounts.length > 0);
+  return ast.stages.length === 1 && !others && !hasMounts;
+}
+
+/** Triggers count whatever they are; of the others only those that change files. FROM of an image counts. */
+function countSteps(base: StageBase, steps: readonly PlannedStep[]): number {
+  const numbered = steps.filter(
+    ({ kind, isOnbuild }) =>
+      isOnbuild || kind === 'run' || kind === 'copy' || kind === 'add' || kind === 'workdir',
+  );
+  return numbered.length + (base.kind === 'image' || base.kind === 'named' ? 1 : 0);
+}
+
+function isUncached(name: string | undefined, noCache: PlanRequest['noCache']): boolean {
+  if (typeof noCache === 'boolean' || noCache === undefined) return noCache === true;
+  return noCache.some((other) => other.toLowerCase() === name);
+}
