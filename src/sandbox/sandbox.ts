@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /**
  * Runs one process in its own mount, pid, ipc and uts namespaces on a root file system that is already
  * mounted. Nothing of the host's environment, files or descriptors reaches it apart from what the
@@ -33,7 +35,18 @@ export interface SandboxSpec {
   readonly network: SandboxNetwork;
   /** Bytes of the tmpfs on /dev/shm. */
   readonly shmBytes: number;
+  /** Resource limits as in setrlimit(2). Others stay as this process has them; `core` is always 0. */
+  readonly rlimits?: readonly ResourceLimit[] | undefined;
+  /** How long the step may take to react to SIGTERM before it gets SIGKILL. */
   readonly stopTimeoutMs: number;
+}
+
+/** `--ulimit nofile=1024:4096`. */
+export interface ResourceLimit {
+  /** As in prlimit(1): `nofile`, `nproc`, `memlock`, … */
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
 }
 
 export type SandboxNetwork =
@@ -80,5 +93,17 @@ export type SandboxIo =
 
 /** How a process ended: a status, or the signal that killed it. */
 export type ProcessExit =
-  | { readonly kind: 'exited'; readonly status: number }
+  | {
+      readonly kind: 'exited';
+      readonly status: number;
+      /** A shell reports a child that was killed as 137. */
+      readonly isOutOfMemory?: boolean | undefined;
+    }
   | { readonly kind: 'signaled'; readonly signal: string; readonly isOutOfMemory: boolean };
+
+/** The number a shell shows for it: the status, or 128 and the signal's number. */
+export function exitStatusOf(exit: ProcessExit): number {
+  if (exit.kind === 'exited') return exit.status;
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  return 128 + (numbers[exit.signal] ?? 0);
+}

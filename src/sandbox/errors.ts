@@ -1,0 +1,108 @@
+import { BuildError } from '../diagnostics/build-error.ts';
+
+/** The process of a step could not be started at all. `what` is what was found. */
+export function cannotStart(what: string, cause?: unknown): BuildError {
+  return new BuildError({
+    code: 'SANDBOX_START',
+    class: 'build',
+    message: `Cannot start the process: ${what}`,
+    cause,
+  });
+}
+
+/** The program that a step names is not in its file system. */
+export function programNotFound(program: string): BuildError {
+  return new BuildError({
+    code: 'SANDBOX_START',
+    class: 'build',
+    message: `Cannot start "${shown(program)}": there is no such program in the step's file system`,
+    hint: program.includes('/')
+      ? 'Check the path, and that the interpreter or dynamic loader the program needs is there too'
+      : 'Check the spelling and PATH, or use a base image that has it',
+  });
+}
+
+/** The kernel does not know the program's format: mostly another processor's. */
+export function wrongProgramFormat(program: string): BuildError {
+  return new BuildError({
+    code: 'SANDBOX_START',
+    class: 'build',
+    message: `Cannot start "${shown(program)}": exec format error`,
+    hint: 'The program is for another processor, or a script without a #! line',
+  });
+}
+
+/** Arguments and environment are more than the kernel takes. */
+export function argumentsTooLong(bytes: number): BuildError {
+  return new BuildError({
+    code: 'SANDBOX_START',
+    class: 'build',
+    message: `Cannot start the process: arguments and environment take ${bytes} bytes, more than the kernel takes`,
+    hint: 'Shorten ENV and ARG values, or put long text into a file',
+  });
+}
+
+/** `--isolation` names what does not work on this host. `reasons` are one line each. */
+export function noSandbox(wanted: string, reasons: readonly string[]): BuildError {
+  return new BuildError({
+    code: 'NO_SANDBOX',
+    class: 'host',
+    message: `Cannot run steps with isolation "${wanted}": ${reasons.join('; ')}`,
+    hint: wanted === 'auto' ? 'Install crun or runc' : 'Use --isolation=auto',
+  });
+}
+
+/** USER names somebody who is not in the image's passwd file. */
+export function unknownUser(name: string, similar: string | undefined): BuildError {
+  return new BuildError({
+    code: 'UNKNOWN_USER',
+    class: 'build',
+    message: `Cannot run as user "${shown(name)}": /etc/passwd of the image has no such name`,
+    hint: similar === undefined ? undefined : `Did you mean "${shown(similar)}"?`,
+  });
+}
+
+/** USER names a group that is not in the image's group file. */
+export function unknownGroup(name: string, similar: string | undefined): BuildError {
+  return new BuildError({
+    code: 'UNKNOWN_GROUP',
+    class: 'build',
+    message: `Cannot run with group "${shown(name)}": /etc/group of the image has no such name`,
+    hint: similar === undefined ? undefined : `Did you mean "${shown(similar)}"?`,
+  });
+}
+
+/** A user or group number that Linux does not have, or a USER with nothing before or after the colon. */
+export function badUser(text: string): BuildError {
+  return new BuildError({
+    code: 'BAD_USER',
+    class: 'build',
+    message: `Cannot run as user "${shown(text)}": neither a name nor a number up to 4294967294`,
+  });
+}
+
+/** /etc/passwd or /etc/group is no file that can be trusted to be read. */
+export function unreadableUserFile(path: string, what: string): BuildError {
+  return new BuildError({
+    code: 'USER_FILE_UNREADABLE',
+    class: 'build',
+    message: `Cannot look up the user in "${path}" of the image: ${what}`,
+  });
+}
+
+/** A mount target or working directory that cannot be made inside the step's file system. */
+export function badTarget(path: string, what: string): BuildError {
+  return new BuildError({
+    code: 'BAD_MOUNT_TARGET',
+    class: 'build',
+    message: `Cannot use "${shown(path)}" in the step's file system: ${what}`,
+  });
+}
+
+const MAX_SHOWN_CHARS = 200;
+
+/** Text from outside without control characters, and not too long for a message. */
+export function shown(text: string): string {
+  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
+  return clean.length > MAX_SHOWN_CHARS ? `${clean.slice(0, MAX_SHOWN_CHARS)}…` : clean;
+}

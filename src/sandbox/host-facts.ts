@@ -1,0 +1,80 @@
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { release } from 'node:os';
+import path from 'node:path';
+import { hostPlatform } from '../core/platform.ts';
+import { launcherArchitecture } from './launcher/start.ts';
+import type { LauncherArchitecture } from './launcher/machine-code.ts';
+
+/** What of this host decides how steps are isolated. Read once. */
+export interface HostFacts {
+  /** GOARCH. */
+  readonly architecture: string;
+  /** Undefined on processors the launcher has no machine code for. */
+  readonly launcher: LauncherArchitecture | undefined;
+  readonly kernel: string;
+  readonly uid: number;
+  /** False when this process is in a user namespace that does not have all ids. */
+  readonly isUserNamespace: boolean;
+  /** Whether group 5 (tty) exists here. */
+  readonly hasTtyGroup: boolean;
+  /** cgroup v1 with a v2 mount beside it, which older crun versions refuse. */
+  readonly hasHybridCgroups: boolean;
+  readonly hasCgroupV2: boolean;
+  /** Directory for what must not reach a disk: on a tmpfs where there is one. */
+  readonly runtimeBase: string;
+}
+
+/** Reads the facts. `env` is this process's environment, for XDG_RUNTIME_DIR. */
+export function readHostFacts(env: Readonly<Record<string, string | undefined>>): HostFacts {
+  return {
+    architecture: hostPlatform(process.arch).architecture,
+    launcher: launcherArchitecture(process.arch),
+    kernel: release(),
+    uid: process.getuid?.() ?? 0,
+    isUserNamespace: !hasId('/proc/self/uid_map', LAST_ID),
+    hasTtyGroup: hasId('/proc/self/gid_map', TTY_GROUP),
+    hasHybridCgroups: existsSync(path.join(UNIFIED, 'cgroup.procs')),
+    hasCgroupV2: existsSync('/sys/fs/cgroup/cgroup.controllers'),
+    runtimeBase: runtimeBase(env),
+  };
+}
+
+/** Where hybrid hosts have their cgroup v2 tree. */
+export const UNIFIED = '/sys/fs/cgroup/unified';
+
+const LAST_ID = 4_294_967_294;
+const TTY_GROUP = 5;
+
+/** Whether a map of user_namespaces(7) covers an id. */
+function hasId(file: string, id: number): boolean {
+  return readFileSync(file, 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .some(([first = 0, , count = 0]) => id >= first && id < first + count);
+}
+
+const TMPFS_MAGIC = 0x01021994;
+
+function runtimeBase(env: Readonly<Record<string, string | undefined>>): string {
+  const candidates = [env['XDG_RUNTIME_DIR'], '/run', '/dev/shm', env['TMPDIR'], '/tmp'].filter(
+    (folder): folder is string => folder?.startsWith('/') === true && isWritable(folder),
+  );
+  return (
+    candidates.find((folder) => statfsSync(folder).type === TMPFS_MAGIC) ?? candidates[0] ?? '/tmp'
+  );
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Compares a kernel release with a version, e.g. 5.12. */
+export function isKernelAtLeast(kernel: string, major: number, minor: number): boolean {
+  const [, ownMajor = '0', ownMinor = '0'] = /^(\d+)\.(\d+)/.exec(kernel) ?? [];
+  return Number(ownMajor) > major || (Number(ownMajor) === major && Number(ownMinor) >= minor);
+}

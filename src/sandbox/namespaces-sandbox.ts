@@ -1,0 +1,368 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { MS } from '../host/mount.ts';
+import { DEFAULT_CAPABILITIES } from './capabilities.ts';
+import { argumentsTooLong, programNotFound, wrongProgramFormat } from './errors.ts';
+import { isKernelAtLeast, type HostFacts } from './host-facts.ts';
+import {
+  beginGuarded,
+  CLONE_NEWNS,
+  startGuarded,
+  throwIfFailed,
+  type LaunchEnd,
+} from './launcher/start.ts';
+import type { LauncherArchitecture } from './launcher/machine-code.ts';
+import type { LaunchProgram } from './launcher/program.ts';
+import { readOomKills, withOutOfMemory } from './out-of-memory.ts';
+import { tryStart, type ProbeOptions, type SandboxProbe } from './probe-runtime.ts';
+import {
+  DEV_TMPFS_BYTES,
+  limitsOf,
+  MASKED_PATHS,
+  READONLY_PATHS,
+  STEP_CAPABILITY_MASK,
+} from './runtime-spec.ts';
+import type { ProcessExit, Sandbox, SandboxIo, SandboxMount, SandboxSpec } from './sandbox.ts';
+import { compileSeccomp } from './seccomp-filter.ts';
+import { resolveSeccomp } from './seccomp.ts';
+import { openStepIo } from './step-io.ts';
+import { waitOrStop } from './stop-step.ts';
+import type { SyscallAbi } from './syscall-numbers.ts';
+
+/**
+ * Steps in Linux namespaces directly, for hosts without an OCI runtime: the same capabilities, seccomp
+ * policy, masked and read-only paths, and `/dev` of the same nodes. The launcher makes every mount
+ * after the change of root, so that links in the image can lead nowhere but into the image.
+ */
+export class NamespacesSandbox implements Sandbox {
+  readonly name = 'namespaces';
+  readonly description: string;
+  readonly #host: HostFacts;
+  readonly #launcher: LauncherArchitecture;
+  readonly #seccomp: Buffer;
+  readonly #lastCapability: number;
+
+  constructor(host: HostFacts, launcher: LauncherArchitecture) {
+    this.#host = host;
+    this.#launcher = launcher;
+    const policy = resolveSeccomp(host.architecture, DEFAULT_CAPABILITIES);
+    this.#seccomp = compileSeccomp(policy, ABIS[launcher]);
+    this.#lastCapability = Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1'));
+    this.description = `Linux namespaces, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities, no cgroups`;
+  }
+
+  async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {
+    signal.throwIfAborted();
+    const killsBefore = readOomKills();
+    const program = this.#program(spec);
+    const stepIo = openStepIo(io);
+    let launched;
+    try {
+      launched = startGuarded(program, stepIo.descriptors);
+    } finally {
+      stepIo.closeOurs();
+    }
+    const ended = Promise.all([launched.ended, stepIo.drained]).then(([end]) => end);
+    const end = explainExec(await waitOrStop(launched, ended, spec.stopTimeoutMs, signal), spec);
+    const exit: ProcessExit = end.kind === 'exited' ? end : { ...end, isOutOfMemory: false };
+    return withOutOfMemory(exit, killsBefore);
+  }
+
+  #program(spec: SandboxSpec): LaunchProgram {
+    const program = beginGuarded(this.#launcher, namespacesOf(spec), process.pid);
+    joinNetwork(program, spec);
+    enterRoot(program, spec.rootfs);
+    mountKernelViews(program, spec, this.#host);
+    for (const mount of spec.mounts) addMount(program, mount);
+    leaveHost(program);
+    hideKernelFiles(program);
+    program.call(
+      'sethostname',
+      [spec.hostname, Buffer.byteLength(spec.hostname)],
+      'naming the host',
+    );
+    program.call('setsid', [], 'making a session');
+    program.tryCall('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0], 'making a keyring');
+    setLimits(program, spec);
+    program.call('umask', [UMASK], 'setting the umask');
+    this.#dropPrivileges(program, spec);
+    program.call('chdir', [spec.cwd], `entering "${spec.cwd}"`);
+    execute(program, spec);
+    return program;
+  }
+
+  #dropPrivileges(program: LaunchProgram, spec: SandboxSpec): void {
+    const { uid, gid, groups } = spec.user;
+    for (let capability = 0; capability <= this.#lastCapability; capability++) {
+      if ((STEP_CAPABILITY_MASK & (1n << BigInt(capability))) !== 0n) continue;
+      program.call('prctl', [PR_CAPBSET_DROP, capability, 0, 0, 0], 'dropping capabilities');
+    }
+    // Output goes to pipes of ours, which the step's user must be able to open as /dev/stdout.
+    for (const fd of [0, 1, 2]) program.tryCall('fchown', [fd, uid, -1], 'handing over its output');
+    // While there is CAP_SYS_ADMIN: without it a filter would need no_new_privs, which breaks sudo.
+    const filter = { words: [this.#seccomp.length / INSTRUCTION_BYTES, this.#seccomp] };
+    program.call('seccomp', [SECCOMP_SET_MODE_FILTER, 0, filter], 'filtering system calls');
+    const list = Buffer.from(Uint32Array.from(groups).buffer);
+    program.call('setgroups', [groups.length, list], 'setting the groups');
+    program.call('setresgid', [gid, gid, gid], 'setting the group');
+    program.call('setresuid', [uid, uid, uid], 'setting the user');
+    // Root keeps its set through exec by the bounding set; another user has none left to keep.
+    const permitted = uid === 0 ? STEP_CAPABILITY_MASK : 0n;
+    program.call('capset', [CAPABILITY_HEADER, capabilitySets(permitted)], 'setting capabilities');
+    program.call('prctl', [PR_SET_PDEATHSIG, constants.signals.SIGKILL], 'tying it to its guard');
+  }
+}
+
+/** Programs of the 32-bit predecessor run too. 32-bit Arm has no table here and is refused. */
+const ABIS: Readonly<Record<LauncherArchitecture, readonly SyscallAbi[]>> = {
+  x64: ['x86_64', 'i386'],
+  arm64: ['aarch64'],
+};
+
+/** Whether steps can run in namespaces directly here, tried with a small program. */
+export async function probeNamespaces(
+  options: ProbeOptions,
+  signal: AbortSignal,
+): Promise<SandboxProbe> {
+  const { host } = options;
+  const skip = (reason: string): SandboxProbe => ({ name: 'namespaces', isUsable: false, reason });
+  if (host.launcher === undefined) return skip(`no launcher for ${host.architecture}`);
+  if (!isKernelAtLeast(host.kernel, 5, 12)) {
+    return skip(`namespaces need Linux 5.12, this is ${host.kernel}`);
+  }
+  const sandbox = new NamespacesSandbox(host, host.launcher);
+  const reason = await tryStart(sandbox, host, host.launcher, signal);
+  if (reason !== undefined) return skip(`namespaces do not work here: ${reason}`);
+  return { name: 'namespaces', isUsable: true, sandbox };
+}
+
+const CLONE_NEWUTS = 0x04000000;
+const CLONE_NEWIPC = 0x08000000;
+const CLONE_NEWCGROUP = 0x02000000;
+const CLONE_NEWNET = 0x40000000;
+
+function namespacesOf(spec: SandboxSpec): number {
+  const network = spec.network.kind === 'none' ? CLONE_NEWNET : 0;
+  return CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | network;
+}
+
+/** Where the host is still to be seen until the binds are made; `/dev` is a tmpfs of ours by then. */
+const HOST = '/dev/.host';
+
+const AT_FDCWD = -100;
+const AT_RECURSIVE = 0x8000;
+const MNT_DETACH = 2;
+const UMASK = 0o022;
+const PR_SET_PDEATHSIG = 1;
+const PR_CAPBSET_DROP = 24;
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+const SECCOMP_SET_MODE_FILTER = 1;
+const INSTRUCTION_BYTES = 8;
+const S_IFREG = 0o100000;
+
+const SECURE = MS.NOSUID | MS.NODEV | MS.NOEXEC;
+
+function joinNetwork(program: LaunchProgram, spec: SandboxSpec): void {
+  if (spec.network.kind === 'none') bringLoopbackUp(program);
+  if (spec.network.kind !== 'namespace') return;
+  // The report descriptor is 3 and all others are closed, so this one is 4.
+  const NETWORK_FD = 4;
+  program.expect('openat', [AT_FDCWD, spec.network.path, 0], NETWORK_FD, 'opening the network');
+  program.call('setns', [NETWORK_FD, CLONE_NEWNET], 'joining the network');
+  program.call('close', [NETWORK_FD], 'closing the network');
+}
+
+function bringLoopbackUp(program: LaunchProgram): void {
+  const [AF_INET, SOCK_DGRAM, SIOCSIFFLAGS, IFF_UP, SOCKET_FD] = [2, 2, 0x8914, 1, 4];
+  // struct ifreq: name, then flags.
+  const request = Buffer.alloc(40);
+  request.write('lo', 0, 'latin1');
+  request.writeUInt16LE(IFF_UP, 16);
+  program.expect('socket', [AF_INET, SOCK_DGRAM, 0], SOCKET_FD, 'opening the loopback');
+  program.call('ioctl', [SOCKET_FD, SIOCSIFFLAGS, request], 'bringing the loopback up');
+  program.call('close', [SOCKET_FD], 'closing the loopback');
+}
+
+/** Makes `rootfs` the root, with the old one below HOST. */
+function enterRoot(program: LaunchProgram, rootfs: string): void {
+  program.call('mount', ['none', '/', 0, MS.REC | MS.PRIVATE, 0], 'making mounts private');
+  program.call('mount', [rootfs, rootfs, 0, MS.BIND | MS.REC, 0], 'preparing the root');
+  // Device nodes that a step makes must not open the host's disks; CAP_MKNOD is one of the 14.
+  setAttributes(program, rootfs, MOUNT_ATTR.NODEV, 'switching device nodes off');
+  const dev = path.join(rootfs, 'dev');
+  const options = `mode=755,size=${DEV_TMPFS_BYTES}`;
+  program.call('umask', [0], 'setting the umask');
+  program.call('mount', ['tmpfs', dev, 'tmpfs', MS.NOSUID | MS.NODEV, options], 'mounting /dev');
+  program.call(
+    'mkdirat',
+    [AT_FDCWD, path.join(rootfs, HOST), 0o700],
+    'preparing the change of root',
+  );
+  program.call('pivot_root', [rootfs, path.join(rootfs, HOST)], 'changing the root');
+  program.call('chdir', ['/'], 'entering the root');
+}
+
+/** Nodes are bound from the host, as `/dev` refuses to open nodes that are made in it. */
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+
+const DEVICE_LINKS: readonly (readonly [name: string, target: string])[] = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+  ['core', '/proc/kcore'],
+  ['ptmx', 'pts/ptmx'],
+];
+
+function mountKernelViews(program: LaunchProgram, spec: SandboxSpec, host: HostFacts): void {
+  program.call('mount', ['proc', '/proc', 'proc', SECURE, 0], 'mounting /proc');
+  if (host.isUserNamespace && spec.network.kind !== 'none') {
+    // The kernel shows a sysfs only to who owns the network namespace it is of.
+    program.call('mount', [`${HOST}/sys`, '/sys', 0, MS.BIND | MS.REC, 0], 'binding /sys');
+    const flags = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
+    setAttributes(program, '/sys', flags, 'protecting /sys');
+  } else {
+    program.call('mount', ['sysfs', '/sys', 'sysfs', SECURE | MS.RDONLY, 0], 'mounting /sys');
+    if (host.hasCgroupV2) {
+      const target = '/sys/fs/cgroup';
+      const args = ['cgroup2', target, 'cgroup2', SECURE | MS.RDONLY, 0];
+      program.tryCall('mount', args, 'mounting cgroups');
+    }
+  }
+  for (const name of DEVICES) {
+    const target = `/dev/${name}`;
+    program.call('mknodat', [AT_FDCWD, target, S_IFREG | 0o666, 0], `making ${target}`);
+    program.call('mount', [`${HOST}/dev/${name}`, target, 0, MS.BIND, 0], `binding ${target}`);
+  }
+  for (const [name, target] of DEVICE_LINKS) {
+    program.call('symlinkat', [target, AT_FDCWD, `/dev/${name}`], `making /dev/${name}`);
+  }
+  for (const name of ['pts', 'shm', 'mqueue']) {
+    program.call('mkdirat', [AT_FDCWD, `/dev/${name}`, 0o755], `making /dev/${name}`);
+  }
+  const ptsOptions = `newinstance,ptmxmode=0666,mode=0620${host.hasTtyGroup ? ',gid=5' : ''}`;
+  const quiet = MS.NOSUID | MS.NOEXEC;
+  program.call('mount', ['devpts', '/dev/pts', 'devpts', quiet, ptsOptions], 'mounting /dev/pts');
+  const shmOptions = `mode=1777,size=${spec.shmBytes}`;
+  program.call('mount', ['shm', '/dev/shm', 'tmpfs', SECURE, shmOptions], 'mounting /dev/shm');
+  program.call('mount', ['mqueue', '/dev/mqueue', 'mqueue', SECURE, 0], 'mounting /dev/mqueue');
+}
+
+function addMount(program: LaunchProgram, mount: SandboxMount): void {
+  const about = `mounting "${mount.target}"`;
+  if (mount.type === 'bind') {
+    const flags = MS.BIND | MS.REC;
+    program.call('mount', [`${HOST}${mount.source}`, mount.target, 0, flags, 0], about);
+    const readonly = mount.isReadonly ? MOUNT_ATTR.RDONLY : 0;
+    setAttributes(program, mount.target, readonly | MOUNT_ATTR.NODEV, about);
+    return;
+  }
+  const size = mount.sizeBytes === undefined ? '' : `,size=${mount.sizeBytes}`;
+  const options = `mode=${mount.mode.toString(8)}${size}`;
+  program.call('mount', ['tmpfs', mount.target, 'tmpfs', SECURE, options], about);
+}
+
+function leaveHost(program: LaunchProgram): void {
+  program.call('umount2', [HOST, MNT_DETACH], 'leaving the host');
+  const AT_REMOVEDIR = 0x200;
+  program.call('unlinkat', [AT_FDCWD, HOST, AT_REMOVEDIR], 'leaving the host');
+}
+
+/** The same kernel shows the same files here and there, so this process can tell what exists. */
+function hideKernelFiles(program: LaunchProgram): void {
+  for (const file of READONLY_PATHS.filter((name) => existsSync(name))) {
+    program.call('mount', [file, file, 0, MS.BIND | MS.REC, 0], `protecting ${file}`);
+    setAttributes(program, file, MOUNT_ATTR.RDONLY, `protecting ${file}`);
+  }
+  for (const file of MASKED_PATHS) {
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (stats === undefined) continue;
+    const args = stats.isDirectory()
+      ? ['tmpfs', file, 'tmpfs', MS.RDONLY | SECURE, 0]
+      : ['/dev/null', file, 0, MS.BIND, 0];
+    program.call('mount', args, `masking ${file}`);
+  }
+}
+
+/** linux/mount.h. */
+const MOUNT_ATTR = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
+
+/** Adds flags to a mount and those below it, and takes none away, which user namespaces would not allow. */
+function setAttributes(program: LaunchProgram, target: string, flags: number, about: string): void {
+  const attributes = { words: [flags, 0, 0, 0] };
+  program.call('mount_setattr', [AT_FDCWD, target, AT_RECURSIVE, attributes, 32], about);
+}
+
+/** Numbers of asm-generic/resource.h, by the names of prlimit(1). */
+const LIMITS: Readonly<Record<string, number>> = {
+  cpu: 0,
+  fsize: 1,
+  data: 2,
+  stack: 3,
+  core: 4,
+  rss: 5,
+  nproc: 6,
+  nofile: 7,
+  memlock: 8,
+  as: 9,
+  locks: 10,
+  sigpending: 11,
+  msgqueue: 12,
+  nice: 13,
+  rtprio: 14,
+  rttime: 15,
+};
+
+function setLimits(program: LaunchProgram, spec: SandboxSpec): void {
+  for (const { name, soft, hard } of limitsOf(spec)) {
+    const limit = { words: [soft, hard] };
+    const resource = LIMITS[name] ?? -1;
+    program.call('prlimit64', [0, resource, limit, 0], `setting the limit "${name}"`);
+  }
+}
+
+/** struct __user_cap_header_struct: version 3, this process. */
+const CAPABILITY_HEADER = Buffer.from('2205082000000000', 'hex');
+
+/** Two struct __user_cap_data_struct: effective, permitted, inheritable; low halves first. */
+function capabilitySets(permitted: bigint): Buffer {
+  const sets = Buffer.alloc(24);
+  for (const [index, half] of [permitted & 0xffffffffn, permitted >> 32n].entries()) {
+    sets.writeUInt32LE(Number(half), index * 12);
+    sets.writeUInt32LE(Number(half), index * 12 + 4);
+  }
+  return sets;
+}
+
+const EXECUTING = 'executing the program';
+
+/** Tries the directories of PATH in order, as execvp(3) does. */
+function execute(program: LaunchProgram, spec: SandboxSpec): void {
+  const [name = ''] = spec.args;
+  const searchPath =
+    spec.env.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
+  const files = name.includes('/')
+    ? [name]
+    : searchPath.split(':').map((folder) => path.posix.join(folder === '' ? '.' : folder, name));
+  files.forEach((file, index) => {
+    const args = [file, spec.args, spec.env];
+    if (index < files.length - 1) program.tryCall('execve', args, EXECUTING);
+    else program.call('execve', args, EXECUTING);
+  });
+}
+
+/** @throws BuildError SANDBOX_START in the words of people when the program could not be executed */
+function explainExec(end: LaunchEnd, spec: SandboxSpec): Exclude<LaunchEnd, { kind: 'failed' }> {
+  if (end.kind === 'failed' && end.about === EXECUTING) {
+    const [name = ''] = spec.args;
+    if (['ENOENT', 'ENOTDIR'].includes(end.errno)) throw programNotFound(name);
+    if (end.errno === 'ENOEXEC') throw wrongProgramFormat(name);
+    if (end.errno === 'E2BIG') throw argumentsTooLong(argumentBytes(spec));
+  }
+  return throwIfFailed(end);
+}
+
+function argumentBytes(spec: SandboxSpec): number {
+  return [...spec.args, ...spec.env].reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+}

@@ -1,0 +1,197 @@
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { CLEAN_ENV, shownOutput } from '../host/child-process.ts';
+import { MS } from '../host/mount.ts';
+import { hasCode } from '../host/sys.ts';
+import type { BuildError } from '../diagnostics/build-error.ts';
+import { DEFAULT_CAPABILITIES } from './capabilities.ts';
+import { cannotStart, programNotFound, wrongProgramFormat } from './errors.ts';
+import { UNIFIED, type HostFacts } from './host-facts.ts';
+import { beginGuarded, startGuarded, throwIfFailed } from './launcher/start.ts';
+import type { LauncherArchitecture } from './launcher/machine-code.ts';
+import type { LaunchProgram } from './launcher/program.ts';
+import { readOomKills, withOutOfMemory } from './out-of-memory.ts';
+import { runtimeSpec } from './runtime-spec.ts';
+import type { ProcessExit, Sandbox, SandboxIo, SandboxSpec } from './sandbox.ts';
+import { ociSeccomp, resolveSeccomp, type OciSeccomp } from './seccomp.ts';
+import { makeStepDir } from './step-dir.ts';
+import { openStepIo } from './step-io.ts';
+import { waitOrStop } from './stop-step.ts';
+
+/** An OCI runtime of this host, and how it has to be called here. */
+export interface OciRuntime {
+  readonly name: 'runc' | 'crun';
+  /** Absolute path. */
+  readonly program: string;
+  readonly version: string;
+  /** False where cgroups cannot be made; limits and the device filter are missing then. */
+  readonly usesCgroups: boolean;
+}
+
+/**
+ * Steps in an OCI runtime. The runtime itself runs below a guard in a pid namespace of its own
+ * (`beginGuarded`), so that it and the step end with this process, even one that is killed.
+ */
+export class OciSandbox implements Sandbox {
+  readonly name: string;
+  readonly description: string;
+  readonly #runtime: OciRuntime;
+  readonly #host: HostFacts;
+  readonly #launcher: LauncherArchitecture;
+  readonly #seccomp: OciSeccomp;
+
+  constructor(runtime: OciRuntime, host: HostFacts, launcher: LauncherArchitecture) {
+    this.#runtime = runtime;
+    this.#host = host;
+    this.#launcher = launcher;
+    this.#seccomp = ociSeccomp(resolveSeccomp(host.architecture, DEFAULT_CAPABILITIES));
+    this.name = runtime.name;
+    this.description =
+      `${runtime.name} ${runtime.version}, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities` +
+      (runtime.usesCgroups ? '' : ', no cgroups');
+  }
+
+  async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {
+    signal.throwIfAborted();
+    const killsBefore = readOomKills();
+    const dir = makeStepDir(this.#host.runtimeBase);
+    try {
+      writeFileSync(path.join(dir, 'config.json'), this.#config(spec, io), { mode: 0o600 });
+      const exit = await this.#runBundle(dir, spec, io, signal);
+      return withOutOfMemory(exit, killsBefore);
+    } finally {
+      if (this.#runtime.usesCgroups) removeCgroups(cgroupName(spec));
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }
+
+  #config(spec: SandboxSpec, io: SandboxIo): string {
+    const config = runtimeSpec(spec, {
+      seccomp: this.#seccomp,
+      isUserNamespace: this.#host.isUserNamespace,
+      hasTtyGroup: this.#host.hasTtyGroup,
+      cgroupsPath: this.#runtime.usesCgroups ? `/${cgroupName(spec)}` : undefined,
+      isTerminal: io.kind === 'terminal',
+    });
+    return JSON.stringify(config);
+  }
+
+  async #runBundle(
+    dir: string,
+    spec: SandboxSpec,
+    io: SandboxIo,
+    signal: AbortSignal,
+  ): Promise<ProcessExit> {
+    const program = this.#program(dir, spec, io.kind === 'terminal');
+    const stepIo = openStepIo(io);
+    let launched;
+    try {
+      launched = startGuarded(program, stepIo.descriptors);
+    } finally {
+      stepIo.closeOurs();
+    }
+    const ended = Promise.all([launched.ended, stepIo.drained]).then(([end]) => end);
+    const end = throwIfFailed(await waitOrStop(launched, ended, spec.stopTimeoutMs, signal));
+    if (end.kind === 'exited' && end.status === 0) return end;
+    const error = readLoggedError(path.join(dir, LOG), spec.args[0] ?? '');
+    if (error !== undefined) throw error;
+    if (end.kind === 'exited') return end;
+    return { kind: 'signaled', signal: end.signal, isOutOfMemory: false };
+  }
+
+  #program(dir: string, spec: SandboxSpec, isTerminal: boolean): LaunchProgram {
+    const program = beginGuarded(this.#launcher, 0, process.pid);
+    program.call('mount', ['none', '/', 0, MS.REC | MS.PRIVATE, 0], 'making mounts private');
+    if (this.#host.hasHybridCgroups && this.#runtime.name === 'crun') {
+      hideUnified(program, this.#host.isUserNamespace);
+    }
+    // Device nodes that a step makes must not open the host's disks, whatever cgroups do.
+    const noDevices = { words: [MOUNT_ATTR_NODEV, 0, 0, 0] };
+    program.tryCall(
+      'mount_setattr',
+      [AT_FDCWD, spec.rootfs, 0, noDevices, MOUNT_ATTR_BYTES],
+      'switching device nodes off',
+    );
+    const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC;
+    program.call('mount', ['proc', '/proc', 'proc', flags, 0], 'mounting /proc for the runtime');
+    // A terminal belongs to a session: the runtime needs ours then. Else Ctrl-C is for the build alone.
+    if (!isTerminal) program.call('setsid', [], 'making a session');
+    program.call('chdir', ['/'], 'changing the directory');
+    const env = Object.entries(CLEAN_ENV).map(([name, value]) => `${name}=${value}`);
+    const argv = [this.#runtime.program, ...this.#arguments(dir, spec)];
+    program.call('execve', [this.#runtime.program, argv, env], `starting ${this.#runtime.name}`);
+    return program;
+  }
+
+  #arguments(dir: string, spec: SandboxSpec): string[] {
+    const log = path.join(dir, LOG);
+    const common = ['--root', path.join(dir, 'state'), '--log', log, '--log-format', 'json'];
+    const cgroups =
+      this.#runtime.name === 'runc'
+        ? []
+        : [`--cgroup-manager=${this.#runtime.usesCgroups ? 'cgroupfs' : 'disabled'}`];
+    return [...common, ...cgroups, 'run', '--bundle', dir, spec.id];
+  }
+}
+
+const LOG = 'log.json';
+const AT_FDCWD = -100;
+const MNT_DETACH = 2;
+const MOUNT_ATTR_NODEV = 4;
+const MOUNT_ATTR_BYTES = 32;
+
+/** crun up to 1.8 at least refuses hosts with both cgroup versions; it works when it does not see the second. */
+function hideUnified(program: LaunchProgram, isUserNamespace: boolean): void {
+  if (isUserNamespace) {
+    // What was mounted outside can be covered, not unmounted.
+    program.tryCall('mount', ['none', UNIFIED, 'tmpfs', MS.RDONLY, 0], 'hiding cgroup v2');
+  } else {
+    program.tryCall('umount2', [UNIFIED, MNT_DETACH], 'hiding cgroup v2');
+  }
+}
+
+function cgroupName(spec: SandboxSpec): string {
+  return `stagecraft-${spec.id}`;
+}
+
+/** A runtime that was killed leaves its cgroups. They are empty by then, so removing them is enough. */
+function removeCgroups(name: string): void {
+  const root = '/sys/fs/cgroup';
+  if (!existsSync(root)) return;
+  for (const parent of ['.', ...readdirSync(root)]) {
+    try {
+      rmdirSync(path.join(root, parent, name));
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EBUSY', 'EPERM')) throw error;
+    }
+  }
+}
+
+/** What the runtime wrote to its log when it could not start the step. */
+function readLoggedError(log: string, program: string): BuildError | undefined {
+  let text: string;
+  try {
+    text = readFileSync(log, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  const message = text.split('\n').flatMap(errorMessage).at(-1);
+  if (message === undefined) return undefined;
+  if (/exec format error/i.test(message)) return wrongProgramFormat(program);
+  if (/executable file .* not found|exec.*: no such file or directory/i.test(message)) {
+    return programNotFound(program);
+  }
+  return cannotStart(shownOutput(message));
+}
+
+function errorMessage(line: string): string[] {
+  try {
+    const entry: unknown = JSON.parse(line);
+    if (typeof entry !== 'object' || entry === null) return [];
+    const { level, msg } = entry as { readonly level?: unknown; readonly msg?: unknown };
+    return level === 'error' && typeof msg === 'string' ? [msg] : [];
+  } catch {
+    return line.trim() === '' ? [] : [line];
+  }
+}

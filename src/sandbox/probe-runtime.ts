@@ -1,0 +1,168 @@
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
+import { findProgram, runProcess, shownOutput } from '../host/child-process.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
+import type { HostFacts } from './host-facts.ts';
+import { LaunchProgram } from './launcher/program.ts';
+import type { LauncherArchitecture } from './launcher/machine-code.ts';
+import { OciSandbox, type OciRuntime } from './oci-runtime.ts';
+import type { Sandbox, SandboxSpec } from './sandbox.ts';
+import { makeStepDir } from './step-dir.ts';
+
+/** What was found about one way of isolating steps. */
+export type SandboxProbe =
+  | { readonly name: SandboxName; readonly isUsable: true; readonly sandbox: Sandbox }
+  | { readonly name: SandboxName; readonly isUsable: false; readonly reason: string };
+
+export type SandboxName = 'crun' | 'runc' | 'namespaces';
+
+export interface ProbeOptions {
+  readonly host: HostFacts;
+  /** PATH of this process. */
+  readonly searchPath: string;
+  /** Where results are kept between runs. Undefined: nowhere. */
+  readonly cacheDir: string | undefined;
+}
+
+/**
+ * Finds a runtime and starts a container of one tiny program with it: a runtime that is installed is
+ * not yet one that works here. A success is remembered until program, kernel or user change.
+ */
+export async function probeRuntime(
+  name: OciRuntime['name'],
+  options: ProbeOptions,
+  signal: AbortSignal,
+): Promise<SandboxProbe> {
+  const { host, searchPath } = options;
+  if (host.launcher === undefined) return skipped(name, `no launcher for ${host.architecture}`);
+  const program = findProgram(name, searchPath) ?? findProgram(name);
+  if (program === undefined) return skipped(name, `${name} is not installed`);
+  const key = cacheKey(program, host);
+  const known = readCache(options.cacheDir, name, key);
+  if (known !== undefined) {
+    const runtime = { name, program, ...known };
+    return { name, isUsable: true, sandbox: new OciSandbox(runtime, host, host.launcher) };
+  }
+  const version = await readVersion(program, signal);
+  const reasons: string[] = [];
+  for (const usesCgroups of host.isUserNamespace ? [false] : [true, false]) {
+    if (!usesCgroups && name === 'runc' && !host.isUserNamespace) continue;
+    const sandbox = new OciSandbox({ name, program, version, usesCgroups }, host, host.launcher);
+    const reason = await tryStart(sandbox, host, host.launcher, signal);
+    if (reason === undefined) {
+      writeCache(options.cacheDir, name, { key, version, usesCgroups });
+      return { name, isUsable: true, sandbox };
+    }
+    reasons.push(reason);
+  }
+  return skipped(
+    name,
+    `${name} ${version} does not start here: ${reasons[0] ?? 'no reason given'}`,
+  );
+}
+
+/**
+ * Runs a program that ends with status 0 in a root file system that holds nothing else.
+ * Undefined when it worked, else why not.
+ */
+export async function tryStart(
+  sandbox: Sandbox,
+  host: HostFacts,
+  launcher: LauncherArchitecture,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const dir = makeStepDir(host.runtimeBase);
+  try {
+    const rootfs = path.join(dir, 'rootfs');
+    for (const folder of ['', 'dev', 'proc', 'sys']) mkdirSync(path.join(rootfs, folder));
+    const program = new LaunchProgram(launcher);
+    program.call('exit_group', [0], 'ending');
+    writeFileSync(path.join(rootfs, 'probe'), program.build(), { mode: 0o755 });
+    const output: string[] = [];
+    const io = {
+      kind: 'captured',
+      onOutput: (_stream: string, bytes: Uint8Array) => output.push(shownOutput(bytes)),
+    } as const;
+    const exit = await sandbox.run(probeSpec(rootfs), io, signal);
+    if (exit.kind === 'exited' && exit.status === 0) return undefined;
+    return output.join(' ') || `the test program ended with ${JSON.stringify(exit)}`;
+  } catch (error) {
+    if (signal.aborted || !(error instanceof BuildError)) throw error;
+    return error.message.replace(/^Cannot start the process: /, '');
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function probeSpec(rootfs: string): SandboxSpec {
+  return {
+    id: `probe-${process.pid}-${performance.now().toString(36).replace('.', '')}`,
+    rootfs,
+    args: ['/probe'],
+    env: [],
+    cwd: '/',
+    user: { uid: 0, gid: 0, groups: [0], home: '/' },
+    hostname: 'probe',
+    mounts: [],
+    network: { kind: 'host' },
+    shmBytes: 65_536,
+    stopTimeoutMs: 0,
+  };
+}
+
+async function readVersion(program: string, signal: AbortSignal): Promise<string> {
+  const { stdout } = await runProcess({ program, args: ['--version'] }, signal);
+  return /version\s+(\S{1,40})/.exec(shownOutput(stdout))?.[1] ?? 'of unknown version';
+}
+
+function skipped(name: SandboxName, reason: string): SandboxProbe {
+  return { name, isUsable: false, reason };
+}
+
+interface CachedProbe {
+  readonly key: string;
+  readonly version: string;
+  readonly usesCgroups: boolean;
+}
+
+/** Everything a success depends on: program file, kernel, user and kind of cgroups. */
+function cacheKey(program: string, host: HostFacts): string {
+  const { mtimeMs, size } = statSync(program);
+  const facts = [host.kernel, host.uid, host.isUserNamespace, host.hasHybridCgroups];
+  return [program, mtimeMs, size, ...facts].join(' ');
+}
+
+const MAX_CACHE_BYTES = 4096;
+
+function readCache(
+  cacheDir: string | undefined,
+  name: string,
+  key: string,
+): Omit<CachedProbe, 'key'> | undefined {
+  if (cacheDir === undefined) return undefined;
+  try {
+    const bytes = readFileCapped(cacheFile(cacheDir, name), MAX_CACHE_BYTES);
+    if (bytes === undefined) return undefined;
+    const {
+      key: cachedKey,
+      version,
+      usesCgroups,
+    } = JSON.parse(bytes.toString()) as Partial<CachedProbe>;
+    if (cachedKey !== key || typeof version !== 'string') return undefined;
+    return { version, usesCgroups: usesCgroups === true };
+  } catch {
+    // A damaged cache is no cache.
+    return undefined;
+  }
+}
+
+function writeCache(cacheDir: string | undefined, name: string, probe: CachedProbe): void {
+  if (cacheDir === undefined) return;
+  mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
+  writeFileAtomic(cacheFile(cacheDir, name), JSON.stringify(probe));
+}
+
+function cacheFile(cacheDir: string, name: string): string {
+  return path.join(cacheDir, `probe-${name}.json`);
+}

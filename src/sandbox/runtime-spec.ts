@@ -1,0 +1,218 @@
+import { capabilityMask, DEFAULT_CAPABILITIES } from './capabilities.ts';
+import type { ResourceLimit, SandboxMount, SandboxSpec } from './sandbox.ts';
+import type { OciSeccomp } from './seccomp.ts';
+
+/** What of the host decides how a configuration is written. */
+export interface RuntimeSpecHost {
+  readonly seccomp: OciSeccomp;
+  /** True inside a user namespace: no new sysfs without an own network, no device nodes. */
+  readonly isUserNamespace: boolean;
+  /** Whether group 5 (tty) exists in this user namespace. */
+  readonly hasTtyGroup: boolean;
+  /** Where the runtime makes the step's cgroup; undefined where it must not. */
+  readonly cgroupsPath: string | undefined;
+  readonly isTerminal: boolean;
+}
+
+/**
+ * The config.json of an OCI runtime bundle (runtime-spec 1.0) for one step: Docker's capabilities,
+ * seccomp policy, masked and read-only paths; all namespaces of its own; no annotations and no hooks,
+ * whatever the image says.
+ */
+export function runtimeSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
+  return {
+    ociVersion: '1.0.2',
+    process: processSpec(spec, host.isTerminal),
+    root: { path: spec.rootfs, readonly: false },
+    hostname: spec.hostname,
+    mounts: [...systemMounts(spec, host), ...spec.mounts.map(mountSpec)],
+    linux: {
+      namespaces: [
+        { type: 'mount' },
+        { type: 'pid' },
+        { type: 'ipc' },
+        { type: 'uts' },
+        { type: 'cgroup' },
+        ...networkNamespace(spec),
+      ],
+      maskedPaths: MASKED_PATHS,
+      readonlyPaths: READONLY_PATHS,
+      seccomp: host.seccomp,
+      ...(host.cgroupsPath === undefined
+        ? {}
+        : { cgroupsPath: host.cgroupsPath, resources: { devices: DEVICE_RULES } }),
+      rootfsPropagation: 'rprivate',
+    },
+  };
+}
+
+/** Shown as empty: what tells about the host's hardware, keys and power use (union of Docker's and Podman's lists). */
+export const MASKED_PATHS: readonly string[] = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+  '/sys/fs/selinux',
+];
+
+/** May be read, but not written even by root. */
+export const READONLY_PATHS: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
+
+/** Bytes of the tmpfs on /dev. */
+export const DEV_TMPFS_BYTES = 64 * 1024 * 1024;
+
+const UMASK = 0o022;
+
+function processSpec(spec: SandboxSpec, isTerminal: boolean): object {
+  const { uid, gid, groups } = spec.user;
+  return {
+    terminal: isTerminal,
+    user: { uid, gid, additionalGids: groups, umask: UMASK },
+    args: spec.args,
+    env: spec.env,
+    cwd: spec.cwd,
+    capabilities: {
+      bounding: DEFAULT_CAPABILITIES,
+      effective: DEFAULT_CAPABILITIES,
+      permitted: DEFAULT_CAPABILITIES,
+      inheritable: [],
+      ambient: [],
+    },
+    rlimits: limitsOf(spec).map(({ name, soft, hard }) => ({
+      type: `RLIMIT_${name.toUpperCase()}`,
+      soft,
+      hard,
+    })),
+    // sudo and su in RUN need it, and BuildKit leaves it so.
+    noNewPrivileges: false,
+  };
+}
+
+/** The limits of a step: no core files of strangers' programs on this host, and what the user asked for. */
+export function limitsOf(spec: SandboxSpec): readonly ResourceLimit[] {
+  const asked = spec.rlimits ?? [];
+  return asked.some(({ name }) => name === 'core')
+    ? asked
+    : [{ name: 'core', soft: 0, hard: 0 }, ...asked];
+}
+
+/** The capability mask of a step as the kernel shows it. */
+export const STEP_CAPABILITY_MASK: bigint = capabilityMask(DEFAULT_CAPABILITIES);
+
+function systemMounts(spec: SandboxSpec, host: RuntimeSpecHost): object[] {
+  const options = ['nosuid', 'noexec', 'nodev'];
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', `size=${DEV_TMPFS_BYTES / 1024}k`],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: [
+        'nosuid',
+        'noexec',
+        'newinstance',
+        'ptmxmode=0666',
+        'mode=0620',
+        ...(host.hasTtyGroup ? ['gid=5'] : []),
+      ],
+    },
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: [...options, 'mode=1777', `size=${spec.shmBytes}`],
+    },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options },
+    sysMount(spec, host),
+    ...(host.cgroupsPath !== undefined
+      ? [
+          {
+            destination: '/sys/fs/cgroup',
+            type: 'cgroup',
+            source: 'cgroup',
+            options: [...options, 'relatime', 'ro'],
+          },
+        ]
+      : []),
+  ];
+}
+
+function sysMount(spec: SandboxSpec, host: RuntimeSpecHost): object {
+  const options = ['nosuid', 'noexec', 'nodev', 'ro'];
+  // The kernel shows a sysfs only to who owns the network namespace it is of.
+  return host.isUserNamespace && spec.network.kind !== 'none'
+    ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', ...options] }
+    : { destination: '/sys', type: 'sysfs', source: 'sysfs', options };
+}
+
+function mountSpec(mount: SandboxMount): object {
+  if (mount.type === 'bind') {
+    return {
+      destination: mount.target,
+      type: 'bind',
+      source: mount.source,
+      options: ['rbind', 'rprivate', mount.isReadonly ? 'ro' : 'rw'],
+    };
+  }
+  return {
+    destination: mount.target,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: [
+      'nosuid',
+      'nodev',
+      'noexec',
+      `mode=${mount.mode.toString(8)}`,
+      ...(mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`]),
+    ],
+  };
+}
+
+function networkNamespace(spec: SandboxSpec): object[] {
+  switch (spec.network.kind) {
+    case 'host':
+      return [];
+    case 'none':
+      return [{ type: 'network' }];
+    case 'namespace':
+      return [{ type: 'network', path: spec.network.path }];
+    default:
+      return spec.network satisfies never;
+  }
+}
+
+/** Device nodes may be made, but only the harmless ones opened (Docker's list). Needs a device cgroup. */
+const DEVICE_RULES: readonly object[] = [
+  { allow: false, access: 'rwm' },
+  { allow: true, type: 'c', access: 'm' },
+  { allow: true, type: 'b', access: 'm' },
+  ...[
+    [1, 3],
+    [1, 5],
+    [1, 7],
+    [1, 8],
+    [1, 9],
+    [5, 0],
+    [5, 2],
+  ].map(([major, minor]) => ({ allow: true, type: 'c', major, minor, access: 'rwm' })),
+];
