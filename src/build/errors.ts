@@ -30,16 +30,6 @@ export function dockerfileUnreadable(path: string, found: string): BuildError {
   });
 }
 
-/** A value of `--build-context` has a form that is not known. */
-export function badNamedContext(name: string, value: string): BuildError {
-  return new BuildError({
-    code: 'NAMED_CONTEXT_INVALID',
-    class: 'usage',
-    message: `Cannot use build context "${name}=${value}": it is neither a directory nor a known kind of address`,
-    hint: 'Give a directory, oci-layout://DIRECTORY or docker-image://REFERENCE',
-  });
-}
-
 /** A file of the context changed after it was hashed. */
 export function contextChanged(step: string): BuildError {
   return new BuildError({
@@ -57,5 +47,17 @@ export function badStore(root: string, found: string, hint: string): BuildError 
     class: 'host',
     message: `Cannot use the store "${root}": ${found}`,
     hint,
+  });
+}
+
+/** A secret that was given cannot be read. */
+export function secretUnreadable(id: string, path: string, cause: unknown): BuildError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new BuildError({
+    code: 'SECRET_UNREADABLE',
+    class: 'input',
+    message: `Cannot read secret "${id}" from "${path}": ${code}`,
+    hint: undefined,
+    cause,
   });
 }

@@ -29,9 +29,12 @@ export class SystemError extends Error {
 /** A path for a C function: bytes (`BytePath` values and ordinary ASCII) or ready-made bytes. */
 export type NativePath = BytePath | string | Buffer;
 
-/** What the functions declared here take. `Buffer` is a pointer to its first byte, `null` a null pointer. */
-export type NativeArgument = number | bigint | Buffer | null;
-type NativeType = 'int' | 'uint' | 'long' | 'ulong' | 'void *';
+/**
+ * What the functions declared here take. `Buffer` is a pointer to its first byte, `null` a null pointer;
+ * an array of strings (UTF-8) ends with a null.
+ */
+export type NativeArgument = number | bigint | Buffer | null | readonly (string | null)[];
+type NativeType = 'int' | 'uint' | 'long' | 'ulong' | 'void *' | 'const char **';
 type NativeFunction = (...values: NativeArgument[]) => number;
 
 interface Koffi {

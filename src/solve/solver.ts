@@ -103,6 +103,11 @@ export class Solver {
     return hit === undefined ? undefined : fromRecord(hit);
   }
 
+  /** The result of an op that was finished by now, wanted or needed. */
+  async known(id: OpId): Promise<SolvedOp | undefined> {
+    return this.#results.get(id);
+  }
+
   /** Resolves when nothing runs any more, however it ended. */
   async settle(): Promise<void> {
     await Promise.allSettled([...this.#probes.values(), ...this.#results.values()]);

@@ -1,0 +1,87 @@
+import type { Platform } from '../core/platform.ts';
+import type { Digest } from '../core/digest.ts';
+import type { Emit } from '../events/event.ts';
+import type { BaseImage } from '../image/base-image.ts';
+import type { Descriptor } from '../image/manifest.ts';
+import type { SourceOp } from '../ops/op.ts';
+import type { ImageSource } from '../registry/image-source.ts';
+import type { BaseKey, BaseRequest } from '../stages/stage-graph.ts';
+
+/** Where base images may come from. */
+export interface BaseImageSources {
+  /** Images that were built or loaded here; undefined when it has none of that name. */
+  local(reference: string, platform: Platform): BaseImage | undefined;
+  /** Loaded when a name has to be resolved: reaching registries is heavy. */
+  registry(): Promise<ImageSource>;
+  /** An OCI layout directory. */
+  layout(path: string): ImageSource;
+}
+
+/** The base images of one build. */
+export interface BaseImages {
+  /** What has been resolved so far, for `planStages`. */
+  readonly resolved: ReadonlyMap<BaseKey, BaseImage>;
+  /** Resolves all of them at the same time. Nothing is fetched but manifests and configs. */
+  resolve(requests: readonly BaseRequest[], signal: AbortSignal): Promise<void>;
+  /** The image of a source op of this build. */
+  ofOp(op: SourceOp): BaseImage;
+  openLayer(
+    image: BaseImage,
+    layer: Descriptor,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** `isPulling` passes over images of the local store, as `--pull` asks. */
+export function createBaseImages(
+  sources: BaseImageSources,
+  isPulling: boolean,
+  emit: Emit,
+  elapsed: () => number,
+): BaseImages {
+  const resolved = new Map<BaseKey, BaseImage>();
+  const byManifest = new Map<Digest, { image: BaseImage; source: ImageSource | undefined }>();
+
+  async function resolveOne(request: BaseRequest, signal: AbortSignal): Promise<void> {
+    const task = `resolve ${request.key}`;
+    const name = `[internal] load metadata for ${request.reference}`;
+    emit({ type: 'task-started', task, name, at: elapsed() });
+    const found = await find(request, signal);
+    resolved.set(request.key, found.image);
+    byManifest.set(found.image.manifestDigest, found);
+    emit({ type: 'task-done', task, at: elapsed(), detail: undefined });
+  }
+
+  async function find(
+    request: BaseRequest,
+    signal: AbortSignal,
+  ): Promise<{ image: BaseImage; source: ImageSource | undefined }> {
+    const { reference, platform, layout } = request;
+    if (layout === undefined && !isPulling) {
+      const image = sources.local(reference, platform);
+      if (image !== undefined) return { image, source: undefined };
+    }
+    const source = layout === undefined ? await sources.registry() : sources.layout(layout);
+    return { image: await source.resolve(reference, platform, signal), source };
+  }
+
+  return {
+    resolved,
+    async resolve(requests, signal) {
+      await Promise.all(requests.map((request) => resolveOne(request, signal)));
+    },
+    ofOp(op) {
+      const known =
+        'manifestDigest' in op.source ? byManifest.get(op.source.manifestDigest) : undefined;
+      if (known === undefined) throw new TypeError('An op names an image that was not resolved');
+      return known.image;
+    },
+    openLayer(image, layer, signal) {
+      const source = byManifest.get(image.manifestDigest)?.source;
+      if (source === undefined) {
+        throw new TypeError(`The layers of "${image.name}" are in the local store only`);
+      }
+      return source.openLayer(image, layer, signal);
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Emit, StageMeasure } from '../events/event.ts';
+import type { OpGraph } from '../ops/op-graph.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
+import { openContexts } from './contexts.ts';
+import { secretUnreadable } from './errors.ts';
+import { finishImage, type FinishedImage } from './finish-image.ts';
+import { measureStages } from './measure-stages.ts';
+import type { Store } from './open-store.ts';
+import { namedContextsOf, planBuild } from './plan-build.ts';
+import { contextDirectory, readDockerfile } from './read-dockerfile.ts';
+import type { BuildRequest } from './request.ts';
+import { solveGraph } from './solve-graph.ts';
+import { writeOutputs } from './write-outputs.ts';
+
+/** The world as a build sees it. */
+export interface BuildHost {
+  readonly store: Store;
+  /** Absolute; paths of the request start here. */
+  readonly cwd: string;
+  /** Value of `process.arch`. */
+  readonly arch: string;
+  /** Host directory for what must not stay: secrets. On tmpfs where there is one. */
+  readonly runtimeDir: string;
+  readonly images: BaseImageSources;
+  /** Opened when the first step has to run. */
+  openSandbox(isolation: BuildRequest['isolation'], signal: AbortSignal): Promise<Sandbox>;
+  /** For `-o -`. */
+  readonly stdout: NodeJS.WritableStream;
+  readonly emit: Emit;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** What a build made. */
+export interface BuildResult {
+  /** One per platform. */
+  readonly images: readonly FinishedImage[];
+  readonly stages: readonly StageMeasure[];
+}
+
+/**
+ * Builds a Dockerfile: the whole product, one station a line.
+ *
+ *   text ─parse, plan, lower─► OpGraph ─solve─► snapshots ─finish─► image ─write─► store and outputs
+ *
+ * Only what the target needs is resolved, fetched and run. When it fails or is aborted, nothing that it
+ * started is left running, and the store holds the results of the steps that were finished.
+ * @throws BuildError, AggregateError of them, or the signal's reason
+ */
+export async function buildImage(
+  request: BuildRequest,
+  host: BuildHost,
+  signal: AbortSignal,
+): Promise<BuildResult> {
+  const { store, emit } = host;
+  const startedAt = host.now();
+  const elapsed = (): number => host.now() - startedAt;
+
+  const contextDir = contextDirectory(request, host.cwd);
+  const dockerfile = readDockerfile(request, contextDir, host.cwd);
+  const bases = createBaseImages(host.images, request.pull, emit, elapsed);
+  const planHost = { arch: host.arch, now: startedAt, emit };
+  const { graph, sourceDateEpoch: epoch } = await planBuild(
+    dockerfile.source,
+    request,
+    bases,
+    planHost,
+    signal,
+  );
+  announce(graph, emit, elapsed());
+
+  const contexts = openContexts(
+    contextDir,
+    dockerfile.hostPath,
+    namedContextsOf(request),
+    join(store.root, 'contexts'),
+    host.cwd,
+    () => host.now(),
+  );
+  const solved = await solveGraph(
+    graph,
+    {
+      store,
+      contexts,
+      runner: stepRunner(request, host, bases, elapsed, signal),
+      emit,
+      jobs: request.jobs,
+      dockerfileId: dockerfile.hostPath ?? dockerfile.source.path,
+      now: () => host.now(),
+    },
+    signal,
+  );
+
+  const images: FinishedImage[] = [];
+  for (const target of graph.targets) {
+    const base = target.base === undefined ? undefined : graph.ops[target.base];
+    const layers = base?.kind === 'source' ? bases.ofOp(base).layers : [];
+    images.push(await finishImage(target, layers, solved, store, epoch, startedAt, signal));
+  }
+  const stages = measureStages(graph, solved, store.snapshots);
+  await writeOutputs(images, request, { ...host, bases, epoch, elapsed }, signal);
+  emit({ type: 'stages-measured', stages });
+  return { images, stages };
+}
+
+function announce(graph: OpGraph, emit: Emit, at: number): void {
+  const ops = graph.metadata.map(({ name, stage }, op) => ({ op, name, stage, inputs: [] }));
+  emit({ type: 'graph-planned', ops, at });
+}
+
+/** Everything that running a step needs. The sandbox is probed once, and only if a step runs. */
+function stepRunner(
+  request: BuildRequest,
+  host: BuildHost,
+  bases: BaseImages,
+  elapsed: () => number,
+  signal: AbortSignal,
+): Parameters<typeof solveGraph>[1]['runner'] {
+  const { store, emit } = host;
+  let sandbox: Promise<Sandbox> | undefined;
+  return {
+    snapshots: store.snapshots,
+    blobs: store.blobs,
+    layers: store.layers,
+    lock: (name, signal) => store.lock(name, signal),
+    openLayer: (image, layer, signal) => bases.openLayer(image, layer, signal),
+    baseImage: (op) => bases.ofOp(op),
+    sandbox: () =>
+      (sandbox ??= openAndSay(() => host.openSandbox(request.isolation, signal), emit)),
+    emit,
+    elapsed,
+    shmBytes: request.shmBytes,
+    cacheMountDir: join(store.root, 'mounts'),
+    secretDir: join(host.runtimeDir, 'secrets'),
+    networkFileDir: join(store.root, 'network'),
+    secret: (id) => readSecret(request, id),
+  };
+}
+
+async function openAndSay(open: () => Promise<Sandbox>, emit: Emit): Promise<Sandbox> {
+  const sandbox = await open();
+  emit({ type: 'note', text: `Steps run in ${sandbox.description}` });
+  return sandbox;
+}
+
+/** @throws BuildError SECRET_UNREADABLE */
+function readSecret(request: BuildRequest, id: string): Uint8Array | undefined {
+  const source = request.secrets.get(id);
+  if (source === undefined) return undefined;
+  if (source.kind === 'value') return source.bytes;
+  try {
+    return readFileSync(source.path);
+  } catch (error) {
+    throw secretUnreadable(id, source.path, error);
+  }
+}

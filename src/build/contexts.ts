@@ -1,0 +1,81 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { NamedContext } from '../stages/plan-request.ts';
+import { openContext, type ContextTree } from '../tree/context-tree.ts';
+import { openHashCache, type HashCache } from '../tree/hash-cache.ts';
+import { badContext } from './errors.ts';
+import { readIgnoreFile } from './read-ignore-file.ts';
+
+/** The directories that a build reads, each opened when it is first needed. */
+export interface BuildContexts {
+  /** The files of a local source op. @throws BuildError CONTEXT_NOT_A_DIRECTORY */
+  tree(name: string): ContextTree;
+  /** Forgets what was read of the tree, to see what it is like now. */
+  refresh(name: string): void;
+  /** Digests of files read in former builds. */
+  hashCache(name: string): HashCache;
+  /** Keeps what was hashed for the next build. */
+  save(): void;
+}
+
+/** Name of the main context in source ops, as in LLB. */
+export const MAIN_CONTEXT = 'context';
+
+/**
+ * `mainDir` undefined is a build without files. `dockerfilePath` is the host path of the Dockerfile: an
+ * ignore file beside it goes before the one of the context.
+ */
+export function openContexts(
+  mainDir: string | undefined,
+  dockerfilePath: string | undefined,
+  named: ReadonlyMap<string, NamedContext>,
+  cacheDir: string,
+  cwd: string,
+  now: () => number,
+): BuildContexts {
+  const trees = new Map<string, ContextTree>();
+  const caches = new Map<string, HashCache>();
+
+  const directoryOf = (name: string): string | undefined => {
+    if (name === MAIN_CONTEXT) return mainDir;
+    const context = named.get(name);
+    if (context?.type !== 'local') throw new TypeError(`No local context "${name}"`);
+    return requireDirectory(context.path, cwd);
+  };
+  const open = (name: string): ContextTree => {
+    const directory = directoryOf(name);
+    const beside = name === MAIN_CONTEXT ? dockerfilePath : undefined;
+    const ignore = directory === undefined ? undefined : readIgnoreFile(directory, beside);
+    return openContext(directory, ignore);
+  };
+
+  return {
+    tree: (name) => remember(trees, name, open),
+    hashCache: (name) =>
+      remember(caches, name, () =>
+        openHashCache({
+          directory: cacheDir,
+          subject: directoryOf(name) ?? '',
+          nowNs: () => BigInt(now()) * 1_000_000n,
+        }),
+      ),
+    refresh: (name) => void trees.delete(name),
+    save() {
+      for (const cache of caches.values()) cache.save();
+    },
+  };
+}
+
+function remember<T>(known: Map<string, T>, name: string, make: (name: string) => T): T {
+  const value = known.get(name) ?? make(name);
+  known.set(name, value);
+  return value;
+}
+
+function requireDirectory(path: string, cwd: string): string {
+  const hostPath = resolve(cwd, path);
+  const stat = statSync(hostPath, { throwIfNoEntry: false });
+  if (stat === undefined) throw badContext(path, 'it does not exist', undefined);
+  if (!stat.isDirectory()) throw badContext(path, 'it is not a directory', undefined);
+  return hostPath;
+}

@@ -1,0 +1,105 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDiskCacheStore } from '../cache/disk-cache-store.ts';
+import type { CacheStore } from '../cache/cache-store.ts';
+import type { BlobStore } from '../content/blob-store.ts';
+import { openDiskBlobStore } from '../content/disk-blob-store.ts';
+import { acquireLock } from '../host/lock.ts';
+import { replaceFile } from '../host/replace-file.ts';
+import { openImageStore, type ImageStore } from '../image/image-store.ts';
+import { openLayerIndex, type LayerIndex } from '../layer/layer-index.ts';
+import { openOverlaySnapshotter } from '../snapshot/overlay-snapshotter.ts';
+import type { Snapshotter } from '../snapshot/snapshotter.ts';
+import { badStore } from './errors.ts';
+
+/**
+ * Everything that outlives a build, below one directory:
+ *
+ *   blobs/sha256/…   manifests, configs, compressed layers
+ *   snapshots/<id>/  fs/ in overlay form and record.json
+ *   cache/           results by key
+ *   layers/          which snapshot is which layer
+ *   images.json      references and images
+ *   mounts/          RUN --mount=type=cache
+ *   containers/      what `stagecraft run` started
+ *   locks/  tmp/     kernel locks; work in progress
+ *
+ * Many processes share a store. Only its owner may enter: steps of strangers put setuid files in it.
+ */
+export interface Store extends AsyncDisposable {
+  readonly root: string;
+  readonly blobs: BlobStore;
+  readonly snapshots: Snapshotter;
+  readonly cache: CacheStore;
+  readonly layers: LayerIndex;
+  readonly images: ImageStore;
+  /** A directory that is there, for work in progress on the same file system. */
+  readonly tmpDir: string;
+  /** Waits for the kernel lock of this name. */
+  lock(name: string, signal: AbortSignal): Promise<AsyncDisposable>;
+}
+
+/**
+ * Opens the store at `root`, making it when it is not there.
+ * @throws BuildError STORE_UNUSABLE
+ */
+export async function openStore(root: string, uid: number): Promise<Store> {
+  makeDirectories(root);
+  checkOwner(root, uid);
+  const lockDir = join(root, 'locks');
+  const lock = (name: string, signal: AbortSignal): Promise<AsyncDisposable> =>
+    acquireLock(join(lockDir, name), { type: 'exclusive' }, signal);
+  const snapshots = await openOverlaySnapshotter(join(root, 'snapshots'));
+  return {
+    root,
+    blobs: openDiskBlobStore(root),
+    snapshots,
+    cache: openDiskCacheStore(join(root, 'cache'), lockDir, {
+      writeFileAtomic: replaceFile,
+      acquireLock: (path, signal) => acquireLock(path, { type: 'exclusive' }, signal),
+    }),
+    layers: openLayerIndex(join(root, 'layers'), replaceFile),
+    images: openImageStore(root),
+    tmpDir: join(root, 'tmp'),
+    lock,
+    [Symbol.asyncDispose]: () => snapshots[Symbol.asyncDispose](),
+  };
+}
+
+function makeDirectories(root: string): void {
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    for (const name of ['blobs', 'snapshots', 'cache', 'layers', 'mounts', 'locks', 'tmp']) {
+      mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
+    }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw badStore(root, reasonOf(code), 'Choose another directory with --root or STAGECRAFT_ROOT');
+  }
+}
+
+function reasonOf(code: string): string {
+  const reasons: Readonly<Record<string, string>> = {
+    EACCES: 'permission denied',
+    EPERM: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+    ENOTDIR: 'a part of the path is not a directory',
+    EEXIST: 'there is a file of that name',
+  };
+  return reasons[code] ?? code;
+}
+
+function checkOwner(root: string, uid: number): void {
+  const stat = statSync(root);
+  if (stat.uid !== uid) {
+    throw badStore(
+      root,
+      `it belongs to user ${String(stat.uid)}, not to ${String(uid)}`,
+      'Choose another directory with --root or STAGECRAFT_ROOT',
+    );
+  }
+  if ((stat.mode & 0o022) !== 0) {
+    throw badStore(root, 'others may write to it', `Run chmod 700 ${root}`);
+  }
+}

@@ -1,0 +1,93 @@
+import { BuildError } from '../diagnostics/build-error.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { SourceFile } from '../diagnostics/source.ts';
+import type { DockerfileAst } from '../dockerfile/ast.ts';
+import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts';
+import type { Emit } from '../events/event.ts';
+import { lowerStages } from '../ops/lower-stages.ts';
+import type { OpGraph } from '../ops/op-graph.ts';
+import { parseNamedContext } from '../stages/named-context.ts';
+import type { NamedContext, PlanRequest } from '../stages/plan-request.ts';
+import { planStages } from '../stages/plan-stages.ts';
+import { hostPlatform } from '../core/platform.ts';
+import type { BaseImages } from './base-images.ts';
+import type { BuildRequest } from './request.ts';
+
+/** A graph to solve, and the time that its image is dated to when that is fixed. */
+export interface PlannedBuild {
+  readonly graph: OpGraph;
+  /** Seconds since 1970. */
+  readonly sourceDateEpoch: number | undefined;
+}
+
+/** Triggers of base images may name further images; no sane chain of them is this long. */
+const MAX_PLAN_ROUNDS = 20;
+
+/**
+ * Text to graph: parses, plans with the base images that turn out to be needed, and lowers. Fetches
+ * manifests and configs, no layers.
+ * @throws BuildError, or AggregateError of them when the Dockerfile has several mistakes
+ */
+export async function planBuild(
+  source: SourceFile,
+  request: BuildRequest,
+  bases: BaseImages,
+  host: { readonly arch: string; readonly now: number; readonly emit: Emit },
+  signal: AbortSignal,
+): Promise<PlannedBuild> {
+  const ast = parseOrThrow(source, host.emit);
+  const wishes = planRequest(request, host.arch);
+  for (let round = 0; round < MAX_PLAN_ROUNDS; round++) {
+    const plan = planStages(ast, wishes, bases.resolved);
+    if (plan.missing.length === 0) {
+      for (const diagnostic of plan.diagnostics) host.emit({ type: 'diagnostic', diagnostic });
+      const graph = lowerStages(plan, bases.resolved, { now: new Date(host.now).toISOString() });
+      return { graph, sourceDateEpoch: plan.sourceDateEpoch };
+    }
+    await bases.resolve(plan.missing, signal);
+  }
+  throw new BuildError({
+    code: 'TOO_MANY_TRIGGERS',
+    class: 'input',
+    message: `Cannot plan the build: triggers of base images name new images ${MAX_PLAN_ROUNDS} times in a row`,
+    hint: 'Look at the ONBUILD instructions of the base images',
+  });
+}
+
+/** The named contexts of a request, by name. @throws BuildError NAMED_CONTEXT_INVALID */
+export function namedContextsOf(request: BuildRequest): ReadonlyMap<string, NamedContext> {
+  return new Map(
+    [...request.namedContexts].map(([name, value]) => [name, parseNamedContext(name, value)]),
+  );
+}
+
+function parseOrThrow(source: SourceFile, emit: Emit): DockerfileAst {
+  const { ast, diagnostics } = parseDockerfile(source);
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  for (const diagnostic of diagnostics) {
+    if (diagnostic.severity === 'warning') emit({ type: 'diagnostic', diagnostic });
+  }
+  const [first, ...rest] = errors.map(asError);
+  if (first === undefined) return ast;
+  throw rest.length === 0 ? first : new AggregateError([first, ...rest], first.message);
+}
+
+function asError({ code, message, hint, span }: Diagnostic): BuildError {
+  return new BuildError({ code, class: 'input', message, hint, span });
+}
+
+function planRequest(request: BuildRequest, arch: string): PlanRequest {
+  return {
+    target: request.target,
+    buildArgs: request.buildArgs,
+    targetPlatforms: request.platforms,
+    buildPlatform: hostPlatform(arch),
+    labels: request.labels,
+    namedContexts: namedContextsOf(request),
+    noCache: request.noCache,
+    sourceDateEpoch: request.sourceDateEpoch,
+    network: request.network,
+    extraHosts: request.addHosts,
+    shmBytes: request.shmBytes,
+  };
+}

@@ -1,0 +1,27 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseIgnoreFile } from '../dockerfile/ignore-file.ts';
+import { createPatternMatcher, type PatternMatcher } from '../dockerfile/pattern-matcher.ts';
+import { dockerfileUnreadable } from './errors.ts';
+
+const MAX_IGNORE_FILE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The ignore rules of a context: `<Dockerfile>.dockerignore` beside the Dockerfile goes before, and
+ * replaces, `.dockerignore` in the context. Undefined when there is neither.
+ */
+export function readIgnoreFile(
+  contextDir: string,
+  dockerfilePath: string | undefined,
+): PatternMatcher | undefined {
+  const own = dockerfilePath === undefined ? undefined : `${dockerfilePath}.dockerignore`;
+  const path = own !== undefined && existsSync(own) ? own : join(contextDir, '.dockerignore');
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  if (!stat.isFile()) throw dockerfileUnreadable(path, 'it is not a regular file');
+  if (stat.size > MAX_IGNORE_FILE_BYTES) {
+    throw dockerfileUnreadable(path, `it has ${String(stat.size)} bytes, which is too large`);
+  }
+  const name = path === own ? `${dockerfilePath ?? ''}.dockerignore` : '.dockerignore';
+  return createPatternMatcher(parseIgnoreFile({ path: name, text: readFileSync(path, 'utf8') }));
+}

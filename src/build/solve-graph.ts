@@ -1,0 +1,183 @@
+import { availableParallelism } from 'node:os';
+import type { InputUse } from '../cache/input-parts.ts';
+import type { BuildError } from '../diagnostics/build-error.ts';
+import type { Emit } from '../events/event.ts';
+import { runOp, type OpInput, type OpRunnerDeps } from '../exec/op-runner.ts';
+import { inputUses } from '../cache/input-parts.ts';
+import type { OpGraph } from '../ops/op-graph.ts';
+import type { OpId } from '../ops/op.ts';
+import { Solver, type Output, type SolvedOp } from '../solve/solver.ts';
+import type { SnapshotId } from '../snapshot/snapshotter.ts';
+import { hashSelection } from '../tree/content-hash.ts';
+import type { Selection } from '../tree/select-files.ts';
+import type { BuildContexts } from './contexts.ts';
+import { contextChanged } from './errors.ts';
+import type { Store } from './open-store.ts';
+
+/** What joins the solver with the things that do the work. */
+export interface SolveGraphDeps {
+  readonly store: Store;
+  readonly contexts: BuildContexts;
+  readonly runner: Omit<OpRunnerDeps, 'contextTree' | 'checkUnchanged'>;
+  readonly emit: Emit;
+  /** Steps at the same time; undefined: enough that waiting steps do not hold up others. */
+  readonly jobs: number | undefined;
+  /** Identity of the Dockerfile, so that a miss is explained from its own former build. */
+  readonly dockerfileId: string;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** Results by op, for those ops that were wanted or run, and those found in the cache. */
+export type SolvedGraph = ReadonlyMap<OpId, SolvedOp>;
+
+/** Steps often wait for the network, so more of them than cores are useful. */
+const JOBS_PER_CORE = 8;
+
+/**
+ * Solves what the targets of `graph` need. The first failure stops everything else; this returns when
+ * nothing runs any more, so that nobody writes to the store behind the caller's back.
+ */
+export async function solveGraph(
+  graph: OpGraph,
+  deps: SolveGraphDeps,
+  signal: AbortSignal,
+): Promise<SolvedGraph> {
+  const controller = new AbortController();
+  const both = AbortSignal.any([signal, controller.signal]);
+  const solver = createGraphSolver(graph, deps);
+  const wanted = [...new Set(graph.targets.flatMap(({ root }) => root ?? []))];
+  try {
+    const solved = await Promise.all(wanted.map((id) => solver.solve(id, both)));
+    const results = new Map(wanted.map((id, i) => [id, solved[i]] as const));
+    return await withCached(graph, solver, results, both);
+  } catch (error) {
+    controller.abort(new Error('Another step failed', { cause: error }));
+    throw error;
+  } finally {
+    await solver.settle();
+    deps.contexts.save();
+  }
+}
+
+/** Adds every op that has a result by now: the report weighs stages that were not the target. */
+async function withCached(
+  graph: OpGraph,
+  solver: Solver,
+  wanted: ReadonlyMap<OpId, SolvedOp | undefined>,
+  signal: AbortSignal,
+): Promise<SolvedGraph> {
+  const results = new Map<OpId, SolvedOp>();
+  for (const [index, op] of graph.ops.entries()) {
+    const id = index as OpId;
+    if (op.kind === 'source' && op.source.type === 'local') continue;
+    const result = wanted.get(id) ?? (await solver.known(id)) ?? (await solver.peek(id, signal));
+    if (result !== undefined) results.set(id, result);
+  }
+  return results;
+}
+
+function createGraphSolver(graph: OpGraph, deps: SolveGraphDeps): Solver {
+  const runner: OpRunnerDeps = {
+    ...deps.runner,
+    contextTree: (name) => deps.contexts.tree(name),
+    checkUnchanged: (id, signal) => checkUnchanged(graph, id, deps, signal),
+  };
+  const selectionHashes = new Map<string, string>();
+  return new Solver(graph.ops, graph.metadata, {
+    cache: deps.store.cache,
+    hasSnapshot: (id) => deps.store.snapshots.get(id as SnapshotId) !== undefined,
+    async hashFiles(use, input, signal) {
+      const hash = await hashUse(use, input, deps, signal);
+      if (input.kind === 'local') selectionHashes.set(hashName(use, input.name), hash);
+      return hash;
+    },
+    async run(id, inputs, signal) {
+      const { snapshot, bytes } = await runOp(graph, id, opInputs(inputs), runner, signal);
+      return { output: { kind: 'snapshot', id: snapshot }, bytes };
+    },
+    emit: deps.emit,
+    slotOf: (id) => slotOf(graph, id, deps.dockerfileId),
+    jobs: deps.jobs ?? availableParallelism() * JOBS_PER_CORE,
+    now: deps.now,
+  });
+
+  /** Hashes again what a step read from a build context: the same bytes that the key stands for? */
+  async function checkUnchanged(
+    ofGraph: OpGraph,
+    id: OpId,
+    { contexts }: SolveGraphDeps,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const op = ofGraph.ops[id];
+    if (op === undefined) return;
+    for (const use of inputUses(op)) {
+      const from = ofGraph.ops[use.from];
+      if (from?.kind !== 'source' || from.source.type !== 'local') continue;
+      const { name } = from.source;
+      const before = selectionHashes.get(hashName(use, name));
+      if (before === undefined) continue;
+      contexts.refresh(name);
+      const after = await hashUse(use, { kind: 'local', name }, deps, signal);
+      if (before !== after) throw changed(ofGraph, id);
+    }
+  }
+}
+
+function changed(graph: OpGraph, id: OpId): BuildError {
+  return contextChanged(graph.metadata[id]?.name ?? `op ${String(id)}`);
+}
+
+function hashName(use: InputUse, context: string): string {
+  return JSON.stringify([context, use.kind === 'files' ? use.selection : null]);
+}
+
+async function hashUse(
+  use: InputUse,
+  input: Output,
+  deps: SolveGraphDeps,
+  signal: AbortSignal,
+): Promise<string> {
+  if (use.kind === 'whole') throw new TypeError('Only uses of files have a content hash');
+  const { selection } = use;
+  const wanted: Selection =
+    selection.kind === 'copy' ? selection.action : pathSelection(selection.path);
+  return input.kind === 'local'
+    ? hashSelection(
+        deps.contexts.tree(input.name),
+        wanted,
+        { cache: deps.contexts.hashCache(input.name) },
+        signal,
+      )
+    : hashSelection(
+        deps.store.snapshots.tree(input.id as SnapshotId | undefined),
+        wanted,
+        {},
+        signal,
+      );
+}
+
+function pathSelection(path: string): Selection {
+  return {
+    source: path === '' ? '/' : path,
+    followsSymlink: true,
+    allowsWildcard: false,
+    copiesDirContents: true,
+    keepsParents: false,
+    excludes: [],
+  };
+}
+
+function opInputs(inputs: ReadonlyMap<OpId, Output>): ReadonlyMap<OpId, OpInput> {
+  return inputs;
+}
+
+/** The same step of the same stage in the next build, also when steps before it were added. */
+function slotOf(graph: OpGraph, id: OpId, dockerfileId: string): string {
+  const metadata = graph.metadata[id];
+  const op = graph.ops[id];
+  const peers = graph.metadata
+    .slice(0, id)
+    .filter((other, i) => other.stage === metadata?.stage && graph.ops[i]?.kind === op?.kind);
+  return `${dockerfileId}\0${metadata?.stage ?? ''}\0${op?.kind ?? ''}\0${String(peers.length)}`;
+}

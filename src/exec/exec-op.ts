@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import type { Emit } from '../events/event.ts';
+import type { ExecOp, OpId, OpMetadata } from '../ops/op.ts';
+import { completeEnv } from '../sandbox/default-env.ts';
+import { prepareRoot } from '../sandbox/mount-targets.ts';
+import type { ProcessExit, Sandbox, SandboxMount, SandboxNetwork } from '../sandbox/sandbox.ts';
+import { resolveUser } from '../sandbox/user.ts';
+import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
+import { measureUpper } from '../snapshot/measure-upper.ts';
+import { openStepMounts, STEP_HOSTNAME, type StepMountDeps } from './step-mounts.ts';
+import { stepFailed } from './errors.ts';
+import { createOutputTail } from './output-tail.ts';
+import type { RanOp } from './op-runner.ts';
+
+/** What running a step needs of the build. */
+export interface ExecOpDeps extends StepMountDeps {
+  readonly snapshots: Snapshotter;
+  /** Opened when the first step runs, as it probes the host. */
+  sandbox(): Promise<Sandbox>;
+  readonly emit: Emit;
+  /** Bytes of /dev/shm. */
+  readonly shmBytes: number;
+  /** Milliseconds since the build began. */
+  elapsed(): number;
+}
+
+/** How long a step may take to end after it was asked to. */
+const STOP_TIMEOUT_MS = 1_000;
+
+/**
+ * RUN: mounts the root's chain with a fresh upper directory, runs the command in the sandbox and
+ * freezes what it left. The step gets the environment, user and mounts that the Dockerfile names and
+ * nothing else. A step that fails leaves no snapshot.
+ * @throws BuildError STEP_FAILED
+ */
+export async function runExecOp(
+  op: ExecOp,
+  id: OpId,
+  metadata: OpMetadata,
+  root: SnapshotId | undefined,
+  deps: ExecOpDeps,
+  signal: AbortSignal,
+): Promise<RanOp> {
+  const sandbox = await deps.sandbox();
+  await using active = await deps.snapshots.prepare(root, signal);
+  {
+    const user = resolveUser(op.user, active.parentTree);
+    await using mounts = await openStepMounts(op, metadata, deps, signal);
+    await using view = await active.mount();
+    const prepared = prepareRoot(
+      view.root,
+      { path: op.cwd, uid: user.uid, gid: user.gid },
+      mounts.list.map(({ mount, targetType }) => ({ path: mount.target, type: targetType })),
+    );
+    try {
+      const tail = createOutputTail();
+      const exit = await sandbox.run(
+        {
+          id: `stagecraft-${randomBytes(8).toString('hex')}`,
+          rootfs: view.root,
+          args: op.args,
+          env: completeEnv({
+            env: [...op.proxyEnv, ...op.env, ...mounts.env],
+            home: user.home,
+            isTerminal: false,
+          }),
+          cwd: prepared.workdir,
+          user,
+          hostname: STEP_HOSTNAME,
+          mounts: mounts.list.map(({ mount }, i) => withTarget(mount, prepared.targets[i])),
+          network: networkOf(op),
+          shmBytes: deps.shmBytes,
+          stopTimeoutMs: STOP_TIMEOUT_MS,
+        },
+        {
+          kind: 'captured',
+          onOutput(stream, bytes) {
+            tail.add(bytes);
+            deps.emit({ type: 'op-output', op: id, stream, bytes, at: deps.elapsed() });
+          },
+        },
+        signal,
+      );
+      if (!isSuccess(exit)) throw stepFailed(commandText(op), exit, tail.text(), metadata.span);
+    } finally {
+      prepared.restore();
+    }
+  }
+  const info = measureUpper(active.upper);
+  const { id: snapshot } = await active.commit(info);
+  return { snapshot, bytes: info.bytes };
+}
+
+function isSuccess(exit: ProcessExit): boolean {
+  return exit.kind === 'exited' && exit.status === 0;
+}
+
+function withTarget(mount: SandboxMount, target: string | undefined): SandboxMount {
+  return target === undefined ? mount : { ...mount, target };
+}
+
+function networkOf(op: ExecOp): SandboxNetwork {
+  return op.network === 'none' ? { kind: 'none' } : { kind: 'host' };
+}
+
+/** What the user wrote: without the shell in front of it. */
+function commandText(op: ExecOp): string {
+  const [shell, flag, command] = op.args;
+  const isShell = op.args.length === 3 && flag === '-c' && (shell ?? '').endsWith('sh');
+  return isShell && command !== undefined ? command : op.args.join(' ');
+}

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { replaceFile } from '../host/replace-file.ts';
+import type { ExtraHost } from '../ops/op.ts';
+
+/** Host paths of the files that a step sees as /etc/hosts and /etc/resolv.conf. */
+export interface NetworkFiles {
+  readonly hosts: string;
+  readonly resolvConf: string;
+}
+
+/** Longer than any real one; read whole into memory. */
+const MAX_RESOLV_CONF_BYTES = 1024 * 1024;
+
+/**
+ * Writes both files below `dir`, once per content, as many steps share them.
+ * Nothing of the host's own /etc/hosts reaches a step. Name servers do, as steps use its network.
+ */
+export function writeNetworkFiles(
+  dir: string,
+  hostname: string,
+  extraHosts: readonly ExtraHost[],
+): NetworkFiles {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return {
+    hosts: writeOnce(dir, 'hosts', hostsText(hostname, extraHosts)),
+    resolvConf: writeOnce(dir, 'resolv', readResolvConf('/etc/resolv.conf')),
+  };
+}
+
+function hostsText(hostname: string, extraHosts: readonly ExtraHost[]): string {
+  const lines = [
+    `127.0.0.1\tlocalhost ${hostname}`,
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::0\tip6-localnet',
+    'ff00::0\tip6-mcastprefix',
+    'ff02::1\tip6-allnodes',
+    'ff02::2\tip6-allrouters',
+    ...extraHosts.map(({ host, address }) => `${address}\t${host}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** A host without the file has no names to look up; a step then has none either. */
+function readResolvConf(path: string): string {
+  try {
+    return statSync(path).size > MAX_RESOLV_CONF_BYTES ? '' : readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function writeOnce(dir: string, kind: string, text: string): string {
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  const path = join(dir, `${kind}-${hash}`);
+  // Also when it is there: a sweep of old temporary files must not take it from under a build.
+  replaceFile(path, text);
+  return path;
+}

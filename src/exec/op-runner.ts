@@ -1,0 +1,201 @@
+import { bytesToText, textToBytes } from '../core/bytes.ts';
+import { DisposeStack } from '../core/dispose-stack.ts';
+import type { BaseImage } from '../image/base-image.ts';
+import type { OpGraph } from '../ops/op-graph.ts';
+import type { CopyAction, FileOp, MergeOp, OpId, SourceOp } from '../ops/op.ts';
+import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
+import type { FileTree } from '../tree/file-tree.ts';
+import { ensureBaseLayers, type BaseLayersDeps } from './base-layers.ts';
+import { unsupportedOp } from './errors.ts';
+import { runExecOp, type ExecOpDeps } from './exec-op.ts';
+import { runFileOp } from './file-op.ts';
+
+/** What an input of an op is, as the solver gives it. */
+export type OpInput =
+  | { readonly kind: 'local'; readonly name: string }
+  | { readonly kind: 'snapshot'; readonly id: string | undefined };
+
+/** What running ops needs of the build. */
+export interface OpRunnerDeps
+  extends Omit<ExecOpDeps, 'openInput'>, Omit<BaseLayersDeps, 'onProgress'> {
+  readonly snapshots: Snapshotter;
+  /** The image that a source op names. */
+  baseImage(op: SourceOp): BaseImage;
+  /** The files of a build context. */
+  contextTree(name: string): FileTree;
+  /** Called after an op read from a build context: fails when its files changed meanwhile. */
+  checkUnchanged(id: OpId, signal: AbortSignal): Promise<void>;
+}
+
+/** The snapshot that an op made and the bytes it added. */
+export interface RanOp {
+  readonly snapshot: string | undefined;
+  readonly bytes: number;
+}
+
+/** Runs one op of `graph`, whatever its kind. Its inputs are finished. */
+export async function runOp(
+  graph: OpGraph,
+  id: OpId,
+  inputs: ReadonlyMap<OpId, OpInput>,
+  deps: OpRunnerDeps,
+  signal: AbortSignal,
+): Promise<RanOp> {
+  const op = graph.ops[id];
+  const metadata = graph.metadata[id];
+  if (op === undefined || metadata === undefined) throw new RangeError(`No op ${String(id)}`);
+  switch (op.kind) {
+    case 'source':
+      return runSourceOp(op, id, deps, signal);
+    case 'exec': {
+      const openInput: ExecOpDeps['openInput'] = (input, path, mountSignal) =>
+        openMountSource(inputOf(inputs, input), path, deps, mountSignal);
+      const root = snapshotOf(inputs, op.root);
+      return runExecOp(op, id, metadata, root, { ...deps, openInput }, signal);
+    }
+    case 'file':
+      return runFile(op, id, inputs, deps, signal);
+    case 'merge':
+      return runFile(mergeAsCopies(op), id, inputs, deps, signal);
+    case 'diff':
+      throw unsupportedOp(
+        'take the difference of two file systems',
+        'no Dockerfile instruction does',
+        'Build with a Dockerfile',
+      );
+    default:
+      return op satisfies never;
+  }
+}
+
+async function runSourceOp(
+  op: SourceOp,
+  id: OpId,
+  deps: OpRunnerDeps,
+  signal: AbortSignal,
+): Promise<RanOp> {
+  switch (op.source.type) {
+    case 'image':
+    case 'oci-layout': {
+      const onProgress = (current: number, total: number): void => {
+        deps.emit({ type: 'op-progress', op: id, what: 'layers', current, total });
+      };
+      const snapshot = await ensureBaseLayers(deps.baseImage(op), { ...deps, onProgress }, signal);
+      const chain = snapshot === undefined ? [] : deps.snapshots.chain(snapshot);
+      return { snapshot, bytes: chain.reduce((sum, { bytes }) => sum + bytes, 0) };
+    }
+    case 'local':
+      throw new TypeError('A build context is read where it is');
+    case 'http':
+      throw unsupportedOp(
+        `fetch "${op.source.url}"`,
+        'this version does not add remote files',
+        'Fetch the file in a RUN instruction',
+      );
+    case 'git':
+      throw unsupportedOp(
+        `fetch "${op.source.remote}"`,
+        'this version does not add git repositories',
+        'Clone the repository in a RUN instruction',
+      );
+    default:
+      return op.source satisfies never;
+  }
+}
+
+async function runFile(
+  op: FileOp,
+  id: OpId,
+  inputs: ReadonlyMap<OpId, OpInput>,
+  deps: OpRunnerDeps,
+  signal: AbortSignal,
+): Promise<RanOp> {
+  if (op.base === undefined && op.actions.length === 0) return { snapshot: undefined, bytes: 0 };
+  await using active = await deps.snapshots.prepare(snapshotOf(inputs, op.base), signal);
+  const info = await runFileOp(op, active, (input) => treeOf(inputOf(inputs, input), deps), {
+    signal,
+    isImmutable: (input) => inputOf(inputs, input).kind === 'snapshot',
+  });
+  await deps.checkUnchanged(id, signal);
+  const { id: snapshot } = await active.commit(info);
+  return { snapshot, bytes: info.bytes };
+}
+
+/** `COPY --link`: what lies above goes over what lies below, as if copied there. */
+function mergeAsCopies(op: MergeOp): FileOp {
+  const [base, ...rest] = op.inputs;
+  return { kind: 'file', base, actions: rest.map((from) => copyAll(from, '/')) };
+}
+
+function copyAll(from: OpId, source: string): CopyAction {
+  return {
+    action: 'copy',
+    from,
+    source,
+    destination: '/',
+    owner: undefined,
+    mode: undefined,
+    followsSymlink: false,
+    copiesDirContents: source === '/',
+    unpacksArchives: false,
+    allowsWildcard: false,
+    allowsEmptyWildcard: false,
+    createsDestPath: true,
+    keepsParents: source !== '/',
+    excludes: [],
+  };
+}
+
+/**
+ * Makes `path` of an input available for a bind mount. Snapshots are mounted; of a build context, the
+ * files that .dockerignore leaves are copied first, so that ignored ones stay hidden and writes of the
+ * step never reach the user's directory.
+ */
+async function openMountSource(
+  input: OpInput,
+  path: string,
+  deps: OpRunnerDeps,
+  signal: AbortSignal,
+): Promise<AsyncDisposable & { readonly hostPath: string | undefined }> {
+  await using opened = new DisposeStack();
+  let tree = treeOf(input, deps);
+  let root: string | undefined;
+  if (input.kind === 'local') {
+    const active = opened.use(await deps.snapshots.prepare(undefined, signal));
+    const op: FileOp = { kind: 'file', base: undefined, actions: [copyAll(0 as OpId, path)] };
+    const from = tree;
+    await runFileOp(op, active, () => from, { signal, isImmutable: () => false });
+    tree = active.tree;
+    root = opened.use(await active.mount()).root;
+  } else if (input.id !== undefined) {
+    root = opened.use(await deps.snapshots.view(input.id as SnapshotId, signal)).root;
+  }
+  const node = tree.lookup(textToBytes(path === '' ? '/' : path), { followsLast: true });
+  const kept = opened.move();
+  return {
+    hostPath: node === undefined || root === undefined ? undefined : root + bytesToText(node.path),
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
+  };
+}
+
+function inputOf(inputs: ReadonlyMap<OpId, OpInput>, id: OpId): OpInput {
+  const input = inputs.get(id);
+  if (input === undefined) throw new RangeError(`Op ${String(id)} was not finished`);
+  return input;
+}
+
+function snapshotOf(
+  inputs: ReadonlyMap<OpId, OpInput>,
+  id: OpId | undefined,
+): SnapshotId | undefined {
+  if (id === undefined) return undefined;
+  const input = inputOf(inputs, id);
+  if (input.kind === 'local') throw new TypeError('A build context is no root file system');
+  return input.id as SnapshotId | undefined;
+}
+
+function treeOf(input: OpInput, deps: OpRunnerDeps): FileTree {
+  return input.kind === 'local'
+    ? deps.contextTree(input.name)
+    : deps.snapshots.tree(input.id as SnapshotId | undefined);
+}

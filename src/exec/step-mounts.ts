@@ -1,0 +1,183 @@
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bytesToText, textToBytes } from '../core/bytes.ts';
+import { DisposeStack } from '../core/dispose-stack.ts';
+import type { ExecOp, Mount, OpId, OpMetadata } from '../ops/op.ts';
+import type { SandboxMount } from '../sandbox/sandbox.ts';
+import { openDirTree } from '../tree/dir-tree.ts';
+import { openCacheMount } from './cache-mounts.ts';
+import { writeNetworkFiles } from './network-files.ts';
+import { missingSecret, mountSourceNotFound, unsupportedOp } from './errors.ts';
+
+/** The same in every build, since steps can see it. The one that Dockerfiles know from BuildKit. */
+export const STEP_HOSTNAME = 'buildkitsandbox';
+
+/** What mounts of a step are made from. */
+export interface StepMountDeps {
+  /** Host directory of the cache mounts. */
+  readonly cacheMountDir: string;
+  /** Host directory for files that must not stay; on tmpfs where there is one. */
+  readonly secretDir: string;
+  /** Host directory for the files that steps see as /etc/hosts and /etc/resolv.conf. */
+  readonly networkFileDir: string;
+  /** The secret of this id, or undefined when it was not given. */
+  secret(id: string): Uint8Array | undefined;
+  /** Mounts the files of an input; what is written to it is thrown away. */
+  openInput(
+    input: OpId,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<AsyncDisposable & { readonly hostPath: string | undefined }>;
+}
+
+/** One mount and what its target has to be. */
+export interface StepMount {
+  readonly mount: SandboxMount;
+  readonly targetType: 'file' | 'directory';
+}
+
+/** Everything a step's mounts hold, until it is disposed. */
+export interface StepMounts extends AsyncDisposable {
+  readonly list: readonly StepMount[];
+  /** Variables that secrets asked for. */
+  readonly env: readonly string[];
+}
+
+/**
+ * Opens the mounts of a RUN in the order of the Dockerfile, after /etc/hosts and /etc/resolv.conf.
+ * @throws BuildError SECRET_MISSING, MOUNT_SOURCE_NOT_FOUND, UNSUPPORTED_STEP
+ */
+export async function openStepMounts(
+  op: ExecOp,
+  metadata: OpMetadata,
+  deps: StepMountDeps,
+  signal: AbortSignal,
+): Promise<StepMounts> {
+  const files = writeNetworkFiles(deps.networkFileDir, STEP_HOSTNAME, op.extraHosts ?? []);
+  const list: StepMount[] = [
+    readonlyFile(files.hosts, '/etc/hosts'),
+    readonlyFile(files.resolvConf, '/etc/resolv.conf'),
+  ];
+  const env: string[] = [];
+  await using opened = new DisposeStack();
+  for (const mount of op.mounts) {
+    const target = 'target' in mount ? (mount.target ?? '') : '';
+    const made = await openOne(mount, target, opened);
+    if (made !== undefined) list.push(made);
+  }
+  const kept = opened.move();
+  return { list, env, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+
+  async function openOne(
+    mount: Mount,
+    target: string,
+    stack: DisposeStack,
+  ): Promise<StepMount | undefined> {
+    switch (mount.type) {
+      case 'bind':
+        return openBind(mount, metadata, deps, stack, signal);
+      case 'cache':
+        return openCache(mount, deps, stack, signal);
+      case 'tmpfs':
+        return {
+          mount: { type: 'tmpfs', target, sizeBytes: mount.sizeBytes, mode: 0o1777 },
+          targetType: 'directory',
+        };
+      case 'secret':
+        return openSecret(mount, metadata, deps, stack, env);
+      case 'ssh':
+        throw unsupportedOp(
+          'mount an SSH agent',
+          'this version does not forward agents',
+          'Use --mount=type=secret with a key file',
+        );
+      default:
+        return mount satisfies never;
+    }
+  }
+}
+
+function readonlyFile(source: string, target: string): StepMount {
+  return { mount: { type: 'bind', source, target, isReadonly: true }, targetType: 'file' };
+}
+
+async function openBind(
+  mount: Extract<Mount, { type: 'bind' }>,
+  metadata: OpMetadata,
+  deps: StepMountDeps,
+  stack: DisposeStack,
+  signal: AbortSignal,
+): Promise<StepMount> {
+  if (mount.from === undefined) throw mountSourceNotFound(mount.source, metadata.span);
+  const input = stack.use(await deps.openInput(mount.from, mount.source, signal));
+  if (input.hostPath === undefined) throw mountSourceNotFound(mount.source, metadata.span);
+  const { hostPath: source } = input;
+  return {
+    mount: { type: 'bind', source, target: mount.target, isReadonly: mount.isReadonly },
+    targetType: statSync(source).isDirectory() ? 'directory' : 'file',
+  };
+}
+
+async function openCache(
+  mount: Extract<Mount, { type: 'cache' }>,
+  deps: StepMountDeps,
+  stack: DisposeStack,
+  signal: AbortSignal,
+): Promise<StepMount> {
+  if (mount.from !== undefined) {
+    throw unsupportedOp(
+      'fill a cache mount',
+      'this version does not copy "from" into new caches',
+      'Leave "from" out of the cache mount',
+    );
+  }
+  const cache = stack.use(
+    await openCacheMount(deps.cacheMountDir, mount, () => Promise.resolve(), signal),
+  );
+  const source = subdirectory(cache.dir, mount.source);
+  return {
+    mount: { type: 'bind', source, target: mount.target, isReadonly: mount.isReadonly },
+    targetType: 'directory',
+  };
+}
+
+/** `source=` of a cache mount: a directory inside it, whatever links the cache holds. */
+function subdirectory(dir: string, source: string): string {
+  const path = source.replace(/\/+$/, '');
+  if (path === '') return dir;
+  const node = openDirTree(dir).lookup(textToBytes(path), { followsLast: true });
+  if (node !== undefined) return bytesToText(node.hostPath);
+  const made = join(dir, path);
+  mkdirSync(made, { recursive: true, mode: 0o755 });
+  return made;
+}
+
+function openSecret(
+  mount: Extract<Mount, { type: 'secret' }>,
+  metadata: OpMetadata,
+  deps: StepMountDeps,
+  stack: DisposeStack,
+  env: string[],
+): StepMount | undefined {
+  const bytes = deps.secret(mount.id);
+  if (bytes === undefined) {
+    if (mount.isRequired) throw missingSecret(mount.id, metadata.span);
+    return undefined;
+  }
+  if (mount.env !== undefined) env.push(`${mount.env}=${Buffer.from(bytes).toString('utf8')}`);
+  if (mount.target === undefined) return undefined;
+  mkdirSync(deps.secretDir, { recursive: true, mode: 0o700 });
+  const path = join(deps.secretDir, `${String(process.pid)}-${String(secretCounter++)}`);
+  stack.defer(() => {
+    rmSync(path, { force: true });
+  });
+  writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
+  chownSync(path, mount.uid, mount.gid);
+  chmodSync(path, mount.mode);
+  return {
+    mount: { type: 'bind', source: path, target: mount.target, isReadonly: true },
+    targetType: 'file',
+  };
+}
+
+let secretCounter = 0;
