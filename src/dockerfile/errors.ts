@@ -196,3 +196,11 @@ export function invalidMount(found: string, span: Span, similar: string | undefi
 export function unreadableHeredoc(keyword: string, found: string, span: Span): Diagnostic {
   return finding('UNREADABLE_HEREDOC', `Cannot parse ${keyword}: ${found}`, span);
 }
+
+export function invalidPattern(found: string, span: Span): Diagnostic {
+  return finding('INVALID_IGNORE_PATTERN', `Cannot use ignore pattern: ${found}`, span);
+}
+
+export function ignoreFileTooLarge(found: string, span: Span): Diagnostic {
+  return finding('IGNORE_FILE_TOO_LARGE', `Cannot read ignore file: it has ${found}`, span);
+}

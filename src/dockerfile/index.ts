@@ -13,8 +13,18 @@ export type {
   VariableLookup,
   WordsExpansion,
 } from './expand.ts';
+export { parseIgnoreFile } from './ignore-file.ts';
+export type { ParsedIgnoreFile } from './ignore-file.ts';
 export { parseDockerfile, parseOnbuildTrigger } from './parse-dockerfile.ts';
 export type { ParsedDockerfile, ParsedTrigger } from './parse-dockerfile.ts';
+export { compilePatterns } from './pattern-matcher.ts';
+export type {
+  CompiledPatterns,
+  PatternMatch,
+  PatternMatcher,
+  PatternSource,
+} from './pattern-matcher.ts';
+export { printDockerfile } from './print-dockerfile.ts';
 export { parseRunDevice } from './run-device.ts';
 export type { RunDevice, RunDeviceResult } from './run-device.ts';
 export { parseRunMount } from './run-mount.ts';

@@ -19,7 +19,7 @@ export class ShellPatternError extends Error {}
 
 /** Throws `ShellPatternError` with `invalid escape '\x'`. */
 export function parseShellPattern(text: string): ShellPattern {
-  const characters = [...text];
+  const characters = Array.from(text);
   let segment: Element[] = [];
   const segments: Element[][] = [segment];
   for (let i = 0; i < characters.length; i++) {
@@ -50,7 +50,7 @@ export function trimPrefix(value: string, pattern: ShellPattern, longest: boolea
 
 /** The value without the shortest (or longest) suffix that matches. */
 export function trimSuffix(value: string, pattern: ShellPattern, longest: boolean): string {
-  const reversed = [...value].reverse();
+  const reversed = Array.from(value).reverse();
   const mirrored = { segments: pattern.segments.map((part) => [...part].reverse()).reverse() };
   const end = new Matcher(reversed, mirrored).matchFrom(0, longest);
   return end < 0 ? value : reversed.slice(end).reverse().join('');
@@ -171,7 +171,7 @@ class Matcher {
 }
 
 function charactersOf(text: string): Characters {
-  return /[\ud800-\udfff]/.test(text) ? [...text] : text;
+  return /[\ud800-\udfff]/.test(text) ? Array.from(text) : text;
 }
 
 function textOf(characters: Characters, start: number, end: number): string {
