@@ -22,6 +22,16 @@ export function programNotFound(program: string): BuildError {
   });
 }
 
+/** The program is there, but is no program: a directory, or without the right to execute it. */
+export function programNotExecutable(program: string): BuildError {
+  return new BuildError({
+    code: 'SANDBOX_START',
+    class: 'build',
+    message: `Cannot start "${shown(program)}": permission denied`,
+    hint: 'Check that it is a file and that the user of the step may execute it (chmod +x)',
+  });
+}
+
 /** The kernel does not know the program's format: mostly another processor's. */
 export function wrongProgramFormat(program: string): BuildError {
   return new BuildError({

@@ -3,7 +3,12 @@ import { constants } from 'node:os';
 import path from 'node:path';
 import { MS } from '../host/mount.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
-import { argumentsTooLong, programNotFound, wrongProgramFormat } from './errors.ts';
+import {
+  argumentsTooLong,
+  programNotExecutable,
+  programNotFound,
+  wrongProgramFormat,
+} from './errors.ts';
 import { isKernelAtLeast, type HostFacts } from './host-facts.ts';
 import {
   beginGuarded,
@@ -24,11 +29,10 @@ import {
   STEP_CAPABILITY_MASK,
 } from './runtime-spec.ts';
 import type { ProcessExit, Sandbox, SandboxIo, SandboxMount, SandboxSpec } from './sandbox.ts';
-import { compileSeccomp } from './seccomp-filter.ts';
+import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { resolveSeccomp } from './seccomp.ts';
 import { openStepIo } from './step-io.ts';
 import { waitOrStop } from './stop-step.ts';
-import type { SyscallAbi } from './syscall-numbers.ts';
 
 /**
  * Steps in Linux namespaces directly, for hosts without an OCI runtime: the same capabilities, seccomp
@@ -47,7 +51,7 @@ export class NamespacesSandbox implements Sandbox {
     this.#host = host;
     this.#launcher = launcher;
     const policy = resolveSeccomp(host.architecture, DEFAULT_CAPABILITIES);
-    this.#seccomp = compileSeccomp(policy, ABIS[launcher]);
+    this.#seccomp = compileSeccomp(policy, FILTER_ABIS[launcher]);
     this.#lastCapability = Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1'));
     this.description = `Linux namespaces, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities, no cgroups`;
   }
@@ -113,12 +117,6 @@ export class NamespacesSandbox implements Sandbox {
     program.call('prctl', [PR_SET_PDEATHSIG, constants.signals.SIGKILL], 'tying it to its guard');
   }
 }
-
-/** Programs of the 32-bit predecessor run too. 32-bit Arm has no table here and is refused. */
-const ABIS: Readonly<Record<LauncherArchitecture, readonly SyscallAbi[]>> = {
-  x64: ['x86_64', 'i386'],
-  arm64: ['aarch64'],
-};
 
 /** Whether steps can run in namespaces directly here, tried with a small program. */
 export async function probeNamespaces(
@@ -357,6 +355,7 @@ function explainExec(end: LaunchEnd, spec: SandboxSpec): Exclude<LaunchEnd, { ki
   if (end.kind === 'failed' && end.about === EXECUTING) {
     const [name = ''] = spec.args;
     if (['ENOENT', 'ENOTDIR'].includes(end.errno)) throw programNotFound(name);
+    if (end.errno === 'EACCES') throw programNotExecutable(name);
     if (end.errno === 'ENOEXEC') throw wrongProgramFormat(name);
     if (end.errno === 'E2BIG') throw argumentsTooLong(argumentBytes(spec));
   }

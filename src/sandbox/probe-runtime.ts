@@ -46,19 +46,21 @@ export async function probeRuntime(
   }
   const version = await readVersion(program, signal);
   const reasons: string[] = [];
-  for (const usesCgroups of host.isUserNamespace ? [false] : [true, false]) {
-    if (!usesCgroups && name === 'runc' && !host.isUserNamespace) continue;
-    const sandbox = new OciSandbox({ name, program, version, usesCgroups }, host, host.launcher);
+  // Outside user namespaces only a device cgroup keeps steps from the host's disks, so it is a must.
+  const usesCgroups = !host.isUserNamespace;
+  for (const takesFilter of name === 'crun' && host.launcher === 'x64' ? [true, false] : [false]) {
+    const runtime = { name, program, version, usesCgroups, takesFilter };
+    const sandbox = new OciSandbox(runtime, host, host.launcher);
     const reason = await tryStart(sandbox, host, host.launcher, signal);
     if (reason === undefined) {
-      writeCache(options.cacheDir, name, { key, version, usesCgroups });
+      writeCache(options.cacheDir, name, { key, version, usesCgroups, takesFilter });
       return { name, isUsable: true, sandbox };
     }
     reasons.push(reason);
   }
   return skipped(
     name,
-    `${name} ${version} does not start here: ${reasons[0] ?? 'no reason given'}`,
+    `${name} ${version} does not start here: ${reasons.at(-1) ?? 'no reason given'}`,
   );
 }
 
@@ -124,6 +126,7 @@ interface CachedProbe {
   readonly key: string;
   readonly version: string;
   readonly usesCgroups: boolean;
+  readonly takesFilter: boolean;
 }
 
 /** Everything a success depends on: program file, kernel, user and kind of cgroups. */
@@ -144,13 +147,13 @@ function readCache(
   try {
     const bytes = readFileCapped(cacheFile(cacheDir, name), MAX_CACHE_BYTES);
     if (bytes === undefined) return undefined;
-    const {
-      key: cachedKey,
-      version,
-      usesCgroups,
-    } = JSON.parse(bytes.toString()) as Partial<CachedProbe>;
-    if (cachedKey !== key || typeof version !== 'string') return undefined;
-    return { version, usesCgroups: usesCgroups === true };
+    const cached = JSON.parse(bytes.toString()) as Partial<CachedProbe>;
+    if (cached.key !== key || typeof cached.version !== 'string') return undefined;
+    return {
+      version: cached.version,
+      usesCgroups: cached.usesCgroups === true,
+      takesFilter: cached.takesFilter === true,
+    };
   } catch {
     // A damaged cache is no cache.
     return undefined;

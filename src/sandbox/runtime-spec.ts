@@ -5,6 +5,8 @@ import type { OciSeccomp } from './seccomp.ts';
 /** What of the host decides how a configuration is written. */
 export interface RuntimeSpecHost {
   readonly seccomp: OciSeccomp;
+  /** Our own words to the runtime. Those of images never get here (CVE-2026-53488). */
+  readonly annotations: Readonly<Record<string, string>>;
   /** True inside a user namespace: no new sysfs without an own network, no device nodes. */
   readonly isUserNamespace: boolean;
   /** Whether group 5 (tty) exists in this user namespace. */
@@ -16,8 +18,8 @@ export interface RuntimeSpecHost {
 
 /**
  * The config.json of an OCI runtime bundle (runtime-spec 1.0) for one step: Docker's capabilities,
- * seccomp policy, masked and read-only paths; all namespaces of its own; no annotations and no hooks,
- * whatever the image says.
+ * seccomp policy, masked and read-only paths; all namespaces of its own; no hooks and no
+ * annotations of the image.
  */
 export function runtimeSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
   return {
@@ -26,6 +28,7 @@ export function runtimeSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
     root: { path: spec.rootfs, readonly: false },
     hostname: spec.hostname,
     mounts: [...systemMounts(spec, host), ...spec.mounts.map(mountSpec)],
+    annotations: host.annotations,
     linux: {
       namespaces: [
         { type: 'mount' },

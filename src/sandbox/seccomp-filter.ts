@@ -1,3 +1,4 @@
+import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { ResolvedSeccomp } from './seccomp.ts';
 import type { ArgumentTest } from './seccomp-policy.ts';
 import { syscallNumbers, type SyscallAbi } from './syscall-numbers.ts';
@@ -19,6 +20,15 @@ export function compileSeccomp(policy: ResolvedSeccomp, abis: readonly SyscallAb
   if (program.length > MAX_INSTRUCTIONS) throw new RangeError('The seccomp policy is too long');
   return Buffer.concat(program.map(encode));
 }
+
+/**
+ * What programs may run on a processor: its own, and those of its 32-bit predecessor. Calls of 32-bit
+ * Arm are refused, as there is no table of them here.
+ */
+export const FILTER_ABIS: Readonly<Record<LauncherArchitecture, readonly SyscallAbi[]>> = {
+  x64: ['x86_64', 'i386'],
+  arm64: ['aarch64'],
+};
 
 /** One instruction of linux/filter.h. */
 interface Instruction {
