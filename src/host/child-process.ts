@@ -51,20 +51,20 @@ export async function runProcess(
   const maxBytes = request.maxOutputBytes ?? MAX_OUTPUT_BYTES;
   const running = spawnProcess({ ...request, stdio: 'captured' }, signal);
   const kept = { stdout: new Array<Buffer>(), stderr: new Array<Buffer>() };
-  let tooLarge = false;
+  const limit = { isExceeded: false };
   for (const name of ['stdout', 'stderr'] as const) {
     let bytes = 0;
     running[name]?.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= maxBytes) kept[name].push(chunk);
-      else if (!tooLarge) {
-        tooLarge = true;
+      else if (!limit.isExceeded) {
+        limit.isExceeded = true;
         running.kill('SIGKILL');
       }
     });
   }
   const end = await running.ended;
-  if (tooLarge) throw outputTooLarge(request.program, maxBytes);
+  if (limit.isExceeded) throw outputTooLarge(request.program, maxBytes);
   return {
     ...end,
     stdout: Buffer.concat(kept.stdout),

@@ -1,6 +1,8 @@
 import {
+  chmodSync,
   closeSync,
   constants,
+  fchmodSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -28,6 +30,8 @@ export interface TargetRequest {
   /** Absolute path in the root, as written; links in it are followed inside the root. */
   readonly path: string;
   readonly type: 'file' | 'directory';
+  /** Permissions of the place when it has to be made. runc gives a tmpfs those of the directory below it. */
+  readonly mode?: number | undefined;
 }
 
 export interface WorkdirRequest {
@@ -123,7 +127,7 @@ class StepRoot {
       const link = readlinkSync(this.#host(path), { encoding: 'latin1' }) as BytePath;
       this.#touching(path, () => {
         unlinkSync(this.#host(path));
-        mkdirSync(this.#host(path), NEW_DIRECTORY_MODE);
+        makeDirectory(this.#host(path), NEW_DIRECTORY_MODE);
         this.#changes.push({ kind: 'replaced', path, link, stats });
       });
     } else if (!stats.isDirectory()) {
@@ -133,7 +137,7 @@ class StepRoot {
 
   ensureWorkdir({ path, uid, gid }: WorkdirRequest): string {
     const made = this.#walk(path, 'directory', (missing) => {
-      mkdirSync(this.#host(missing), NEW_DIRECTORY_MODE);
+      makeDirectory(this.#host(missing), NEW_DIRECTORY_MODE);
       lchownSync(this.#host(missing), uid, gid);
     });
     refuseSystemPath(path, made);
@@ -141,10 +145,10 @@ class StepRoot {
     return text(made);
   }
 
-  ensureTarget({ path, type }: TargetRequest): string {
-    const made = this.#walk(path, type, (missing, missingType) => {
+  ensureTarget({ path, type, mode }: TargetRequest): string {
+    const made = this.#walk(path, type, (missing, missingType, isLast) => {
       refuseSystemPath(path, missing);
-      this.#make(missing, missingType, undefined);
+      this.#make(missing, missingType, isLast ? mode : undefined);
     });
     if (made === ROOT) throw badTarget(path, 'nothing can be mounted on the root');
     refuseSystemPath(path, made);
@@ -170,7 +174,7 @@ class StepRoot {
   #walk(
     path: string,
     lastType: TargetRequest['type'],
-    make: (path: BytePath, type: TargetRequest['type']) => void,
+    make: (path: BytePath, type: TargetRequest['type'], isLast: boolean) => void,
   ): BytePath {
     if (!path.startsWith('/') || path.includes('\0')) throw badTarget(path, 'it is not absolute');
     const pending = namesOf(textToBytes(path)).reverse();
@@ -185,7 +189,8 @@ class StepRoot {
       const stats = this.#lstat(next);
       if (stats === undefined) {
         // A missing name followed by `..` would have to be a directory as well.
-        make(next, pending.length === 0 ? lastType : 'directory');
+        const isLast = pending.length === 0;
+        make(next, isLast ? lastType : 'directory', isLast);
         at = next;
       } else if (stats.isSymbolicLink()) {
         if (++links > MAX_LINKS)
@@ -205,8 +210,8 @@ class StepRoot {
 
   #make(path: BytePath, type: TargetRequest['type'], mode: number | undefined): void {
     this.#touching(path, () => {
-      if (type === 'directory') mkdirSync(this.#host(path), mode ?? NEW_DIRECTORY_MODE);
-      else createFile(this.#host(path));
+      if (type === 'directory') makeDirectory(this.#host(path), mode ?? NEW_DIRECTORY_MODE);
+      else createFile(this.#host(path), mode ?? NEW_FILE_MODE);
       const { ino } = lstatSync(this.#host(path), { bigint: true });
       this.#changes.push({ kind: 'made', path, isDirectory: type === 'directory', ino });
     });
@@ -296,9 +301,17 @@ function refuseSystemPath(asked: string, path: BytePath): void {
   }
 }
 
-function createFile(path: string | Buffer): void {
+/** The umask of this process must not show in images, so modes are set once more. */
+function makeDirectory(path: string | Buffer, mode: number): void {
+  mkdirSync(path, mode);
+  chmodSync(path, mode);
+}
+
+function createFile(path: string | Buffer, mode: number): void {
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
-  closeSync(openSync(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, NEW_FILE_MODE));
+  const fd = openSync(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode);
+  fchmodSync(fd, mode);
+  closeSync(fd);
 }
 
 function namesOf(path: BytePath): BytePath[] {

@@ -105,7 +105,8 @@ export class OciSandbox implements Sandbox {
     signal: AbortSignal,
   ): Promise<ProcessExit> {
     const program = this.#program(dir, spec, io.kind === 'terminal');
-    const stepIo = openStepIo(io);
+    const tail = new StderrTail(io);
+    const stepIo = openStepIo(tail.io);
     let launched;
     try {
       launched = startGuarded(program, stepIo.descriptors);
@@ -117,6 +118,8 @@ export class OciSandbox implements Sandbox {
     if (end.kind === 'exited' && end.status === 0) return end;
     const error = readLoggedError(path.join(dir, LOG), spec.args[0] ?? '');
     if (error !== undefined) throw error;
+    // Past its own setup the runtime can only write to the step's standard error.
+    if (FORMAT_ERROR.test(tail.text)) throw wrongProgramFormat(spec.args[0] ?? '');
     if (end.kind === 'exited') return end;
     return { kind: 'signaled', signal: end.signal, isOutOfMemory: false };
   }
@@ -156,6 +159,8 @@ export class OciSandbox implements Sandbox {
   }
 }
 
+/** The last words of runc and crun when the kernel refuses the program. */
+const FORMAT_ERROR = /exec (container process )?\S+: exec format error["\s]/i;
 const LOG = 'log.json';
 const AT_FDCWD = -100;
 const MNT_DETACH = 2;
@@ -188,6 +193,36 @@ function removeCgroups(name: string): void {
     }
   }
 }
+
+/** Passes output on and remembers the end of standard error. */
+class StderrTail {
+  readonly io: SandboxIo;
+  #tail = '';
+
+  constructor(io: SandboxIo) {
+    this.io =
+      io.kind !== 'captured'
+        ? io
+        : {
+            kind: 'captured',
+            onOutput: (stream, bytes) => {
+              if (stream === 'stderr') this.#remember(bytes);
+              io.onOutput(stream, bytes);
+            },
+          };
+  }
+
+  get text(): string {
+    return this.#tail;
+  }
+
+  #remember(bytes: Uint8Array): void {
+    const last = Buffer.from(bytes.subarray(-TAIL_BYTES)).toString('latin1');
+    this.#tail = (this.#tail + last).slice(-TAIL_BYTES);
+  }
+}
+
+const TAIL_BYTES = 400;
 
 /** What the runtime wrote to its log when it could not start the step. */
 function readLoggedError(log: string, program: string): BuildError | undefined {

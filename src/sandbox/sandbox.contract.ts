@@ -1,0 +1,391 @@
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { declareNative } from '../host/ffi.ts';
+import { DEFAULT_CAPABILITIES, capabilityMask } from './capabilities.ts';
+import { prepareRoot } from './mount-targets.ts';
+import { MASKED_PATHS, READONLY_PATHS } from './runtime-spec.ts';
+import { exitStatusOf, type ProcessExit, type Sandbox, type SandboxSpec } from './sandbox.ts';
+
+/** Where the host has a static busybox. Tests that need it are skipped, visibly, without it. */
+const BUSYBOX = '/usr/bin/busybox';
+
+/** True where steps can be run for tests: as root, with something to run. */
+export const canRunSteps: boolean = process.getuid?.() === 0 && existsSync(BUSYBOX);
+
+/** A root file system with busybox under all its names, and a user `app`. */
+export function makeBusyboxRoot(): string {
+  const root = mkdtempSync(path.join(tmpdir(), 'sandbox-root-'));
+  chmodSync(root, 0o755);
+  for (const folder of ['bin', 'etc', 'tmp', 'home']) mkdirSync(path.join(root, folder));
+  cpSync(BUSYBOX, path.join(root, 'bin/busybox'));
+  const applets =
+    'cat dd dmesg echo env false grep head hostname id ip kill ls mknod mount nc ps sh sleep';
+  for (const name of `${applets} stat stty test touch true tty ulimit umount unshare wc`.split(
+    ' ',
+  )) {
+    symlinkSync('busybox', path.join(root, 'bin', name));
+  }
+  writeFileSync(
+    path.join(root, 'etc/passwd'),
+    'root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home:/bin/sh\n',
+  );
+  return root;
+}
+
+/** The promises of Sandbox, as tests. Run by every implementation with its own factory. */
+export function sandboxContract(name: string, open: () => Promise<Sandbox>): void {
+  describe.skipIf(!canRunSteps)(`${name} is a Sandbox`, () => {
+    let sandbox: Sandbox;
+    let rootfs: string;
+    const { signal } = new AbortController();
+    let count = 0;
+
+    beforeAll(async () => {
+      sandbox = await open();
+      rootfs = makeBusyboxRoot();
+      prepareRoot(rootfs, { path: '/', uid: 0, gid: 0 }, []);
+    });
+    afterAll(() => {
+      rmSync(rootfs, { recursive: true, force: true });
+    });
+
+    const specOf = (args: readonly string[], change: Partial<SandboxSpec> = {}): SandboxSpec => ({
+      id: `test-${process.pid}-${count++}`,
+      rootfs,
+      args,
+      env: ['PATH=/bin', 'HOME=/root'],
+      cwd: '/',
+      user: { uid: 0, gid: 0, groups: [0], home: '/root' },
+      hostname: 'step',
+      mounts: [],
+      network: { kind: 'host' },
+      shmBytes: 1024 * 1024,
+      stopTimeoutMs: 5000,
+      ...change,
+    });
+
+    async function run(
+      args: readonly string[],
+      change: Partial<SandboxSpec> = {},
+      onOutput: (text: string) => void = () => undefined,
+      stop: AbortSignal = signal,
+    ): Promise<{ exit: ProcessExit; stdout: string; stderr: string }> {
+      const chunks = { stdout: '', stderr: '' };
+      const io = {
+        kind: 'captured',
+        onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => {
+          chunks[stream] += Buffer.from(bytes).toString('latin1');
+          onOutput(chunks[stream]);
+        },
+      } as const;
+      const exit = await sandbox.run(specOf(args, change), io, stop);
+      return { exit, ...chunks };
+    }
+    const shell = (script: string, change?: Partial<SandboxSpec>): ReturnType<typeof run> =>
+      run(['sh', '-c', script], change);
+
+    test('tells its output streams apart and reports its status', async () => {
+      expect(await shell('echo out; echo err >&2; exit 3')).toEqual({
+        exit: { kind: 'exited', status: 3 },
+        stdout: 'out\n',
+        stderr: 'err\n',
+      });
+    });
+
+    test('reports a process that a signal killed as a shell would', async () => {
+      const { exit } = await shell('sh -c "kill -KILL \\$\\$"; exit $?');
+      expect(exitStatusOf(exit)).toBe(137);
+    });
+
+    test('gives exactly the environment of the spec', async () => {
+      vi.stubEnv('HOST_CANARY', 'leaked');
+      const { stdout } = await run(['env']);
+      expect(stdout.trim().split('\n').sort()).toEqual(['HOME=/root', 'PATH=/bin']);
+      const { stdout: first } = await shell('cat /proc/1/environ');
+      expect(first).not.toContain('CANARY');
+      vi.unstubAllEnvs();
+    });
+
+    test('passes no descriptor but the standard three', async () => {
+      const dup = declareNative('dup', ['int']);
+      const opened = openSync('/etc/hostname', 'r');
+      // A copy without close-on-exec, as a careless parent process leaves it.
+      const inherited = dup(undefined, [opened]);
+      const { stdout } = await shell('exec ls /proc/self/fd');
+      closeSync(inherited);
+      closeSync(opened);
+      // The fourth is the directory that ls reads.
+      expect(stdout.trim().split(/\s+/)).toEqual(['0', '1', '2', '3']);
+    });
+
+    test('has an empty standard input, and streams that can be opened again', async () => {
+      const script = 'wc -c; echo again > /dev/stdout; echo wrong > /dev/stderr';
+      const { stdout, stderr } = await shell(script);
+      expect([stdout, stderr]).toEqual(['0\nagain\n', 'wrong\n']);
+    });
+
+    test('is process 1, sees no other process and has the hostname of the spec', async () => {
+      const { stdout } = await shell('echo $$; ls /proc | grep -c "^[0-9]"; hostname; umask');
+      const [pid, processes, hostname, umask] = stdout.split('\n');
+      expect([pid, hostname, umask]).toEqual(['1', 'step', '0022']);
+      expect(Number(processes)).toBeLessThanOrEqual(3);
+    });
+
+    test('runs as the user and with exactly the groups of the spec', async () => {
+      const user = { uid: 1000, gid: 1001, groups: [1001, 50], home: '/home' };
+      const { stdout } = await shell(
+        'id -u; id -g; id -G; grep -E "Cap(Eff|Prm)" /proc/self/status',
+        {
+          user,
+        },
+      );
+      expect(stdout.replace(/\s+/g, ' ').trim()).toBe(
+        '1000 1001 1001 50 CapPrm: 0000000000000000 CapEff: 0000000000000000',
+      );
+      const again = await shell('echo x > /dev/stdout', { user });
+      expect(again.stdout).toBe('x\n');
+    });
+
+    test('has the 14 capabilities, none inheritable, and a system call filter', async () => {
+      const { stdout } = await shell('grep -E "^(Cap|Seccomp:|NoNewPrivs)" /proc/self/status');
+      const fields = Object.fromEntries(
+        stdout
+          .trim()
+          .split('\n')
+          .map((line) => line.split(/:\s+/)),
+      ) as Record<string, string>;
+      const all = capabilityMask(DEFAULT_CAPABILITIES).toString(16).padStart(16, '0');
+      const none = '0'.repeat(16);
+      expect(fields).toEqual({
+        CapInh: none,
+        CapPrm: all,
+        CapEff: all,
+        CapBnd: all,
+        CapAmb: none,
+        NoNewPrivs: '0',
+        Seccomp: '2',
+      });
+    });
+
+    test.each([
+      ['unshare -m true'],
+      ['unshare -U true'],
+      ['mount -t tmpfs none /tmp'],
+      ['umount /proc'],
+      ['hostname other'],
+      ['dmesg'],
+      ['mknod /tmp/disk b 254 0 && head -c 1 /tmp/disk'],
+      ['mknod /dev/disk b 254 0 && head -c 1 /dev/disk'],
+      ['mknod /dev/mem c 1 1 && head -c 1 /dev/mem'],
+      ['echo x > /proc/sys/kernel/hostname'],
+      ['echo x > /proc/sysrq-trigger'],
+      ['echo x > /sys/kernel/mm/ksm/run'],
+      ['mknod /proc/x p'],
+    ])('refuses %s', async (script) => {
+      const { exit } = await shell(`${script}; status=$?; rm -f /tmp/disk; exit $status`);
+      expect(exitStatusOf(exit)).not.toBe(0);
+    });
+
+    test('shows what is masked as empty and lets nothing that is read-only be written', async () => {
+      for (const file of MASKED_PATHS.filter((masked) => existsSync(masked))) {
+        const script = `if [ -d ${file} ]; then ls ${file}; else cat ${file}; fi`;
+        expect([file, (await shell(script)).stdout]).toEqual([file, '']);
+      }
+      const { stdout } = await shell('grep -E "^[^ ]+ /proc/" /proc/mounts');
+      for (const file of READONLY_PATHS.filter((protectedPath) => existsSync(protectedPath))) {
+        expect(stdout).toMatch(new RegExp(` ${file} \\S+ ro,`));
+      }
+    });
+
+    test('has the device nodes of Docker and no others', async () => {
+      const { stdout } = await shell('ls /dev; stat -c %t:%T /dev/null /dev/zero /dev/tty');
+      const names = stdout
+        .trim()
+        .split('\n')
+        .filter((line) => line !== 'core');
+      expect(names.slice(0, -3)).toEqual(
+        'fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero'.split(' '),
+      );
+      expect(names.slice(-3)).toEqual(['1:3', '1:5', '5:0']);
+      expect((await shell('echo x > /dev/null && head -c 4 /dev/zero | wc -c')).stdout).toBe('4\n');
+    });
+
+    test('reaches no file of the host', async () => {
+      const canary = mkdtempSync(path.join(tmpdir(), 'host-canary-'));
+      const script = `ls -d ${canary} /proc/1/root${canary} /dev/.host 2>/dev/null; cat /proc/mounts`;
+      const { stdout } = await shell(script);
+      rmSync(canary, { recursive: true });
+      expect(stdout).not.toContain('canary');
+      expect(stdout).not.toContain('.host');
+      expect((await shell('ls /')).stdout.trim().split('\n')).toEqual(
+        'bin dev etc home proc sys tmp'.split(' '),
+      );
+    });
+
+    test('mounts files and directories, read-only where asked, and tmpfs', async () => {
+      const source = mkdtempSync(path.join(tmpdir(), 'bind-'));
+      writeFileSync(path.join(source, 'file'), 'content');
+      const targets = prepareRoot(rootfs, { path: '/', uid: 0, gid: 0 }, [
+        { path: '/mnt/ro', type: 'directory' },
+        { path: '/mnt/rw', type: 'directory' },
+        { path: '/mnt/file', type: 'file' },
+        { path: '/mnt/tmp', type: 'directory', mode: 0o1777 },
+      ]);
+      const { stdout, exit } = await shell(
+        'cat /mnt/file; touch /mnt/rw/new && ! touch /mnt/ro/other && touch /mnt/tmp/x && stat -c %a /mnt/tmp',
+        {
+          mounts: [
+            { type: 'bind', source, target: '/mnt/ro', isReadonly: true },
+            { type: 'bind', source, target: '/mnt/rw', isReadonly: false },
+            { type: 'bind', source: `${source}/file`, target: '/mnt/file', isReadonly: true },
+            { type: 'tmpfs', target: '/mnt/tmp', sizeBytes: 65536, mode: 0o1777 },
+          ],
+        },
+      );
+      targets.restore();
+      const left = readdirSync(source);
+      rmSync(source, { recursive: true });
+      expect([stdout, exit]).toEqual(['content1777\n', { kind: 'exited', status: 0 }]);
+      expect(left).toEqual(['file', 'new']);
+      expect(existsSync(path.join(rootfs, 'mnt'))).toBe(false);
+    });
+
+    test('has only a loopback, which is up, without network', async () => {
+      const { stdout } = await shell('ls /sys/class/net; ip addr show lo', {
+        network: { kind: 'none' },
+      });
+      expect(stdout.split('\n')[0]).toBe('lo');
+      expect(stdout).toContain('127.0.0.1/8');
+      expect(stdout).toMatch(/LOOPBACK,UP/);
+    });
+
+    test('sets the limits of the spec, and no core files', async () => {
+      const rlimits = [{ name: 'nofile', soft: 100, hard: 200 }];
+      const { stdout } = await shell('ulimit -n; ulimit -H -n; ulimit -c', { rlimits });
+      expect(stdout).toBe('100\n200\n0\n');
+    });
+
+    test('passes on much output whole and in order', async () => {
+      const bytes = 20 * 1024 * 1024;
+      const { stdout } = await shell(
+        `echo first; dd if=/dev/zero bs=1M count=20 2>/dev/null; echo last`,
+      );
+      expect(stdout.length).toBe(bytes + 'first\nlast\n'.length);
+      expect([stdout.slice(0, 6), stdout.slice(-5)]).toEqual(['first\n', 'last\n']);
+    });
+
+    test('ends everything that the process started when it ends', async () => {
+      const mark = `4${process.pid}1`;
+      const { exit } = await shell(`sleep ${mark} & exit 0`);
+      expect(exit).toEqual({ kind: 'exited', status: 0 });
+      expect(processesWith(mark)).toEqual([]);
+    });
+
+    test('lets a process clean up on abort', async () => {
+      const stop = new AbortController();
+      const chunks: string[] = [];
+      const running = run(
+        ['sh', '-c', 'trap "echo bye; exit 0" TERM; echo ready; while :; do sleep 0.05; done'],
+        {},
+        (text) => {
+          chunks.push(text);
+          if (text === 'ready\n') stop.abort(new Error('stopped'));
+        },
+        stop.signal,
+      );
+      await expect(running).rejects.toThrow('stopped');
+      expect(chunks.at(-1)).toBe('ready\nbye\n');
+    });
+
+    test('kills what does not react to an abort', async () => {
+      const mark = `4${process.pid}2`;
+      const stop = new AbortController();
+      const running = run(
+        ['sh', '-c', `trap "" TERM; sleep ${mark} & echo ready; wait; sleep ${mark}`],
+        { stopTimeoutMs: 50 },
+        () => {
+          stop.abort(new Error('stopped'));
+        },
+        stop.signal,
+      );
+      await expect(running).rejects.toThrow('stopped');
+      expect(processesWith(mark)).toEqual([]);
+    });
+
+    test('starts nothing after an abort', async () => {
+      const stopped = AbortSignal.abort(new Error('too late'));
+      await expect(run(['true'], {}, undefined, stopped)).rejects.toThrow('too late');
+    });
+
+    test('dies with this process, even when it is killed', async () => {
+      const mark = `4${process.pid}3`;
+      const fixture = path.join(import.meta.dirname, 'sandbox-victim.fixture.ts');
+      const args = ['--import', 'tsx', fixture, name, JSON.stringify(specOf(['sleep', mark]))];
+      const victim = spawn(process.execPath, args, { stdio: 'ignore' });
+      await vi.waitFor(
+        () => {
+          expect(processesWith(mark)).not.toEqual([]);
+        },
+        { timeout: 20_000, interval: 20 },
+      );
+      victim.kill('SIGKILL');
+      await vi.waitFor(
+        () => {
+          expect(processesWith(mark)).toEqual([]);
+        },
+        { timeout: 10_000, interval: 20 },
+      );
+    }, 40_000);
+
+    test.each([
+      ['nonesuch', 'Cannot start "nonesuch": there is no such program in the step\'s file system'],
+      [
+        '/bin/none',
+        'Cannot start "/bin/none": there is no such program in the step\'s file system',
+      ],
+      ['/etc/passwd', 'Cannot start "/etc/passwd": permission denied'],
+      ['/bin/foreign', 'Cannot start "/bin/foreign": exec format error'],
+    ])('says why %s cannot be started', async (program, message) => {
+      writeFileSync(path.join(rootfs, 'bin/foreign'), '\u007fELF of another kind', { mode: 0o755 });
+      await expect(run([program])).rejects.toMatchObject({ code: 'SANDBOX_START', message });
+    });
+
+    test('leaves no runtime directory behind', async () => {
+      await run(['true']);
+      const left = ['/run', '/dev/shm', tmpdir()]
+        .flatMap((folder) => readdirSync(folder))
+        .filter((entry) => entry.startsWith(`stagecraft-step-${process.pid}-`));
+      expect(left).toEqual([]);
+    });
+  });
+}
+
+/** Command lines of processes of this host that hold `mark`, apart from those that were given it to pass on. */
+function processesWith(mark: string): string[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^[0-9]+$/.test(entry))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
+      } catch {
+        return '';
+      }
+    })
+    .filter((line) => line.endsWith(mark) && !line.includes('tsx'));
+}
