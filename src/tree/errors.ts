@@ -10,6 +10,27 @@ export function symlinkLoop(path: BytePath): BuildError {
   });
 }
 
+/** A file is not what it was a moment ago. */
+export function contextChanged(path: BytePath): BuildError {
+  return new BuildError({
+    code: 'CONTEXT_CHANGED',
+    class: 'input',
+    message: `Cannot read "${shown(path)}": it changed while it was read`,
+    hint: 'Stop what writes to it, or list it in .dockerignore.',
+  });
+}
+
+/** The user who builds may not read a file or list a directory. */
+export function unreadable(path: BytePath, cause: unknown): BuildError {
+  return new BuildError({
+    code: 'FILE_UNREADABLE',
+    class: 'input',
+    message: `Cannot read "${shown(path)}": permission denied`,
+    hint: 'Make it readable for the user who builds, or list it in .dockerignore.',
+    cause,
+  });
+}
+
 /** Longest path that is put into a message, in characters. */
 const MAX_SHOWN_CHARS = 400;
 

@@ -1,0 +1,107 @@
+import { readdirSync, realpathSync, type Dirent } from 'node:fs';
+import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { hasCode } from '../host/sys.ts';
+import { unreadable } from './errors.ts';
+import type { FileTree, TreeNode } from './file-tree.ts';
+import { joinPath, readNode, ROOT } from './node.ts';
+import { resolvePath } from './resolve.ts';
+
+export interface DirTreeOptions {
+  /** Which names are there. Everything is when it is left out. */
+  readonly filter?: NameFilter | undefined;
+  /** Reported instead of the owner and group that files have on this host. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly hidesSockets?: boolean | undefined;
+}
+
+/** Hides parts of a tree. Asked for every entry but the root, parents first. */
+export interface NameFilter {
+  /** False hides the node, and all that is below it. `directory` is the node that `name` is in. */
+  includes(directory: TreeNode, name: BytePath, isDirectory: boolean): boolean;
+}
+
+/**
+ * One host directory as a tree. `dir` itself may be a symlink; below it links are resolved inside it,
+ * so that nothing outside can be named. Files that vanish while they are looked at are not there.
+ * Lookups throw BuildError FILE_UNREADABLE where this process may not look.
+ *
+ * @throws the error of the system call when `dir` is not there
+ */
+export function openDirTree(dir: string, options: DirTreeOptions = {}): FileTree {
+  return new DirTree(textToBytes(realpathSync(dir)), options);
+}
+
+class DirTree implements FileTree {
+  readonly #dir: BytePath;
+  readonly #filter: NameFilter | undefined;
+  readonly #owner: DirTreeOptions['owner'];
+  readonly #hidesSockets: boolean;
+  /** Names that a listing let through, so that a walk asks the filter once for each. */
+  readonly #listed = new WeakMap<TreeNode, ReadonlySet<BytePath>>();
+
+  constructor(dir: BytePath, options: DirTreeOptions) {
+    this.#dir = dir;
+    this.#filter = options.filter;
+    this.#owner = options.owner;
+    this.#hidesSockets = options.hidesSockets === true;
+  }
+
+  lookup(path: BytePath, options: { readonly followsLast: boolean }): TreeNode | undefined {
+    const root = this.#read(this.#dir, ROOT);
+    if (root === undefined) return undefined;
+    return resolvePath(root, this.child.bind(this), path, options.followsLast);
+  }
+
+  child(directory: TreeNode, name: BytePath): TreeNode | undefined {
+    if (directory.type !== 'directory') return undefined;
+    const node = this.#read(joinPath(directory.hostPath, name), joinPath(directory.path, name));
+    if (node === undefined || this.#filter === undefined) return node;
+    const isListed = this.#listed.get(directory)?.has(name) === true;
+    const isDirectory = node.type === 'directory';
+    return isListed || this.#filter.includes(directory, name, isDirectory) ? node : undefined;
+  }
+
+  list(directory: TreeNode): readonly BytePath[] {
+    if (directory.type !== 'directory') return [];
+    const filter = this.#filter;
+    if (filter === undefined) return readNames(directory);
+    const names = readEntries(directory)
+      .filter((entry) => filter.includes(directory, entry.name as BytePath, entry.isDirectory()))
+      .map((entry) => entry.name as BytePath)
+      .sort(compareBytes);
+    this.#listed.set(directory, new Set(names));
+    return names;
+  }
+
+  #read(hostPath: BytePath, path: BytePath): TreeNode | undefined {
+    try {
+      const node = readNode(hostPath, path);
+      if (node === undefined || (this.#hidesSockets && node.type === 'socket')) return undefined;
+      return this.#owner === undefined ? node : { ...node, ...this.#owner };
+    } catch (error) {
+      if (hasCode(error, 'EACCES', 'EPERM')) throw unreadable(path, error);
+      throw error;
+    }
+  }
+}
+
+function readNames(directory: TreeNode): BytePath[] {
+  const read = (): string[] => readdirSync(fsPath(directory.hostPath), { encoding: 'latin1' });
+  return (orVanished(directory, read) as BytePath[]).sort(compareBytes);
+}
+
+function readEntries(directory: TreeNode): Dirent[] {
+  return orVanished(directory, () =>
+    readdirSync(fsPath(directory.hostPath), { encoding: 'latin1', withFileTypes: true }),
+  );
+}
+
+function orVanished<T>(directory: TreeNode, read: () => T[]): T[] {
+  try {
+    return read();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    if (hasCode(error, 'EACCES', 'EPERM')) throw unreadable(directory.path, error);
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { fsPath } from '../core/bytes.ts';
+import { hasCode } from '../host/sys.ts';
+import { contextChanged, unreadable } from './errors.ts';
+import type { TreeNode } from './file-tree.ts';
+import { isSameFile } from './hash-cache.ts';
+import { nodeOf } from './node.ts';
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+
+/** A file that is being written is read again this often before the build gives up. */
+const MAX_ATTEMPTS = 3;
+
+const READ_BYTES = 1 << 20;
+let buffer: Buffer | undefined;
+
+/** What was read, and the state of the file that it belongs to. */
+export interface FileDigest {
+  readonly node: TreeNode;
+  /** SHA-256 of the content, 32 bytes. */
+  readonly digest: Buffer;
+}
+
+/**
+ * Reads a regular file and makes sure that it did not change meanwhile.
+ *
+ * @throws BuildError CONTEXT_CHANGED when it never holds still, is gone or is no regular file any more
+ * @throws BuildError FILE_UNREADABLE when this process may not read it
+ */
+export function digestFile(node: TreeNode): FileDigest {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const fd = open(node);
+    try {
+      const before = nodeOf(fstatSync(fd, { bigint: true }), node.hostPath, node.path);
+      if (before.type !== 'file') throw contextChanged(node.path);
+      const digest = digestOpen(fd, before.size);
+      const after = nodeOf(fstatSync(fd, { bigint: true }), node.hostPath, node.path);
+      if (isSameFile(before, after)) return { node: after, digest };
+    } finally {
+      closeSync(fd);
+    }
+  }
+  throw contextChanged(node.path);
+}
+
+function open(node: TreeNode): number {
+  try {
+    // What was a file may be a link or a pipe by now: neither is followed or waited for.
+    return openSync(fsPath(node.hostPath), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, 'EACCES', 'EPERM')) throw unreadable(node.path, error);
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) throw contextChanged(node.path);
+    throw error;
+  }
+}
+
+/** Stops at `size`, as one more read of every small file would only say that this was the end. */
+function digestOpen(fd: number, size: number): Buffer {
+  buffer ??= Buffer.allocUnsafeSlow(READ_BYTES);
+  const hash = createHash('sha256');
+  for (let total = 0; total < size;) {
+    const length = readSync(fd, buffer, 0, buffer.length, null);
+    if (length === 0) break;
+    hash.update(length === buffer.length ? buffer : buffer.subarray(0, length));
+    total += length;
+  }
+  return hash.digest();
+}
