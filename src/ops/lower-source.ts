@@ -1,6 +1,11 @@
 import type { BaseImage } from '../image/base-image.ts';
 import { parseGitReference } from '../stages/git-reference.ts';
-import type { BaseKey, FileContext, FileSource } from '../stages/stage-graph.ts';
+import {
+  baseTitle,
+  type BaseKey,
+  type FileContext,
+  type FileSource,
+} from '../stages/stage-graph.ts';
 import { gitSource } from './lower-transfer.ts';
 import type { OpBuilder } from './op-builder.ts';
 import type { OpId, OpMetadata, Source, SourceOp } from './op.ts';
@@ -72,7 +77,7 @@ function titleOf(source: OpSource): string {
     case 'named':
       return `[context ${source.name}] load from client`;
     case 'image':
-      return `FROM ${source.reference}`;
+      return `FROM ${baseTitle(source)}`;
     default:
       return source satisfies never;
   }

@@ -1,7 +1,13 @@
 import type { BaseImage } from '../image/base-image.ts';
 import type { HistoryEntry } from '../image/config.ts';
 import type { PlannedStep, RunStep, TransferStep } from '../stages/planned-step.ts';
-import type { BaseKey, FileSource, PlannedStage, PlannedTarget } from '../stages/stage-graph.ts';
+import {
+  baseTitle,
+  type BaseKey,
+  type FileSource,
+  type PlannedStage,
+  type PlannedTarget,
+} from '../stages/stage-graph.ts';
 import { applySetting, commandLine } from './apply-settings.ts';
 import { draftFrom, emptyDraft, inheritDraft, type ImageDraft } from './image-draft.ts';
 import { cleanPath } from './image-path.ts';
@@ -75,7 +81,7 @@ function startStage(stage: PlannedStage, scope: StageScope): LoweredStage {
       const image = resolved(base.key, scope);
       const draft = draftFrom(image.config);
       if (image.config.rootfs.diff_ids.length === 0) return { ...nothing, draft };
-      const title = `FROM ${fullReference(base.reference, image)}`;
+      const title = `FROM ${fullReference(baseTitle(base), image)}`;
       const step = { number: 1, title, isOnbuild: false, variables: new Map<string, string>() };
       const name = stepName(stage, step, scope);
       const root = sourceOp(base, scope, { name, span: stage.from.span, stage: stageText(stage) });

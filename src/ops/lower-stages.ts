@@ -1,7 +1,11 @@
-import type { Platform } from '../core/platform.ts';
-import { normalizePlatform } from '../core/platform.ts';
+import { normalizePlatform, type Platform } from '../core/platform.ts';
 import type { BaseImage } from '../image/base-image.ts';
-import type { BaseKey, PlannedTarget, StageBase, StageGraph } from '../stages/stage-graph.ts';
+import {
+  baseTitle,
+  type BaseKey,
+  type PlannedTarget,
+  type StageGraph,
+} from '../stages/stage-graph.ts';
 import { imageConfigOf, type ImageDraft } from './image-draft.ts';
 import { lowerStage, type LoweredStage } from './lower-stage.ts';
 import { createOpBuilder, type OpBuilder } from './op-builder.ts';
@@ -107,21 +111,7 @@ function imagePlatform(draft: ImageDraft, target: PlannedTarget): Platform {
 
 function stageResult({ stage, root, ops }: LoweredStage): StageResult {
   const { index, name, platform } = stage;
-  return { index, name, platform, baseName: baseNameOf(stage.base), root, ops };
-}
-
-function baseNameOf(base: StageBase): string {
-  switch (base.kind) {
-    case 'scratch':
-      return 'scratch';
-    case 'stage':
-    case 'named':
-      return base.name;
-    case 'image':
-      return base.reference;
-    default:
-      return base satisfies never;
-  }
+  return { index, name, platform, baseName: baseTitle(stage.base), root, ops };
 }
 
 /** Seconds since 1970 as Go writes a time without fraction: `2024-01-02T03:04:05Z`. */

@@ -107,17 +107,6 @@ export function platformInvalid(raw: string, text: string, span: Span): BuildErr
   });
 }
 
-/** A variable in `COPY --from` or in `from=` of a mount. */
-export function fromNotExpanded(verb: string, text: string, span: Span): BuildError {
-  return new BuildError({
-    code: 'FROM_NOT_EXPANDED',
-    class: 'input',
-    message: `Cannot ${verb} "${text}": variables are not expanded here`,
-    hint: 'Define a stage with "FROM $VARIABLE AS name", using a global ARG, and name that stage',
-    span,
-  });
-}
-
 /** A `--build-context` value of no known form, or one that leads nowhere. */
 export function namedContextInvalid(name: string, value: string, found: string): BuildError {
   return new BuildError({

@@ -2,7 +2,7 @@ import { formatPlatform, type Platform } from '../core/platform.ts';
 import { nearest } from '../core/suggest.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { Word } from '../dockerfile/ast.ts';
-import { fromNotExpanded, imageNameInvalid, namedContextInvalid } from './errors.ts';
+import { imageNameInvalid, namedContextInvalid } from './errors.ts';
 import { fullName, parseImageName } from './image-name.ts';
 import type { FoundContext, NamedContexts } from './named-context.ts';
 import { findStage, stageByIndex, stageNames, stageTitle, type StageEntry } from './stage-entry.ts';
@@ -74,14 +74,12 @@ export function fileSources(
       return elsewhere('begin a stage from', { raw: entry.baseName, span }, platform);
     },
     copyFrom(from) {
-      if (/\$[^$]/.test(from.raw)) throw fromNotExpanded('copy from', from.raw, from.span);
       const stage = stageByIndex(entries, from) ?? findStage(entries, from.raw);
       return stage === undefined
         ? elsewhere('copy from', from, targetPlatform)
         : stageSource(stage);
     },
     mountFrom(name, span) {
-      if (/\$[^$]/.test(name)) throw fromNotExpanded('mount from', name, span);
       const stage = findStage(entries, name);
       return stage === undefined
         ? elsewhere('mount from', { raw: name, span }, targetPlatform)

@@ -27,7 +27,8 @@ export function planStages(
 ): StageGraph {
   const diagnostics = new Map<string, Diagnostic>();
   const report = (found: Diagnostic): void => {
-    diagnostics.set(`${found.span.start} ${found.code} ${found.message}`, found);
+    const { file, start } = found.span;
+    diagnostics.set(`${file.path} ${start} ${found.code} ${found.message}`, found);
   };
   const missing = new Map<BaseKey, BaseRequest>();
   const expander = createExpander(ast.escape);

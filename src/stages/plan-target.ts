@@ -1,4 +1,4 @@
-import { formatPlatform, samePlatform, type Platform } from '../core/platform.ts';
+import { formatPlatform, type Platform } from '../core/platform.ts';
 import { nearest } from '../core/suggest.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { DockerfileAst, StageInstruction } from '../dockerfile/ast.ts';
@@ -70,7 +70,7 @@ export function planTarget(
   refuseCycles(entries, needs);
   const target = targetStage(entries, request.target);
   const open = reachableStages(target, entries, sources, scope);
-  reportMissing([...open.values()], entries, scope);
+  reportMissing(open, entries, scope);
 
   const stages: PlannedStage[] = [];
   const states = new Map<number, StageState & { readonly platform: Platform }>();
@@ -143,12 +143,13 @@ function triggersOf(
 }
 
 function reportMissing(
-  stages: readonly OpenStage[],
+  stages: ReadonlyMap<number, OpenStage>,
   entries: readonly StageEntry[],
   scope: TargetScope,
 ): void {
   const names = stageNames(entries);
-  for (const { source, span, why } of stages.flatMap(({ needs }) => needs)) {
+  const needs = entries.flatMap(({ index }) => stages.get(index)?.needs ?? []);
+  for (const { source, span, why } of needs) {
     if (source.kind !== 'image' || scope.images.has(source.key)) continue;
     const { key, reference, layout, platform } = source;
     const written = span.file.text.slice(span.start, span.end);
@@ -186,15 +187,17 @@ function imageVariables(image: BaseImage | undefined): Variables {
   return variables;
 }
 
-/** A registry may hand out an image of another platform when it has only that one. */
+/** A registry may hand out an image of another platform when it has only that one. Variants may differ. */
 function warnOtherPlatform(
   entry: StageEntry,
   expected: Platform,
   { config }: BaseImage,
   scope: TargetScope,
 ): void {
-  const actual = { os: config.os, architecture: config.architecture, variant: config.variant };
-  if (config.architecture === '' || samePlatform(actual, expected)) return;
+  const { os, architecture, variant } = config;
+  const isSame = os === expected.os && architecture === expected.architecture;
+  if (architecture === '' || isSame) return;
+  const actual = { os, architecture, variant };
   scope.report({
     severity: 'warning',
     code: 'InvalidBaseImagePlatform',

@@ -99,3 +99,22 @@ export interface BaseRequest {
   /** The nearest stage name, for the hint when there is no such image. */
   readonly similar: string | undefined;
 }
+
+/** How people call a base: the image, the stage, the context or `scratch`. */
+export function baseTitle(base: StageBase): string {
+  switch (base.kind) {
+    case 'scratch':
+      return 'scratch';
+    case 'stage':
+    case 'named':
+      return base.name;
+    case 'image': {
+      const separator = base.reference.includes(':') ? '@' : ':';
+      return base.layout === undefined
+        ? base.reference
+        : `oci-layout://${base.layout}${separator}${base.reference}`;
+    }
+    default:
+      return base satisfies never;
+  }
+}
