@@ -79,6 +79,7 @@ export async function buildImage(
     join(store.root, 'contexts'),
     host.cwd,
     () => host.now(),
+    emit,
   );
   const solved = await solveGraph(
     graph,

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Emit } from '../events/event.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { openContext, type ContextTree } from '../tree/context-tree.ts';
 import { openHashCache, type HashCache } from '../tree/hash-cache.ts';
@@ -32,6 +33,7 @@ export function openContexts(
   cacheDir: string,
   cwd: string,
   now: () => number,
+  emit: Emit,
 ): BuildContexts {
   const trees = new Map<string, ContextTree>();
   const caches = new Map<string, HashCache>();
@@ -45,7 +47,7 @@ export function openContexts(
   const open = (name: string): ContextTree => {
     const directory = directoryOf(name);
     const beside = name === MAIN_CONTEXT ? dockerfilePath : undefined;
-    const ignore = directory === undefined ? undefined : readIgnoreFile(directory, beside);
+    const ignore = directory === undefined ? undefined : readIgnoreFile(directory, beside, emit);
     return openContext(directory, ignore);
   };
 

@@ -1,7 +1,5 @@
 import { BuildError } from '../diagnostics/build-error.ts';
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
-import type { DockerfileAst } from '../dockerfile/ast.ts';
 import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts';
 import type { Emit } from '../events/event.ts';
 import { lowerStages } from '../ops/lower-stages.ts';
@@ -12,6 +10,7 @@ import { planStages } from '../stages/plan-stages.ts';
 import { hostPlatform } from '../core/platform.ts';
 import type { BaseImages } from './base-images.ts';
 import type { BuildRequest } from './request.ts';
+import { throwDiagnostics } from './throw-diagnostics.ts';
 
 /** A graph to solve, and the time that its image is dated to when that is fixed. */
 export interface PlannedBuild {
@@ -35,7 +34,8 @@ export async function planBuild(
   host: { readonly arch: string; readonly now: number; readonly emit: Emit },
   signal: AbortSignal,
 ): Promise<PlannedBuild> {
-  const ast = parseOrThrow(source, host.emit);
+  const { ast, diagnostics } = parseDockerfile(source);
+  throwDiagnostics(diagnostics, host.emit);
   const wishes = planRequest(request, host.arch);
   for (let round = 0; round < MAX_PLAN_ROUNDS; round++) {
     const plan = planStages(ast, wishes, bases.resolved);
@@ -59,21 +59,6 @@ export function namedContextsOf(request: BuildRequest): ReadonlyMap<string, Name
   return new Map(
     [...request.namedContexts].map(([name, value]) => [name, parseNamedContext(name, value)]),
   );
-}
-
-function parseOrThrow(source: SourceFile, emit: Emit): DockerfileAst {
-  const { ast, diagnostics } = parseDockerfile(source);
-  const errors = diagnostics.filter(({ severity }) => severity === 'error');
-  for (const diagnostic of diagnostics) {
-    if (diagnostic.severity === 'warning') emit({ type: 'diagnostic', diagnostic });
-  }
-  const [first, ...rest] = errors.map(asError);
-  if (first === undefined) return ast;
-  throw rest.length === 0 ? first : new AggregateError([first, ...rest], first.message);
-}
-
-function asError({ code, message, hint, span }: Diagnostic): BuildError {
-  return new BuildError({ code, class: 'input', message, hint, span });
 }
 
 function planRequest(request: BuildRequest, arch: string): PlanRequest {

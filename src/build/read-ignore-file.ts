@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Emit } from '../events/event.ts';
 import { parseIgnoreFile } from '../dockerfile/ignore-file.ts';
-import { createPatternMatcher, type PatternMatcher } from '../dockerfile/pattern-matcher.ts';
+import type { PatternMatcher } from '../dockerfile/pattern-matcher.ts';
 import { dockerfileUnreadable } from './errors.ts';
+import { throwDiagnostics } from './throw-diagnostics.ts';
 
 const MAX_IGNORE_FILE_BYTES = 4 * 1024 * 1024;
 
@@ -13,6 +15,7 @@ const MAX_IGNORE_FILE_BYTES = 4 * 1024 * 1024;
 export function readIgnoreFile(
   contextDir: string,
   dockerfilePath: string | undefined,
+  emit: Emit,
 ): PatternMatcher | undefined {
   const own = dockerfilePath === undefined ? undefined : `${dockerfilePath}.dockerignore`;
   const path = own !== undefined && existsSync(own) ? own : join(contextDir, '.dockerignore');
@@ -23,5 +26,8 @@ export function readIgnoreFile(
     throw dockerfileUnreadable(path, `it has ${String(stat.size)} bytes, which is too large`);
   }
   const name = path === own ? `${dockerfilePath ?? ''}.dockerignore` : '.dockerignore';
-  return createPatternMatcher(parseIgnoreFile({ path: name, text: readFileSync(path, 'utf8') }));
+  const text = readFileSync(path, 'utf8');
+  const { matcher, diagnostics } = parseIgnoreFile({ path: name, text });
+  throwDiagnostics(diagnostics, emit);
+  return matcher;
 }

@@ -1,0 +1,220 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildahPeer, dockerPeer, stagecraftPeer } from './peers.ts';
+import type { Command, Peer, RunningPeer } from './peer.ts';
+import { runCommand, type Timing } from './run-command.ts';
+import type { Workload } from './workload.ts';
+import { workloads } from './workloads.ts';
+
+/*
+ * Compares builders on the same work in one run:
+ *
+ *   npm run bench -- [--runs 5] [--files 50000] [--peers stagecraft,buildah] [--json FILE] [W1 W5 …]
+ *
+ * The tools take turns inside each round, so that a slow moment of the machine hits all of them.
+ * The base image comes from BENCH_BASE, a reference in the registry BENCH_REGISTRY on loopback.
+ */
+
+interface Result {
+  readonly workload: Workload;
+  readonly timings: ReadonlyMap<string, readonly Timing[]>;
+  readonly limitMs: readonly number[];
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '5' },
+    files: { type: 'string', default: '50000' },
+    peers: { type: 'string', default: 'stagecraft,docker-buildkit,buildah' },
+    json: { type: 'string' },
+  },
+});
+
+await main();
+
+async function main(): Promise<void> {
+  const base = required('BENCH_BASE');
+  const registry = required('BENCH_REGISTRY');
+  const wanted = values.peers.split(',');
+  const all: readonly Peer[] = [
+    stagecraftPeer(join(import.meta.dirname, '../dist/main.cjs')),
+    dockerPeer,
+    buildahPeer,
+  ];
+  const peers = all.filter(({ name, version }) => wanted.includes(name) && version() !== undefined);
+  const chosen = workloads(Number(values.files)).filter(
+    ({ id }) => positionals.length === 0 || positionals.some((name) => id.startsWith(name)),
+  );
+  const dir = mkdtempSync(join(tmpdir(), 'stagecraft-bench-'));
+  const results: Result[] = [];
+  try {
+    say(machine(peers));
+    for (const workload of chosen) {
+      const result = await runWorkload(workload, peers, dir, base, registry);
+      results.push(result);
+      say(renderResult(result));
+    }
+    if (values.json !== undefined) writeFileSync(values.json, toJson(results));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function runWorkload(
+  workload: Workload,
+  peers: readonly Peer[],
+  dir: string,
+  base: string,
+  registry: string,
+): Promise<Result> {
+  const context = join(dir, `context-${workload.id}`);
+  mkdirSync(context);
+  workload.prepare(context, base);
+  const stores = join(dir, `stores-${workload.id}`);
+  mkdirSync(stores);
+  const running = new Map<string, RunningPeer>();
+  const timings = new Map<string, Timing[]>();
+  const limitMs: number[] = [];
+  try {
+    for (const peer of peers) running.set(peer.name, await peer.start(stores, registry));
+    for (const [name, peer] of running) {
+      timings.set(name, []);
+      await succeed(peer.build(build(workload, context, `${registry}/warm:${name}`)));
+    }
+    for (let run = 0; run < Number(values.runs); run++) {
+      workload.touch?.(context, run);
+      for (const [name, peer] of running) {
+        timings.get(name)?.push(await timeOne(workload, peer, name, context, run, registry));
+      }
+      if (workload.limit !== undefined) {
+        limitMs.push(await timeLimit(workload.limit.command, context));
+      }
+    }
+  } finally {
+    for (const peer of running.values()) await peer[Symbol.asyncDispose]();
+    rmSync(context, { recursive: true, force: true });
+    rmSync(stores, { recursive: true, force: true });
+  }
+  return { workload, timings, limitMs };
+}
+
+async function timeOne(
+  workload: Workload,
+  peer: RunningPeer,
+  name: string,
+  context: string,
+  run: number,
+  registry: string,
+): Promise<Timing> {
+  const tag = `${registry}/bench:${workload.id.toLowerCase()}-${name}-${String(run)}`;
+  if (workload.start === 'cold') freshDockerfile(context, `${name} ${String(run)}`);
+  const options = build(workload, context, tag);
+  if (workload.command === 'build') {
+    if (workload.prebuilt !== undefined) {
+      await succeed(peer.build({ ...options, target: workload.prebuilt }));
+    }
+    return succeed(peer.build(options));
+  }
+  await succeed(peer.build(options));
+  const pushed = await succeed(peer.push(tag));
+  if (workload.command === 'push') return pushed;
+  for (const command of peer.forget(tag)) await runCommand(command);
+  return succeed(peer.pull(tag));
+}
+
+function build(workload: Workload, dir: string, tag: string): Parameters<RunningPeer['build']>[0] {
+  const dockerfile = join(dir, 'Dockerfile');
+  return {
+    dir,
+    dockerfile,
+    tag: `${tag}`,
+    noCache: workload.noCache ?? false,
+    target: named(name),
+  };
+}
+
+/** A new first file in the image gives every later step a key that no tool has seen. */
+function freshDockerfile(context: string, mark: string): void {
+  const path = join(context, 'Dockerfile');
+  const text = readFileSync(path, 'utf8').replace(/\nARG BENCH_RUN=.*\nENV BENCH_RUN=.*/g, '');
+  const fresh = `\nARG BENCH_RUN=${JSON.stringify(mark)}\nENV BENCH_RUN=${JSON.stringify(mark)}`;
+  writeFileSync(path, text.replace(/^(FROM .*)$/gm, `$1${fresh}`));
+}
+
+async function timeLimit(command: string, cwd: string): Promise<number> {
+  const { wallMs } = await succeed({ argv: ['env', '-C', cwd, 'sh', '-c', command], env: {} });
+  return wallMs;
+}
+
+async function succeed(command: Command): Promise<Timing> {
+  const timing = await runCommand(command);
+  if (timing.status === 0) return timing;
+  throw new Error(
+    `${command.argv.join(' ')} ended with ${String(timing.status)}:\n${timing.output}`,
+  );
+}
+
+function renderResult({ workload, timings, limitMs }: Result): string {
+  const own = median(walls(timings.get('stagecraft') ?? []));
+  const rows = [...timings].map(([name, runs]) => {
+    const ms = walls(runs);
+    const peak = Math.max(0, ...runs.map(({ peakKb }) => peakKb ?? 0));
+    const ratio =
+      name === 'stagecraft' ? '' : `  stagecraft takes ${(own / median(ms)).toFixed(2)} of it`;
+    const spread = `${round(Math.min(...ms))} to ${round(Math.max(...ms))}`;
+    return `  ${name.padEnd(16)} ${round(median(ms)).padStart(7)} ms  (${spread})  peak ${String(Math.round(peak / 1024))} MB${ratio}`;
+  });
+  const limit = workload.limit;
+  if (limit !== undefined) {
+    rows.push(
+      `  ${limit.title.padEnd(16)} ${round(median(limitMs)).padStart(7)} ms  what the machine allows`,
+    );
+  }
+  return `${workload.id} ${workload.title}\n${rows.join('\n')}`;
+}
+
+function toJson(results: readonly Result[]): string {
+  const entries = results.map(({ workload, timings, limitMs }) => ({
+    id: workload.id,
+    title: workload.title,
+    limitMs,
+    peers: Object.fromEntries([...timings].map(([name, runs]) => [name, walls(runs)])),
+  }));
+  return `${JSON.stringify(entries, undefined, 2)}\n`;
+}
+
+function machine(peers: readonly Peer[]): string {
+  const versions = peers.map(({ name, version }) => `${name}: ${version() ?? ''}`);
+  const memory = `${String(Math.round(totalmem() / 2 ** 30))} GiB`;
+  const model = cpus()[0]?.model ?? 'unknown processor';
+  return [
+    `${String(cpus().length)} x ${model}, ${memory}, Node ${process.version}`,
+    ...versions,
+  ].join('\n');
+}
+
+function walls(runs: readonly Timing[]): number[] {
+  return runs.map(({ wallMs }) => wallMs);
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function round(ms: number): string {
+  return String(Math.round(ms));
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`Set ${name}`);
+  return value;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n\n`);
+}
