@@ -1,119 +1,129 @@
 import type { Platform } from '../core/platform.ts';
-import type { ContainerConfig, HistoryEntry, ImageConfig } from '../image/config.ts';
+import type { ContainerConfig, Healthcheck, HistoryEntry, ImageConfig } from '../image/config.ts';
 import { DEFAULT_PATH } from '../stages/plan-target.ts';
 
-/** The image of a stage while its steps are lowered. Immutable: every step makes a new one. */
+/**
+ * The image of a stage while its steps are lowered, one step after the other. It is changed in
+ * place, since a file may have very many steps; a stage on top begins with a copy.
+ */
 export interface ImageDraft {
-  readonly architecture: string;
-  readonly os: string;
-  readonly variant: string | undefined;
-  readonly osVersion: string | undefined;
-  readonly author: string | undefined;
-  readonly config: ContainerConfig;
-  readonly history: readonly HistoryEntry[];
+  readonly platform: Platform;
+  author: string | undefined;
+  /** `NAME=value` by name, in order of first definition. */
+  readonly env: Map<string, string>;
+  readonly labels: Map<string, string>;
+  /** Keys such as `8080/tcp`. */
+  readonly ports: Set<string>;
+  readonly volumes: Set<string>;
+  readonly onbuild: string[];
+  user: string;
+  workdir: string;
+  entrypoint: readonly string[];
+  cmd: readonly string[];
+  shell: readonly string[];
+  stopSignal: string;
+  argsEscaped: boolean;
+  healthcheck: Healthcheck | undefined;
+  readonly history: HistoryEntry[];
   /** How many entries of `history` came with the base image. */
   readonly baseHistory: number;
   /** CMD stands in this stage, so that ENTRYPOINT leaves it alone. */
-  readonly isCmdSet: boolean;
+  isCmdSet: boolean;
 }
 
 /** What `FROM scratch` begins with. */
 export function emptyDraft(platform: Platform): ImageDraft {
-  return {
-    architecture: platform.architecture,
-    os: platform.os,
-    variant: platform.variant,
-    osVersion: platform.osVersion,
-    author: undefined,
-    config: { Env: [`PATH=${DEFAULT_PATH}`], WorkingDir: '/' },
-    history: [],
-    baseHistory: 0,
-    isCmdSet: false,
-  };
+  const { os, architecture } = platform;
+  const rootfs = { type: 'layers', diff_ids: [] } as const;
+  const config = { WorkingDir: '/' };
+  return { ...draftFrom({ os, architecture, config, rootfs, history: [] }), platform };
 }
 
 /** What a stage on a base image begins with: its config without triggers and time, and with a PATH. */
 export function draftFrom(image: ImageConfig): ImageDraft {
+  const { config, history, os, architecture, variant } = image;
+  const env = new Map((config.Env ?? []).map((entry) => [entry.split('=', 1)[0] ?? '', entry]));
+  if (!env.has('PATH')) env.set('PATH', `PATH=${DEFAULT_PATH}`);
   return {
-    architecture: image.architecture,
-    os: image.os,
-    variant: image.variant,
-    osVersion: image['os.version'],
+    platform: { os, architecture, variant, osVersion: image['os.version'] },
     author: image.author,
-    config: { ...image.config, Env: withPath(image.config.Env ?? []), OnBuild: undefined },
-    history: image.history,
-    baseHistory: image.history.length,
+    env,
+    labels: new Map(Object.entries(config.Labels ?? {})),
+    ports: new Set(Object.keys(config.ExposedPorts ?? {})),
+    volumes: new Set(Object.keys(config.Volumes ?? {})),
+    onbuild: [],
+    user: config.User ?? '',
+    workdir: config.WorkingDir ?? '',
+    entrypoint: config.Entrypoint ?? [],
+    cmd: config.Cmd ?? [],
+    shell: config.Shell ?? [],
+    stopSignal: config.StopSignal ?? '',
+    argsEscaped: config.ArgsEscaped ?? false,
+    healthcheck: config.Healthcheck,
+    history: [...history],
+    baseHistory: history.length,
     isCmdSet: false,
   };
 }
 
-/** What a stage on another stage begins with. */
+/** What a stage on another stage begins with. Its triggers have run and are not passed on. */
 export function inheritDraft(base: ImageDraft): ImageDraft {
-  return { ...base, config: { ...base.config, OnBuild: undefined }, isCmdSet: false };
-}
-
-/** Replaces the variable where it stands, or adds it at the end. */
-export function setVariable(
-  env: readonly string[],
-  name: string,
-  value: string,
-): readonly string[] {
-  const at = env.findIndex((entry) => nameOf(entry) === name);
-  return at === -1 ? [...env, `${name}=${value}`] : env.with(at, `${name}=${value}`);
-}
-
-function withPath(env: readonly string[]): readonly string[] {
-  return env.some((entry) => nameOf(entry) === 'PATH') ? env : [...env, `PATH=${DEFAULT_PATH}`];
-}
-
-function nameOf(entry: string): string {
-  return entry.split('=', 1)[0] ?? '';
+  return {
+    ...base,
+    env: new Map(base.env),
+    labels: new Map(base.labels),
+    ports: new Set(base.ports),
+    volumes: new Set(base.volumes),
+    onbuild: [],
+    history: [...base.history],
+    isCmdSet: false,
+  };
 }
 
 /** The config to store. Fields stand in the order of BuildKit's structs; what is empty is left out. */
-export function imageConfigOf(draft: ImageDraft, created: string): ImageConfig {
+export function imageConfigOf(draft: ImageDraft, platform: Platform, created: string): ImageConfig {
   return {
-    architecture: draft.architecture,
-    os: draft.os,
-    ...present('variant', draft.variant),
-    ...present('os.version', draft.osVersion),
+    architecture: platform.architecture,
+    os: platform.os,
+    ...given('variant', platform.variant),
+    ...given('os.version', platform.osVersion),
     created,
-    ...present('author', draft.author),
-    config: containerConfigOf(draft.config),
+    ...given('author', draft.author),
+    config: containerConfigOf(draft),
     rootfs: { type: 'layers', diff_ids: [] },
     history: draft.history,
   };
 }
 
-function containerConfigOf(config: ContainerConfig): ContainerConfig {
+function containerConfigOf(draft: ImageDraft): ContainerConfig {
   return {
-    ...present('User', config.User),
-    ...present('ExposedPorts', sortedKeys(config.ExposedPorts)),
-    ...present('Env', config.Env),
-    ...present('Entrypoint', config.Entrypoint),
-    ...present('Cmd', config.Cmd),
-    ...present('Volumes', sortedKeys(config.Volumes)),
-    ...present('WorkingDir', config.WorkingDir),
-    ...present('Labels', sortedKeys(config.Labels)),
-    ...present('StopSignal', config.StopSignal),
-    ...present('ArgsEscaped', config.ArgsEscaped),
-    ...present('Healthcheck', config.Healthcheck),
-    ...present('OnBuild', config.OnBuild),
-    ...present('Shell', config.Shell),
+    ...given('User', draft.user),
+    ...given('ExposedPorts', emptyObjects(draft.ports)),
+    ...given('Env', [...draft.env.values()]),
+    ...given('Entrypoint', draft.entrypoint),
+    ...given('Cmd', draft.cmd),
+    ...given('Volumes', emptyObjects(draft.volumes)),
+    ...given('WorkingDir', draft.workdir),
+    ...given('Labels', Object.fromEntries([...draft.labels].sort(byName))),
+    ...given('StopSignal', draft.stopSignal),
+    ...given('ArgsEscaped', draft.argsEscaped),
+    ...given('Healthcheck', draft.healthcheck),
+    ...given('OnBuild', draft.onbuild),
+    ...given('Shell', draft.shell),
   };
 }
 
+function emptyObjects(names: ReadonlySet<string>): Record<string, Record<string, never>> {
+  return Object.fromEntries([...names].sort().map((name) => [name, {}]));
+}
+
 /** Go writes maps with their keys in byte order. */
-function sortedKeys<T>(
-  record: Readonly<Record<string, T>> | undefined,
-): Readonly<Record<string, T>> | undefined {
-  if (record === undefined) return undefined;
-  const entries = Object.entries(record).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return Object.fromEntries(entries);
+function byName([a]: [string, string], [b]: [string, string]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Nothing for what Go's `omitempty` leaves out. */
-function present<Name extends string, T>(
+function given<Name extends string, T>(
   name: Name,
   value: T | undefined,
 ): { readonly [Key in Name]?: T } {
@@ -121,7 +131,6 @@ function present<Name extends string, T>(
     value === undefined ||
     value === '' ||
     value === false ||
-    (Array.isArray(value) && value.length === 0) ||
     (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
   return isEmpty ? {} : ({ [name]: value } as { readonly [Key in Name]?: T });
 }

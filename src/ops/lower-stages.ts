@@ -7,7 +7,8 @@ import {
   type StageGraph,
 } from '../stages/stage-graph.ts';
 import { imageConfigOf, type ImageDraft } from './image-draft.ts';
-import { lowerStage, type LoweredStage } from './lower-stage.ts';
+import { lowerStage } from './lower-stage.ts';
+import type { StageWork } from './stage-work.ts';
 import { createOpBuilder, type OpBuilder } from './op-builder.ts';
 import type { OpGraph, StageResult, TargetImage } from './op-graph.ts';
 
@@ -54,9 +55,9 @@ function lowerTarget(
     readonly builder: OpBuilder;
     readonly created: string;
   },
-): ReadonlyMap<number, LoweredStage> {
+): ReadonlyMap<number, StageWork> {
   const { plan, images, builder, created } = shared;
-  const done = new Map<number, LoweredStage>();
+  const done = new Map<number, StageWork>();
   const scope = {
     builder,
     images,
@@ -71,45 +72,30 @@ function lowerTarget(
 }
 
 function targetImage(
-  { draft, root, base, layers }: LoweredStage,
+  { draft: stageDraft, root, base, layers }: StageWork,
   target: PlannedTarget,
   created: string,
 ): TargetImage {
-  const labelled = withLabels(draft, target.labels);
+  const draft = { ...stageDraft, labels: new Map([...stageDraft.labels, ...target.labels]) };
   const platform = imagePlatform(draft, target);
-  const { os, architecture, variant, osVersion } = platform;
-  return {
-    platform,
-    root,
-    config: imageConfigOf({ ...labelled, os, architecture, variant, osVersion }, created),
-    layers,
-    baseHistory: draft.baseHistory,
-    base,
-  };
-}
-
-function withLabels(draft: ImageDraft, labels: ReadonlyMap<string, string>): ImageDraft {
-  if (labels.size === 0) return draft;
-  const Labels = { ...draft.config.Labels, ...Object.fromEntries(labels) };
-  return { ...draft, config: { ...draft.config, Labels } };
+  const config = imageConfigOf(draft, platform, created);
+  return { platform, root, config, layers, baseHistory: draft.baseHistory, base };
 }
 
 /** An asked-for platform goes before what the base says of itself. */
-function imagePlatform(draft: ImageDraft, target: PlannedTarget): Platform {
-  const { os, architecture, variant, osVersion } = draft;
-  const own = { os, architecture, variant, osVersion };
+function imagePlatform({ platform: own }: ImageDraft, target: PlannedTarget): Platform {
   if (target.isPlatformImplicit) return normalizePlatform(own);
   const wanted = target.platform;
-  const isSame = wanted.os === os && wanted.architecture === architecture;
+  const isSame = wanted.os === own.os && wanted.architecture === own.architecture;
   return normalizePlatform({
     os: wanted.os,
     architecture: wanted.architecture,
-    variant: wanted.variant ?? (isSame ? variant : undefined),
-    osVersion: wanted.osVersion ?? (isSame ? osVersion : undefined),
+    variant: wanted.variant ?? (isSame ? own.variant : undefined),
+    osVersion: wanted.osVersion ?? (isSame ? own.osVersion : undefined),
   });
 }
 
-function stageResult({ stage, root, ops }: LoweredStage): StageResult {
+function stageResult({ stage, root, ops }: StageWork): StageResult {
   const { index, name, platform } = stage;
   return { index, name, platform, baseName: baseTitle(stage.base), root, ops };
 }

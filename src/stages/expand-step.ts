@@ -15,6 +15,7 @@ import { undefinedVariables, type Expander } from './expander.ts';
 import type { FileSources } from './file-sources.ts';
 import type {
   Assignment,
+  PlannedMount,
   PlannedStep,
   RunStep,
   StepAction,
@@ -22,7 +23,7 @@ import type {
   Variables,
 } from './planned-step.ts';
 import { planMount } from './run-mounts.ts';
-import { argsAfter, declaredNames, variablesAfter, type StageState } from './stage-state.ts';
+import type { StageVariables } from './stage-variables.ts';
 
 /** What expansion of a stage's instructions needs besides the instructions. */
 export interface StepScope {
@@ -39,26 +40,19 @@ export interface StageStep {
   readonly isOnbuild: boolean;
 }
 
-/** Expands one instruction with the variables before it, and says what they are after it. */
+/** Expands one instruction with the variables before it, and then sets those that it sets. */
 export function expandStep(
   { instruction, isOnbuild }: StageStep,
-  before: StageState,
+  variables: StageVariables,
   scope: StepScope,
-): { readonly step: PlannedStep; readonly after: StageState } {
+): PlannedStep {
   const { span } = instruction;
-  const words = wordReader(before, span, scope);
-  const action = expandAction(instruction, before, { ...scope, words });
-  const step: PlannedStep = {
-    ...action,
-    span,
-    isOnbuild,
-    variables: before.variables,
-    title: titleOf(instruction, action, before.variables, scope.expander),
-  };
-  return {
-    step,
-    after: { variables: variablesAfter(before, action), args: argsAfter(before, action) },
-  };
+  const words = wordReader(variables, span, scope);
+  const action = expandAction(instruction, { ...scope, variables, words });
+  if (action.kind === 'env') {
+    for (const [name, value] of action.assignments) variables.setEnv(name, value);
+  }
+  return { ...action, span, isOnbuild };
 }
 
 /** Expands words of one instruction and reports what is not set. */
@@ -69,50 +63,44 @@ interface WordReader {
   value(raw: string): Expansion | ExpansionFailure;
 }
 
-function wordReader(state: StageState, span: Span, scope: StepScope): WordReader {
-  const { variables } = state;
-  const declared = declaredNames(state);
+function wordReader(variables: StageVariables, span: Span, scope: StepScope): WordReader {
   const reported = new Set<string>();
   const note = (unset: readonly string[]): void => {
-    const fresh = unset.filter((name) => !reported.has(name));
+    const fresh = unset.filter((name) => !reported.has(name) && !variables.isDeclared(name));
     for (const name of fresh) reported.add(name);
-    undefinedVariables(fresh, { variables, declared }, span).forEach(scope.report);
+    undefinedVariables(fresh, variables.current, span).forEach(scope.report);
   };
   return {
     text(word) {
-      const { text, unset } = scope.expander.word(word, variables);
+      const { text, unset } = scope.expander.word(word, variables.current);
       note(unset);
       return text;
     },
     list(word) {
-      const { words, unset } = scope.expander.words(word, variables);
+      const { words, unset } = scope.expander.words(word, variables.current);
       note(unset);
       return words;
     },
     value(raw) {
-      const expansion = scope.expander.value(raw, variables);
+      const expansion = scope.expander.value(raw, variables.current);
       if (expansion.ok) note(expansion.undefinedVariables);
       return expansion;
     },
     body(content, bodySpan) {
-      const { text, unset } = scope.expander.body(content, bodySpan, variables);
+      const { text, unset } = scope.expander.body(content, bodySpan, variables.current);
       note(unset);
       return text;
     },
   };
 }
 
-type ActionScope = StepScope & { readonly words: WordReader };
+type ActionScope = StepScope & { readonly variables: StageVariables; readonly words: WordReader };
 
-function expandAction(
-  instruction: StageInstruction,
-  before: StageState,
-  scope: ActionScope,
-): StepAction {
+function expandAction(instruction: StageInstruction, scope: ActionScope): StepAction {
   const { words } = scope;
   switch (instruction.kind) {
     case 'run':
-      return expandRun(instruction, before, scope);
+      return expandRun(instruction, scope);
     case 'copy':
     case 'add':
       return expandTransfer(instruction, scope);
@@ -124,7 +112,7 @@ function expandAction(
     case 'label':
       return { kind: 'label', labels: instruction.labels.map((pair) => assignment(pair, words)) };
     case 'arg':
-      return expandArg(instruction, before, scope);
+      return expandArg(instruction, scope);
     case 'expose': {
       // BuildKit sorts the words as written, before they are expanded.
       const ports = instruction.ports.toSorted((a, b) =>
@@ -135,7 +123,11 @@ function expandAction(
     case 'user':
       return { kind: 'user', user: words.text(instruction.user) };
     case 'workdir':
-      return { kind: 'workdir', path: words.text(instruction.path) };
+      return {
+        kind: 'workdir',
+        path: words.text(instruction.path),
+        ...shown(instruction, scope),
+      };
     case 'volume':
       return { kind: 'volume', paths: instruction.paths.map((word) => words.text(word)) };
     case 'stopsignal':
@@ -161,31 +153,31 @@ function assignment({ key, value }: KeyValue, words: WordReader): Assignment {
   return [words.text(key), value === undefined ? '' : words.text(value)];
 }
 
-function expandRun(
-  instruction: RunInstruction,
-  { variables, args }: StageState,
-  scope: ActionScope,
-): RunStep {
+function expandRun(instruction: RunInstruction, scope: ActionScope): RunStep {
   const [device] = instruction.devices;
   if (device !== undefined) throw deviceUnsupported(device.raw, device.span);
   const { command, script, network, security } = instruction;
+  const mounts = instruction.mounts.map((mount) =>
+    planMount(mount, (raw) => scope.words.value(raw), scope.sources),
+  );
   return {
     kind: 'run',
     command,
     script: script && { name: script.name, content: script.content },
-    mounts: instruction.mounts.map((mount) =>
-      planMount(mount, (raw) => scope.words.value(raw), scope.sources),
-    ),
+    mounts,
     network,
     security,
-    buildArgs: [...args].map(([name, value]) => [name, variables.get(name) ?? value ?? '']),
+    buildArgs: scope.variables.buildArgs(),
+    variables: scope.variables.snapshot(),
+    title: runTitle(instruction, mounts, scope),
   };
 }
 
 function expandTransfer(
   instruction: CopyInstruction | AddInstruction,
-  { words, sources }: ActionScope,
+  scope: ActionScope,
 ): TransferStep {
+  const { words, sources } = scope;
   const optional = (word: Word | undefined): string => (word === undefined ? '' : words.text(word));
   const from = instruction.kind === 'copy' ? instruction.from : undefined;
   return {
@@ -205,47 +197,48 @@ function expandTransfer(
     keepsParents: instruction.kind === 'copy' && instruction.keepsParents,
     keepsGitDir: instruction.kind === 'add' && instruction.keepsGitDir,
     unpack: instruction.kind === 'add' ? instruction.unpack : undefined,
+    ...shown(instruction, scope),
   };
 }
 
 /** One after the other: a default may use the ARG before it on the same line. */
-function expandArg(
-  instruction: ArgInstruction,
-  before: StageState,
-  scope: ActionScope,
-): StepAction {
-  const args: { name: string; value: string | undefined }[] = [];
-  for (const { key, value } of instruction.args) {
-    const given = scope.buildArgs.get(key.raw);
-    const state: StageState = {
-      variables: variablesAfter(before, { kind: 'arg', args }),
-      args: argsAfter(before, { kind: 'arg', args }),
-    };
-    const expanded =
-      given ??
-      (value === undefined
-        ? scope.globals.get(key.raw)
-        : wordReader(state, instruction.span, scope).text(value));
-    args.push({ name: key.raw, value: expanded });
-  }
+function expandArg(instruction: ArgInstruction, scope: ActionScope): StepAction {
+  const { variables, words, buildArgs, globals } = scope;
+  const args = instruction.args.map(({ key, value }) => {
+    const name = key.raw;
+    const given = buildArgs.get(name);
+    const expanded = given ?? (value === undefined ? globals.get(name) : words.text(value));
+    variables.declare(name, expanded);
+    return { name, value: expanded };
+  });
   return { kind: 'arg', args };
 }
 
-/** As BuildKit prints it: the keyword in capitals, variables filled in. */
-function titleOf(
-  instruction: StageInstruction,
-  action: StepAction,
-  variables: Variables,
-  expander: Expander,
+/** What steps that change files keep for their names and environment. */
+function shown(
+  { original }: StageInstruction,
+  { variables, expander }: ActionScope,
+): { readonly title: string; readonly variables: Variables } {
+  const snapshot = variables.snapshot();
+  const title = expander.title(original.trim(), snapshot, { isCommand: false });
+  return { title: inCapitals(title), variables: snapshot };
+}
+
+/** As BuildKit prints it: a heredoc by its first line, secrets masked, variables filled in. */
+function runTitle(
+  instruction: RunInstruction,
+  mounts: readonly PlannedMount[],
+  { variables, expander }: ActionScope,
 ): string {
-  const isCommand = instruction.kind === 'run';
-  let text = instruction.original.trim();
-  const [heredoc] = isCommand ? instruction.heredocs : [];
-  if (isCommand && heredoc !== undefined && isWholeCommand(instruction)) {
-    text += ` (${summary(heredoc.content)})`;
-  }
-  const shown = action.kind === 'run' ? withSecretsMasked(variables, action) : variables;
-  const title = expander.title(text, shown, { isCommand });
+  const [heredoc] = instruction.heredocs;
+  const summary =
+    heredoc !== undefined && isWholeCommand(instruction) ? ` (${summarized(heredoc.content)})` : '';
+  const known = withSecretsMasked(variables.snapshot(), mounts);
+  const text = instruction.original.trim() + summary;
+  return inCapitals(expander.title(text, known, { isCommand: true }));
+}
+
+function inCapitals(title: string): string {
   return title.replace(/^\S+/, (keyword) => keyword.toUpperCase());
 }
 
@@ -256,13 +249,13 @@ function isWholeCommand({ command, heredocs, script }: RunInstruction): boolean 
   return script !== undefined || (command.form === 'shell' && command.command === heredoc.content);
 }
 
-function summary(content: string): string {
+function summarized(content: string): string {
   const [first = '', ...rest] = content.trim().split(/\r?\n/);
   return rest.length > 0 ? `${first}...` : first;
 }
 
 /** Makes plain in the step's name that the value comes from a secret. */
-function withSecretsMasked(variables: Variables, { mounts }: RunStep): Variables {
+function withSecretsMasked(variables: Variables, mounts: readonly PlannedMount[]): Variables {
   const names = mounts.flatMap(({ type, env }) =>
     type === 'secret' && env !== undefined ? [env] : [],
   );

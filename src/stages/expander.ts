@@ -66,20 +66,26 @@ function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';
 }
 
-/** The warnings that BuildKit calls UndefinedVar: for names that no ARG of the stage declares either. */
+/** How many names a suggestion is looked for in; comparing takes time for each of them. */
+const MAX_CANDIDATES = 1000;
+
+/** The warnings that BuildKit calls UndefinedVar. */
 export function undefinedVariables(
   unset: readonly string[],
-  known: { readonly variables: Variables; readonly declared: ReadonlySet<string> },
+  variables: Variables,
   span: Span,
 ): Diagnostic[] {
-  const names = [...new Set(unset)].filter((name) => !known.declared.has(name));
-  return names.map((name) => ({
+  return [...new Set(unset)].map((name) => ({
     severity: 'warning',
     code: 'UndefinedVar',
     message: `Usage of undefined variable '$${name}'`,
     span,
-    hint: suggestion(nearest(name, known.variables.keys()), '$'),
+    hint: suggestion(similarName(name, variables.keys(), variables.size), '$'),
   }));
+}
+
+function similarName(name: string, names: Iterable<string>, count: number): string | undefined {
+  return count > MAX_CANDIDATES ? undefined : nearest(name, names);
 }
 
 /** The warning that BuildKit calls UndefinedArgInFrom. */
@@ -94,7 +100,7 @@ export function undefinedFromArguments(
     code: 'UndefinedArgInFrom',
     message: `FROM argument '${name}' is not declared`,
     span,
-    hint: suggestion(nearest(name, known), ''),
+    hint: suggestion(similarName(name, known, known.size), ''),
   }));
 }
 

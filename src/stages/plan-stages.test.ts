@@ -30,7 +30,8 @@ function lastVariables(
   lines: readonly string[],
   changes: Partial<PlanRequest> = {},
 ): Record<string, string> {
-  const variables = stagesOf(plan(lines, changes)).at(-1)?.steps.at(-1)?.variables ?? [];
+  const step = stagesOf(plan(lines, changes)).at(-1)?.steps.at(-1);
+  const variables = step?.kind === 'workdir' ? step.variables : [];
   return Object.fromEntries([...variables].filter(([name]) => name !== 'PATH'));
 }
 
@@ -193,57 +194,57 @@ describe('names stand for', () => {
 describe('variables', () => {
   const build = new Map([['A', 'built']]);
   test.each<[string, readonly string[], Record<string, string>]>([
-    ['the default of ARG', ['FROM scratch', 'ARG A=x', 'USER u'], { A: 'x' }],
-    ['ARG after ENV wins', ['FROM scratch', 'ENV A=env', 'ARG A=arg', 'USER u'], { A: 'arg' }],
-    ['ENV after ARG wins', ['FROM scratch', 'ARG A=arg', 'ENV A=env', 'USER u'], { A: 'env' }],
+    ['the default of ARG', ['FROM scratch', 'ARG A=x', 'WORKDIR /'], { A: 'x' }],
+    ['ARG after ENV wins', ['FROM scratch', 'ENV A=env', 'ARG A=arg', 'WORKDIR /'], { A: 'arg' }],
+    ['ENV after ARG wins', ['FROM scratch', 'ARG A=arg', 'ENV A=env', 'WORKDIR /'], { A: 'env' }],
     [
       'a bare ARG takes the global value',
-      ['ARG A=g', 'FROM scratch', 'ARG A', 'USER u'],
+      ['ARG A=g', 'FROM scratch', 'ARG A', 'WORKDIR /'],
       { A: 'g' },
     ],
     [
       'a default hides the global value',
-      ['ARG A=g', 'FROM scratch', 'ARG A=x', 'USER u'],
+      ['ARG A=g', 'FROM scratch', 'ARG A=x', 'WORKDIR /'],
       { A: 'x' },
     ],
-    ['a global ARG alone is not seen', ['ARG A=g', 'FROM scratch', 'USER u'], {}],
+    ['a global ARG alone is not seen', ['ARG A=g', 'FROM scratch', 'WORKDIR /'], {}],
     [
       'ENV sees what was before it',
-      ['FROM scratch', 'ENV A=1', 'ENV A=2 B=$A', 'USER u'],
+      ['FROM scratch', 'ENV A=1', 'ENV A=2 B=$A', 'WORKDIR /'],
       { A: '2', B: '1' },
     ],
     [
       'ARG sees ARG before it on its line',
-      ['FROM scratch', 'ARG A=1 B=${A}2', 'USER u'],
+      ['FROM scratch', 'ARG A=1 B=${A}2', 'WORKDIR /'],
       { A: '1', B: '12' },
     ],
     [
       'FROM stage takes over ARG and ENV',
-      ['FROM scratch AS s', 'ARG A=1', 'ENV B=2', 'FROM s', 'USER u'],
+      ['FROM scratch AS s', 'ARG A=1', 'ENV B=2', 'FROM s', 'WORKDIR /'],
       { A: '1', B: '2' },
     ],
     [
       'other stages do not',
-      ['FROM scratch AS s', 'ARG A=1', 'FROM scratch', 'COPY --from=s / /', 'USER u'],
+      ['FROM scratch AS s', 'ARG A=1', 'FROM scratch', 'COPY --from=s / /', 'WORKDIR /'],
       {},
     ],
-    ['ARG without value sets nothing', ['FROM scratch', 'ARG A', 'USER u'], {}],
-    ['an empty default is set', ['FROM scratch', 'ARG A=', 'USER u'], { A: '' }],
+    ['ARG without value sets nothing', ['FROM scratch', 'ARG A', 'WORKDIR /'], {}],
+    ['an empty default is set', ['FROM scratch', 'ARG A=', 'WORKDIR /'], { A: '' }],
   ])('%s', (_claim, lines, expected) => {
     expect(lastVariables(lines)).toEqual(expected);
   });
 
   test.each<[string, readonly string[], Record<string, string>]>([
-    ['goes before a default', ['FROM scratch', 'ARG A=x', 'USER u'], { A: 'built' }],
+    ['goes before a default', ['FROM scratch', 'ARG A=x', 'WORKDIR /'], { A: 'built' }],
     [
       'goes before a global default',
-      ['ARG A=g', 'FROM scratch', 'ARG A', 'USER u'],
+      ['ARG A=g', 'FROM scratch', 'ARG A', 'WORKDIR /'],
       { A: 'built' },
     ],
-    ['is not seen without ARG', ['FROM scratch', 'USER u'], {}],
+    ['is not seen without ARG', ['FROM scratch', 'WORKDIR /'], {}],
     [
       'goes before ENV when ARG comes later',
-      ['FROM scratch', 'ENV A=e', 'ARG A', 'USER u'],
+      ['FROM scratch', 'ENV A=e', 'ARG A', 'WORKDIR /'],
       { A: 'built' },
     ],
   ])('--build-arg %s', (_claim, lines, expected) => {
@@ -254,7 +255,7 @@ describe('variables', () => {
     const names = ['PLATFORM', 'OS', 'ARCH', 'VARIANT'];
     const args = ['BUILD', 'TARGET'].flatMap((side) => names.map((name) => side + name));
     const variables = lastVariables(
-      ['FROM scratch AS last', `ARG ${args.join(' ')} TARGETSTAGE`, 'USER u'],
+      ['FROM scratch AS last', `ARG ${args.join(' ')} TARGETSTAGE`, 'WORKDIR /'],
       { targetPlatforms: [{ os: 'linux', architecture: 'arm', variant: 'v7' }] },
     );
     expect(variables).toEqual({
@@ -271,10 +272,11 @@ describe('variables', () => {
   });
 
   test('a base image sets its own, and PATH is always there', () => {
-    const { plan: graph } = planWithBases(dockerfile('FROM a', 'USER u'), planRequest(), {
+    const { plan: graph } = planWithBases(dockerfile('FROM a', 'WORKDIR /'), planRequest(), {
       'docker.io/library/a:latest': { config: { Env: ['X=a=b', 'EMPTY='] } },
     });
-    expect([...(stagesOf(graph)[0]?.steps[0]?.variables ?? [])]).toEqual([
+    const step = stagesOf(graph)[0]?.steps[0];
+    expect(step?.kind === 'workdir' ? [...step.variables] : []).toEqual([
       ['X', 'a=b'],
       ['EMPTY', ''],
       ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
@@ -358,7 +360,7 @@ describe('the epoch comes from', () => {
 
   test('the request is seen by ARG as a build argument is', () => {
     expect(
-      lastVariables(['FROM scratch', 'ARG SOURCE_DATE_EPOCH', 'USER u'], { sourceDateEpoch: 5 }),
+      lastVariables(['FROM scratch', 'ARG SOURCE_DATE_EPOCH', 'WORKDIR /'], { sourceDateEpoch: 5 }),
     ).toEqual({ SOURCE_DATE_EPOCH: '5' });
   });
 });

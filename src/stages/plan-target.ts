@@ -25,7 +25,7 @@ import {
   staticNeeds,
   type StageNeed,
 } from './stage-needs.ts';
-import type { StageState } from './stage-state.ts';
+import { StageVariables } from './stage-variables.ts';
 
 /** Search path of a stage whose base sets none. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -73,13 +73,13 @@ export function planTarget(
   reportMissing(open, entries, scope);
 
   const stages: PlannedStage[] = [];
-  const states = new Map<number, StageState & { readonly platform: Platform }>();
+  const states = new Map<number, StartingState>();
   for (const entry of entries) {
     const stage = open.get(entry.index);
     const start = stage && startingState(stage, states, scope);
     if (stage === undefined || start === undefined) continue;
-    const { steps, state } = expandSteps(stage, start, { sources, scope });
-    states.set(entry.index, { ...state, platform: start.platform });
+    const steps = expandSteps(stage, start.variables, { sources, scope });
+    states.set(entry.index, start);
     stages.push(plannedStage(stage, { steps, platform: start.platform, ast, request }));
   }
   return { stages, target: target.index };
@@ -157,23 +157,32 @@ function reportMissing(
   }
 }
 
+/** What the instructions of a stage begin with, and change. */
+interface StartingState {
+  readonly variables: StageVariables;
+  readonly platform: Platform;
+}
+
 /** Undefined while an image that it stands on is not known. */
 function startingState(
   { entry, base, needs }: OpenStage,
-  states: ReadonlyMap<number, StageState & { readonly platform: Platform }>,
+  states: ReadonlyMap<number, StartingState>,
   scope: TargetScope,
-): (StageState & { readonly platform: Platform }) | undefined {
+): StartingState | undefined {
   const isKnown = needs.every(({ source }) =>
     source.kind === 'image'
       ? scope.images.has(source.key)
       : source.kind !== 'stage' || states.has(source.index),
   );
   if (!isKnown) return undefined;
-  if (base.kind === 'stage') return states.get(base.index);
+  if (base.kind === 'stage') {
+    const below = states.get(base.index);
+    return below && { ...below, variables: below.variables.inherit() };
+  }
   const image = base.kind === 'image' ? scope.images.get(base.key) : undefined;
   const platform = base.kind === 'scratch' ? scope.platform : (entry.platform ?? scope.platform);
   if (image !== undefined) warnOtherPlatform(entry, platform, image, scope);
-  return { variables: imageVariables(image), args: new Map(), platform };
+  return { variables: new StageVariables(imageVariables(image)), platform };
 }
 
 function imageVariables(image: BaseImage | undefined): Variables {
@@ -208,19 +217,12 @@ function warnOtherPlatform(
 
 function expandSteps(
   { steps }: OpenStage,
-  start: StageState,
+  variables: StageVariables,
   { sources, scope }: { readonly sources: FileSources; readonly scope: TargetScope },
-): { readonly steps: readonly PlannedStep[]; readonly state: StageState } {
+): readonly PlannedStep[] {
   const { expander, globals, report, request } = scope;
   const stepScope = { expander, sources, globals, buildArgs: request.buildArgs, report };
-  const planned: PlannedStep[] = [];
-  let state = start;
-  for (const step of steps) {
-    const expanded = expandStep(step, state, stepScope);
-    planned.push(expanded.step);
-    state = expanded.after;
-  }
-  return { steps: planned, state };
+  return steps.map((step) => expandStep(step, variables, stepScope));
 }
 
 function plannedStage(

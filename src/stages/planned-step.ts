@@ -12,10 +12,14 @@ export type PlannedStep = StepContext & StepAction;
 /** What every step knows. */
 export interface StepContext {
   readonly span: Span;
-  /** What people see after `[stage 1/4] `: the instruction on one line, variables filled in. */
-  readonly title: string;
   /** It came from a trigger of the base. */
   readonly isOnbuild: boolean;
+}
+
+/** What steps that change files know as well. */
+export interface FileStep {
+  /** What people see after `[stage 1/4] `: the instruction on one line, variables filled in. */
+  readonly title: string;
   /** As they are before the step. */
   readonly variables: Variables;
 }
@@ -34,7 +38,7 @@ export type StepAction =
   | { readonly kind: 'label'; readonly labels: readonly Assignment[] }
   | { readonly kind: 'expose'; readonly ports: readonly string[] }
   | { readonly kind: 'user'; readonly user: string }
-  | { readonly kind: 'workdir'; readonly path: string }
+  | WorkdirStep
   | { readonly kind: 'volume'; readonly paths: readonly string[] }
   | { readonly kind: 'stopsignal'; readonly signal: string }
   | { readonly kind: 'maintainer'; readonly name: string }
@@ -44,7 +48,12 @@ export type StepAction =
   | { readonly kind: 'cmd'; readonly command: CommandForm }
   | { readonly kind: 'entrypoint'; readonly command: CommandForm };
 
-export interface RunStep {
+export interface WorkdirStep extends FileStep {
+  readonly kind: 'workdir';
+  readonly path: string;
+}
+
+export interface RunStep extends FileStep {
   readonly kind: 'run';
   readonly command: CommandForm;
   /** The heredoc that is the whole command and starts with `#!`. */
@@ -57,7 +66,7 @@ export interface RunStep {
 }
 
 /** COPY or ADD. */
-export interface TransferStep {
+export interface TransferStep extends FileStep {
   readonly kind: 'copy' | 'add';
   readonly from: FileSource;
   readonly sources: readonly string[];
