@@ -1,0 +1,82 @@
+import { chmodSync, lchownSync } from 'node:fs';
+import { fsPath, type BytePath } from '../core/bytes.ts';
+import { hasCode, utimesNs } from '../host/sys.ts';
+import { lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
+import type { TreeNode } from '../tree/file-tree.ts';
+import { readXattrs } from '../tree/xattrs.ts';
+import { ownerNotMapped } from './file-errors.ts';
+import type { OwnerIds } from './file-owner.ts';
+
+/** Owner and mode that a file is to have. */
+export interface Permissions extends OwnerIds {
+  readonly mode: number;
+}
+
+/**
+ * Gives a file its owner, mode, attributes and times, in the order that keeps all of them: a change of
+ * owner clears set-id bits and file capabilities. Does not follow a symlink, which keeps its mode.
+ *
+ * @throws BuildError OWNER_NOT_MAPPED; `path` is the one to name in it
+ */
+export function setMetadata(
+  hostPath: BytePath,
+  path: BytePath,
+  wanted: Permissions,
+  from: TreeNode,
+): void {
+  setOwner(hostPath, path, wanted);
+  if (from.type !== 'symlink') chmodSync(fsPath(hostPath), wanted.mode);
+  if (from.type === 'file' || from.type === 'directory') copyXattrs(from.hostPath, hostPath);
+  setTime(hostPath, from.mtimeNs);
+}
+
+/** lchown. @throws BuildError OWNER_NOT_MAPPED */
+export function setOwner(hostPath: BytePath, path: BytePath, owner: OwnerIds): void {
+  try {
+    lchownSync(fsPath(hostPath), owner.uid, owner.gid);
+  } catch (error) {
+    if (hasCode(error, 'EINVAL', 'EPERM')) {
+      throw ownerNotMapped(path, `${owner.uid}:${owner.gid}`, error);
+    }
+    throw error;
+  }
+}
+
+/** chmod, free of the umask. Not for symlinks, which it would follow. */
+export function setMode(hostPath: BytePath, mode: number): void {
+  chmodSync(fsPath(hostPath), mode);
+}
+
+/** Sets the modification time; the access time gets the same, as layers do not keep it. */
+export function setTime(hostPath: BytePath, mtimeNs: bigint): void {
+  utimesNs(hostPath, mtimeNs, mtimeNs);
+}
+
+/** Copies the attributes that belong to a file's content. */
+function copyXattrs(from: BytePath, to: BytePath): void {
+  for (const { name, value } of readXattrs(from)) setXattr(to, name, value);
+}
+
+/**
+ * Makes a directory that was copied up look like the one below it, with all of its attributes except
+ * overlayfs's own notes, as overlayfs does itself.
+ */
+export function copyUpMetadata(hostPath: BytePath, from: TreeNode): void {
+  setOwner(hostPath, from.path, from);
+  chmodSync(fsPath(hostPath), from.mode);
+  for (const name of llistxattr(from.hostPath)) {
+    if (/^(?:trusted|user)\.overlay\./.test(name)) continue;
+    const value = lgetxattr(from.hostPath, name);
+    if (value !== undefined) setXattr(hostPath, name, value);
+  }
+  setTime(hostPath, from.mtimeNs);
+}
+
+/** Like BuildKit and overlayfs, goes on without an attribute that cannot be set here. */
+function setXattr(hostPath: BytePath, name: string, value: Buffer): void {
+  try {
+    lsetxattr(hostPath, name, value);
+  } catch (error) {
+    if (!hasCode(error, 'ENOTSUP', 'EPERM', 'EACCES', 'EINVAL')) throw error;
+  }
+}
