@@ -3,7 +3,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildahPeer, dockerPeer, stagecraftPeer } from './peers.ts';
-import type { Command, Peer, RunningPeer } from './peer.ts';
+import type { BuildOptions, Command, Peer, RunningPeer } from './peer.ts';
 import { runCommand, type Timing } from './run-command.ts';
 import type { Workload } from './workload.ts';
 import { workloads } from './workloads.ts';
@@ -125,15 +125,9 @@ async function timeOne(
   return succeed(peer.pull(tag));
 }
 
-function build(workload: Workload, dir: string, tag: string): Parameters<RunningPeer['build']>[0] {
+function build(workload: Workload, dir: string, tag: string): BuildOptions {
   const dockerfile = join(dir, 'Dockerfile');
-  return {
-    dir,
-    dockerfile,
-    tag: `${tag}`,
-    noCache: workload.noCache ?? false,
-    target: named(name),
-  };
+  return { dir, dockerfile, tag, noCache: workload.noCache ?? false, target: undefined };
 }
 
 /** A new first file in the image gives every later step a key that no tool has seen. */

@@ -49,7 +49,7 @@ export async function openStore(root: string, uid: number): Promise<Store> {
   const lockDir = join(root, 'locks');
   const lock = (name: string, signal: AbortSignal): Promise<AsyncDisposable> =>
     acquireLock(join(lockDir, name), { type: 'exclusive' }, signal);
-  const snapshots = await openOverlaySnapshotter(join(root, 'snapshots'));
+  const snapshots = openOverlaySnapshotter(join(root, 'snapshots'));
   return {
     root,
     blobs: openDiskBlobStore(root),

@@ -21,6 +21,8 @@ export interface Snapshotter {
   tree(id: SnapshotId | undefined): FileTree;
   /** Mounts the chain of `id` for reading, with a scratch layer for writes that is thrown away. */
   view(id: SnapshotId, signal: AbortSignal): Promise<MountedView>;
+  /** Waits until every snapshot that was committed so far would survive a power failure. */
+  flush(): void;
   /** Fails while a child exists. @throws BuildError SNAPSHOT_HAS_CHILDREN */
   remove(id: SnapshotId): Promise<void>;
 }

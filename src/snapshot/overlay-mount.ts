@@ -1,0 +1,95 @@
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { BuildError } from '../diagnostics/build-error.ts';
+import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
+import { MAX_MOUNT_OPTION_BYTES, mount, umount } from '../host/mount.ts';
+
+/** OVL_MAX_STACK of the kernel. */
+const MAX_LOWERS = 500;
+
+/** Directories of one overlay mount. All but `base` are relative to `base`. */
+export interface OverlayDirs {
+  /** Absolute. Short relative names keep hundreds of layers within one page of options. */
+  readonly base: string;
+  /** Top first, at least one. */
+  readonly lowers: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+  readonly target: string;
+  /** Directory that may be filled with short links when there are very many lowers. */
+  readonly links: string;
+}
+
+/**
+ * Mounts an overlay in this process's own mount namespace. `redirect_dir` and `metacopy` stay off: with
+ * them, a directory of changes would say less than what changed. The calling thread changes its working
+ * directory for the moment of the call.
+ * @throws BuildError TOO_MANY_LAYERS; SystemError when the kernel refuses
+ */
+export function mountOverlay(dirs: OverlayDirs): void {
+  enterPrivateMountNamespace();
+  const { base, lowers } = dirs;
+  if (lowers.length > MAX_LOWERS) throw tooManyLayers(lowers.length);
+  const direct = options(lowers, dirs.upper, dirs.work);
+  if (Buffer.byteLength(direct) <= MAX_MOUNT_OPTION_BYTES) {
+    return mountFrom(base, direct, dirs.target);
+  }
+  const links = join(base, dirs.links);
+  mkdirSync(links, { mode: 0o700 });
+  const up = '../'.repeat(dirs.links.split('/').length);
+  const names = lowers.map((lower, i) => {
+    const name = i.toString(36);
+    symlinkSync(up + lower, join(links, name));
+    return name;
+  });
+  mountFrom(links, options(names, up + dirs.upper, up + dirs.work), up + dirs.target);
+}
+
+/** Takes an overlay away, also when something still looks at it. */
+export function unmountOverlay(target: string): void {
+  umount(Buffer.from(target), { lazily: true });
+}
+
+function mountFrom(directory: string, text: string, target: string): void {
+  const before = process.cwd();
+  process.chdir(directory);
+  try {
+    mount({
+      source: 'overlay',
+      target: Buffer.from(target),
+      type: 'overlay',
+      options: Buffer.from(text),
+    });
+  } finally {
+    process.chdir(before);
+  }
+}
+
+function options(lowers: readonly string[], upper: string, work: string): string {
+  return [
+    `lowerdir=${lowers.join(':')}`,
+    `upperdir=${upper}`,
+    `workdir=${work}`,
+    ...['redirect_dir=off', 'metacopy=off', 'index=off'],
+    ...(isUserNamespace() ? ['userxattr'] : []),
+  ].join(',');
+}
+
+let inUserNamespace: boolean | undefined;
+
+/** In a user namespace, overlayfs may only keep its marks in `user.*` attributes. */
+function isUserNamespace(): boolean {
+  inUserNamespace ??= !/^\s*0\s+0\s+4294967295\s*$/.test(
+    readFileSync('/proc/self/uid_map', 'utf8'),
+  );
+  return inUserNamespace;
+}
+
+function tooManyLayers(count: number): BuildError {
+  return new BuildError({
+    code: 'TOO_MANY_LAYERS',
+    class: 'input',
+    message: `Cannot run a step on ${count} layers: the kernel stacks at most ${MAX_LOWERS}`,
+    hint: 'Join RUN instructions, or start a new stage with COPY --from=STAGE / /',
+  });
+}

@@ -1,0 +1,171 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { BytePath } from '../core/bytes.ts';
+import { utimesNs } from '../host/sys.ts';
+import { lsetxattr, lgetxattr } from '../host/xattr.ts';
+import { measureUpper } from './measure-upper.ts';
+import type { ActiveSnapshot, CommittedSnapshot, SnapshotId, Snapshotter } from './snapshotter.ts';
+
+type OpenSnapshotter = Snapshotter & AsyncDisposable;
+
+/** The promises of Snapshotter, as tests. `open` gives a store of its own each time. */
+export function snapshotterContract(name: string, open: () => Promise<OpenSnapshotter>): void {
+  const { signal } = new AbortController();
+
+  /** Commits what `write` puts into the merged view. */
+  async function commit(
+    snapshots: Snapshotter,
+    parent: SnapshotId | undefined,
+    write: (root: string) => void,
+  ): Promise<CommittedSnapshot> {
+    await using active = await snapshots.prepare(parent, signal);
+    {
+      await using view = await active.mount();
+      // Only children see the mount for certain: what a step does is done by one here too.
+      write(view.root);
+    }
+    return active.commit(measureUpper(active.upper));
+  }
+  const read = (active: ActiveSnapshot, path: string): string | undefined => {
+    const node = active.tree.lookup(path as BytePath, { followsLast: true });
+    return node === undefined ? undefined : readFileSync(node.hostPath, 'utf8');
+  };
+
+  describe(`${name} is a Snapshotter`, () => {
+    test('a child sees its parent and cannot change it', async () => {
+      await using snapshots = await open();
+      const parent = await commit(snapshots, undefined, (root) =>
+        writeFileSync(join(root, 'f'), 'lower'),
+      );
+      await commit(snapshots, parent.id, (root) => writeFileSync(join(root, 'f'), 'upper'));
+      await using again = await snapshots.prepare(parent.id, signal);
+      expect(read(again, '/f')).toBe('lower');
+    });
+
+    test('a removed file is gone in the child and there in the parent', async () => {
+      await using snapshots = await open();
+      const parent = await commit(snapshots, undefined, (root) =>
+        writeFileSync(join(root, 'f'), 'x'),
+      );
+      const child = await commit(snapshots, parent.id, (root) => rmSync(join(root, 'f')));
+      expect(
+        snapshots.tree(child.id).lookup('/f' as BytePath, { followsLast: false }),
+      ).toBeUndefined();
+      expect(
+        snapshots.tree(parent.id).lookup('/f' as BytePath, { followsLast: false }),
+      ).toBeDefined();
+    });
+
+    test('a directory that was replaced hides what it had', async () => {
+      await using snapshots = await open();
+      const parent = await commit(snapshots, undefined, (root) => {
+        mkdirSync(join(root, 'd'));
+        writeFileSync(join(root, 'd/old'), 'x');
+      });
+      const child = await commit(snapshots, parent.id, (root) => {
+        rmSync(join(root, 'd'), { recursive: true });
+        mkdirSync(join(root, 'd'));
+        writeFileSync(join(root, 'd/new'), 'x');
+      });
+      const tree = snapshots.tree(child.id);
+      const directory = tree.lookup('/d' as BytePath, { followsLast: false });
+      expect(directory === undefined ? [] : tree.list(directory)).toEqual(['new']);
+    });
+
+    test('disposing without commit leaves nothing behind', async () => {
+      await using snapshots = await open();
+      const active = await snapshots.prepare(undefined, signal);
+      writeFileSync(join(active.upper, 'f'), 'x');
+      await active.mount();
+      await active[Symbol.asyncDispose]();
+      expect(existsSync(active.upper)).toBe(false);
+      expect(snapshots.get(active.id)).toBeUndefined();
+    });
+
+    test('what is not committed is no snapshot', async () => {
+      await using snapshots = await open();
+      await using active = await snapshots.prepare(undefined, signal);
+      expect(snapshots.get(active.id)).toBeUndefined();
+      await expect(snapshots.prepare(active.id, signal)).rejects.toMatchObject({
+        code: 'SNAPSHOT_NOT_FOUND',
+      });
+    });
+
+    test('a parent cannot be removed before its child', async () => {
+      await using snapshots = await open();
+      const parent = await commit(snapshots, undefined, () => undefined);
+      const child = await commit(snapshots, parent.id, () => undefined);
+      await expect(snapshots.remove(parent.id)).rejects.toMatchObject({
+        code: 'SNAPSHOT_HAS_CHILDREN',
+      });
+      await snapshots.remove(child.id);
+      await snapshots.remove(parent.id);
+      expect(snapshots.get(parent.id)).toBeUndefined();
+    });
+
+    test('the chain goes from the top down', async () => {
+      await using snapshots = await open();
+      const a = await commit(snapshots, undefined, () => undefined);
+      const b = await commit(snapshots, a.id, () => undefined);
+      expect(snapshots.chain(b.id).map(({ id }) => id)).toEqual([b.id, a.id]);
+    });
+
+    test('keeps modes, links, attributes and nanoseconds', async () => {
+      await using snapshots = await open();
+      const { dir } = await commit(snapshots, undefined, (root) => {
+        const file = join(root, 'tool');
+        writeFileSync(file, 'x');
+        chmodSync(file, 0o4755);
+        linkSync(file, join(root, 'same'));
+        symlinkSync('/nowhere', join(root, 'link'));
+        lsetxattr(file, 'user.note', Buffer.from([1, 255]));
+        utimesNs(file, 1n, 1_234_567_890_123_456_789n);
+      });
+      const stat = lstatSync(join(dir, 'tool'), { bigint: true });
+      expect(stat.mode & 0o7777n).toBe(0o4755n);
+      expect(stat.mtimeNs).toBe(1_234_567_890_123_456_789n);
+      expect(lstatSync(join(dir, 'same'), { bigint: true }).ino).toBe(stat.ino);
+      expect(lgetxattr(join(dir, 'tool'), 'user.note')).toEqual(Buffer.from([1, 255]));
+      expect(lstatSync(join(dir, 'link')).isSymbolicLink()).toBe(true);
+    });
+
+    test('a view takes writes and throws them away', async () => {
+      await using snapshots = await open();
+      const { id, dir } = await commit(snapshots, undefined, (root) =>
+        writeFileSync(join(root, 'f'), 'x'),
+      );
+      {
+        await using view = await snapshots.view(id, signal);
+        execFileSync('sh', ['-c', 'echo changed > f'], { cwd: view.root });
+        expect(readFileSync(join(view.root, 'f'), 'utf8')).toBe('changed\n');
+      }
+      expect(readFileSync(join(dir, 'f'), 'utf8')).toBe('x');
+    });
+
+    test('stacks 300 snapshots', async () => {
+      await using snapshots = await open();
+      let parent: SnapshotId | undefined;
+      for (let i = 0; i < 300; i++) {
+        await using active = await snapshots.prepare(parent, signal);
+        writeFileSync(join(active.upper, `f${String(i)}`), String(i));
+        parent = (await active.commit({ bytes: 1, entries: 1, isEmpty: false })).id;
+      }
+      if (parent === undefined) throw new Error('Nothing was committed');
+      await using view = await snapshots.view(parent, signal);
+      expect(readFileSync(join(view.root, 'f0'), 'utf8')).toBe('0');
+      expect(readFileSync(join(view.root, 'f299'), 'utf8')).toBe('299');
+    });
+  });
+}

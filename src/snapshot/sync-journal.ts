@@ -1,0 +1,66 @@
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { syncfs } from '../host/sys.ts';
+import type { SnapshotId } from './snapshotter.ts';
+
+/**
+ * Which snapshots may be lost to a power failure. Waiting for the disk at each one would cost more than
+ * most steps, so a build waits once, at its end:
+ *
+ *   unsynced/<boot id>/<id>   an empty file, made before the snapshot is frozen, removed after the
+ *                             file system was synced
+ *
+ * After a restart, snapshots that are listed under another boot are not trusted: their names may be on
+ * the disk and their contents not. A process that dies loses nothing, as the kernel still has it all.
+ */
+export interface SyncJournal {
+  /** Call before freezing: the file system keeps the order of the two. */
+  note(id: SnapshotId): void;
+  /** Waits until everything noted so far is on the disk. */
+  flush(): void;
+}
+
+/** `discard` is called for each snapshot of an earlier boot that was never synced. */
+export function openSyncJournal(dir: string, discard: (id: SnapshotId) => void): SyncJournal {
+  const root = join(dir, 'unsynced');
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const own = join(root, boot);
+  mkdirSync(own, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(root)) {
+    if (name === boot) continue;
+    for (const id of readdirSync(join(root, name))) discard(id as SnapshotId);
+    rmSync(join(root, name), { recursive: true, force: true });
+  }
+  return {
+    note: (id) => writeFileSync(join(own, id), ''),
+    flush() {
+      const noted = readdirSync(own);
+      if (noted.length === 0) return;
+      const fd = openSync(dir, 'r');
+      try {
+        syncfs(fd);
+      } finally {
+        closeSync(fd);
+      }
+      for (const id of noted) removeNote(join(own, id));
+    },
+  };
+}
+
+/** Another process may have flushed at the same time. */
+function removeNote(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
