@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { Socket } from 'node:net';
 import path from 'node:path';
 import { BuildError } from '../diagnostics/build-error.ts';
 
@@ -75,6 +76,8 @@ export async function runProcess(
 export interface SpawnRequest extends ProcessRequest {
   /** `inherit` gives the process this process's own stdin, stdout and stderr. `none` throws its output away. */
   readonly stdio: 'captured' | 'inherit' | 'none';
+  /** Keeps its standard input open, and empty, until this process ends: for programs that end with that. */
+  readonly holdsInputOpen?: boolean | undefined;
   /** Leaves it running in a session of its own when this process ends. */
   readonly isDetached?: boolean | undefined;
 }
@@ -85,8 +88,8 @@ export interface RunningProcess {
   readonly stdout: NodeJS.ReadableStream | undefined;
   readonly stderr: NodeJS.ReadableStream | undefined;
   kill(signal: NodeJS.Signals): void;
-  /** Lets this process end before the other one. */
-  unref(): void;
+  /** Lets this process end before the other one, whose output is no longer read. */
+  leave(): void;
   /** Settles when the process has ended and its streams are read. Rejects with the reason of an abort. */
   readonly ended: Promise<Pick<ProcessOutput, 'status' | 'signal'>>;
 }
@@ -107,7 +110,8 @@ export function spawnProcess(request: SpawnRequest, signal: AbortSignal): Runnin
     stdio: [request.stdio === 'inherit' ? 'inherit' : input(request), output, output],
   });
   // A program that ends without reading its input is its own business.
-  child.stdin?.on('error', () => undefined).end(request.input);
+  child.stdin?.on('error', () => undefined);
+  if (request.holdsInputOpen !== true) child.stdin?.end(request.input);
   return {
     pid: child.pid ?? 0,
     stdout: child.stdout ?? undefined,
@@ -115,15 +119,19 @@ export function spawnProcess(request: SpawnRequest, signal: AbortSignal): Runnin
     kill: (name) => {
       child.kill(name);
     },
-    unref: () => {
+    leave: () => {
       child.unref();
+      for (const stream of child.stdio) {
+        if (stream instanceof Socket) stream.unref();
+      }
     },
     ended: ended(child, request.program, signal),
   };
 }
 
-function input(request: ProcessRequest): 'pipe' | 'ignore' {
-  return request.input === undefined ? 'ignore' : 'pipe';
+function input(request: SpawnRequest): 'pipe' | 'ignore' {
+  const isNeeded = request.input !== undefined || request.holdsInputOpen === true;
+  return isNeeded ? 'pipe' : 'ignore';
 }
 
 async function ended(

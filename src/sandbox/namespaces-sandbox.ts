@@ -31,7 +31,7 @@ import {
 import type { ProcessExit, Sandbox, SandboxIo, SandboxMount, SandboxSpec } from './sandbox.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { resolveSeccomp } from './seccomp.ts';
-import { openStepIo } from './step-io.ts';
+import { openStepIoWithTerminal } from './step-io.ts';
 import { waitOrStop } from './stop-step.ts';
 
 /**
@@ -59,8 +59,8 @@ export class NamespacesSandbox implements Sandbox {
   async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {
     signal.throwIfAborted();
     const killsBefore = readOomKills();
-    const program = this.#program(spec);
-    const stepIo = openStepIo(io);
+    const program = this.#program(spec, io.kind === 'terminal');
+    const stepIo = openStepIoWithTerminal(io);
     let launched;
     try {
       launched = startGuarded(program, stepIo.descriptors);
@@ -73,7 +73,7 @@ export class NamespacesSandbox implements Sandbox {
     return withOutOfMemory(exit, killsBefore);
   }
 
-  #program(spec: SandboxSpec): LaunchProgram {
+  #program(spec: SandboxSpec, isTerminal: boolean): LaunchProgram {
     const program = beginGuarded(this.#launcher, namespacesOf(spec), process.pid);
     joinNetwork(program, spec);
     enterRoot(program, spec.rootfs);
@@ -87,6 +87,7 @@ export class NamespacesSandbox implements Sandbox {
       'naming the host',
     );
     program.call('setsid', [], 'making a session');
+    if (isTerminal) program.call('ioctl', [0, TIOCSCTTY, 0], 'taking the terminal');
     program.tryCall('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0], 'making a keyring');
     setLimits(program, spec);
     program.call('umask', [UMASK], 'setting the umask');
@@ -157,6 +158,7 @@ const PR_CAPBSET_DROP = 24;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const SECCOMP_SET_MODE_FILTER = 1;
 const INSTRUCTION_BYTES = 8;
+const TIOCSCTTY = 0x540e;
 const S_IFREG = 0o100000;
 
 const SECURE = MS.NOSUID | MS.NODEV | MS.NOEXEC;

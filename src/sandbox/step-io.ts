@@ -1,6 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { ReadStream } from 'node:tty';
 import { createPipe } from '../host/native-process.ts';
+import { openPseudoTerminal, setTerminalSize, writeWhole } from '../host/pseudo-terminal.ts';
 import type { SandboxIo } from './sandbox.ts';
 
 /** Descriptors 0 to 2 for a step, and the reading of what it writes. */
@@ -12,7 +14,10 @@ export interface StepIo {
   readonly drained: Promise<void>;
 }
 
-/** Opens what `io` asks for. Standard input is empty unless it is inherited. */
+/**
+ * Opens what `io` asks for. Standard input is empty unless it is inherited. A terminal is this process's
+ * own here: runtimes make the pseudo terminal themselves.
+ */
 export function openStepIo(io: SandboxIo): StepIo {
   if (io.kind !== 'captured') {
     const isStdinOpen = io.kind === 'terminal' || io.isStdinOpen;
@@ -50,6 +55,47 @@ function readAll(fd: number, onBytes: (bytes: Uint8Array) => void): Promise<void
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
     socket.once('close', () => {
+      resolve();
+    });
+  });
+}
+
+/** Like `openStepIo`, with a pseudo terminal of our making for `terminal`. */
+export function openStepIoWithTerminal(io: SandboxIo): StepIo {
+  if (io.kind !== 'terminal') return openStepIo(io);
+  const { masterFd, slaveFd } = openPseudoTerminal();
+  return {
+    descriptors: [slaveFd, slaveFd, slaveFd],
+    closeOurs: () => {
+      closeSync(slaveFd);
+    },
+    drained: joinTerminal(masterFd),
+  };
+}
+
+/** Passes everything on between this process's terminal, in raw mode, and the pseudo terminal. */
+function joinTerminal(masterFd: number): Promise<void> {
+  const { stdin, stdout } = process;
+  const resize = (): void => {
+    if (stdout.isTTY) setTerminalSize(masterFd, stdout.columns, stdout.rows);
+  };
+  const toMaster = (bytes: Buffer): void => {
+    writeWhole(masterFd, bytes);
+  };
+  resize();
+  stdout.on('resize', resize);
+  if (stdin.isTTY) stdin.setRawMode(true);
+  stdin.on('data', toMaster);
+  const master = new ReadStream(masterFd);
+  master.on('data', (bytes: Buffer) => stdout.write(bytes));
+  return new Promise((resolve) => {
+    // Linux reports EIO when the last process has closed the other side.
+    master.once('error', () => master.destroy());
+    master.once('close', () => {
+      stdin.off('data', toMaster);
+      stdout.off('resize', resize);
+      if (stdin.isTTY) stdin.setRawMode(false);
+      stdin.pause();
       resolve();
     });
   });
