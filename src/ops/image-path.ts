@@ -33,3 +33,15 @@ export function joinWorkdir(current: string, path: string): string {
   const parent = current.startsWith('/') ? current : `/${current}`;
   return path === '' ? parent : cleanPath(`${parent}/${path}`);
 }
+
+/**
+ * Where the body of a heredoc is kept until it is copied or run: in the root, by the last part of its
+ * name, since the directories of a longer name would not be there.
+ */
+export function documentPath(name: string): string {
+  const base = baseName(name);
+  return `/${base === '' ? UNNAMED : base}`;
+}
+
+/** What a file without a name of its own is stored as. */
+export const UNNAMED = '__unnamed__';

@@ -1,5 +1,5 @@
 import type { StepContext, TransferStep } from '../stages/planned-step.ts';
-import { cleanPath } from './image-path.ts';
+import { cleanPath, documentPath } from './image-path.ts';
 import { lowerTransfer } from './lower-transfer.ts';
 import {
   addDocument,
@@ -34,7 +34,7 @@ export function lowerCopy(
         { ...metadata, ignoresCache: false },
       ),
     document: ({ name, content }) =>
-      addDocument(builder, { path: cleanPath(name), content, mode: '0644' }),
+      addDocument(builder, { path: documentPath(name), content, mode: '0644' }),
   });
   const isLinked = step.isLink && step.chmod === '';
   const base = isLinked ? undefined : work.root;

@@ -48,10 +48,9 @@ function sizeOf({ sizeBytes }: PlannedMount): number | undefined {
 }
 
 function secretMount(mount: PlannedMount, scope: MountScope): Mount {
-  const given = nonEmpty(mount.source) ?? nonEmpty(mount.id);
   const target = nonEmpty(mount.target);
-  const id = given ?? (target === undefined ? undefined : baseName(target));
-  if (id === undefined) throw secretUnnamed(mount.span);
+  const id = nonEmpty(mount.source) ?? nonEmpty(mount.id) ?? baseName(target ?? '');
+  if (id === '') throw secretUnnamed(mount.span);
   const file = target ?? (mount.env === undefined ? `/run/secrets/${baseName(id)}` : undefined);
   return {
     type: 'secret',

@@ -1,6 +1,6 @@
 import type { RunStep, StepContext, Variables } from '../stages/planned-step.ts';
 import { commandLine } from './apply-settings.ts';
-import { cleanPath } from './image-path.ts';
+import { cleanPath, documentPath } from './image-path.ts';
 import { lowerMounts } from './lower-mounts.ts';
 import type { ExecOp, Mount } from './op.ts';
 import {
@@ -19,7 +19,7 @@ import {
 export function lowerRun(step: StepContext & RunStep, work: StageWork, scope: StageScope): void {
   const { draft, stage } = work;
   const { run, proxyEnv } = scope.target;
-  const script = step.script && cleanPath(step.script.name);
+  const script = step.script && documentPath(step.script.name);
   const command =
     script === undefined
       ? step.command
@@ -56,7 +56,7 @@ function mountsOf(step: RunStep, { draft }: StageWork, scope: StageScope): Mount
   });
   if (step.script !== undefined) {
     const { name, content } = step.script;
-    const file = { path: cleanPath(name), content, mode: '0755' };
+    const file = { path: documentPath(name), content, mode: '0755' };
     const from = addDocument(scope.builder, file);
     const target = SCRIPT_DIRECTORY;
     mounts.unshift({ type: 'bind', from, source: '/', target, isReadonly: true });

@@ -124,6 +124,15 @@ describe('lowerStages() refuses', () => {
       ],
     ],
     [
+      'a secret without any name',
+      'RUN --mount=type=secret,target=. true',
+      [
+        'SECRET_UNNAMED',
+        'Cannot mount a secret: one of source, target required',
+        'Name the secret with id=',
+      ],
+    ],
+    [
       'an agent with a source',
       'RUN --mount=type=ssh,source=x true',
       [
@@ -315,6 +324,14 @@ describe('ops', () => {
       base: undefined,
       actions: [],
     });
+  });
+
+  test('of heredocs keep the body in the root, whatever the delimiter looks like', () => {
+    const graph = lower(['FROM a', 'COPY <<../x/y <<.. /d/', 'one', '../x/y', 'two', '..']);
+    const paths = graph.ops.flatMap((op) =>
+      op.kind === 'file' ? op.actions.flatMap((a) => (a.action === 'mkfile' ? [a.path] : [])) : [],
+    );
+    expect(paths).toEqual(['/y', '/__unnamed__']);
   });
 
   test('of --link on an empty file system need no merge', () => {

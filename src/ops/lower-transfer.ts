@@ -3,7 +3,7 @@ import { parseGitReference } from '../stages/git-reference.ts';
 import type { TransferStep } from '../stages/planned-step.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { checksumInvalid, chmodInvalid, keepGitDirConflict, sourceNotLocal } from './errors.ts';
-import { baseName, cleanPath, joinDestination } from './image-path.ts';
+import { baseName, cleanPath, documentPath, joinDestination, UNNAMED } from './image-path.ts';
 import type { CopyAction, OpId, Owner, Source } from './op.ts';
 
 /** What COPY and ADD are lowered with. */
@@ -64,7 +64,7 @@ export function lowerTransfer(step: TransferStep, scope: TransferScope): CopyAct
     };
   });
   const documents = step.files.map((file): CopyAction => {
-    return { ...common, from: scope.document(file), source: cleanPath(file.name) };
+    return { ...common, from: scope.document(file), source: documentPath(file.name) };
   });
   return [...actions, ...documents];
 }
@@ -77,9 +77,6 @@ export function ownerOf(text: string): Owner | undefined {
   const group = text.slice(colon + 1);
   return { user: text.slice(0, colon), group: group === '' ? undefined : group };
 }
-
-/** What a URL without a last part is stored as, before it gets its name from the destination. */
-const UNNAMED = '__unnamed__';
 
 type RemoteSource = Extract<Source, { readonly type: 'http' | 'git' }>;
 

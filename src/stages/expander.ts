@@ -67,7 +67,7 @@ function firstLine(text: string): string {
 }
 
 /** How many names a suggestion is looked for in; comparing takes time for each of them. */
-const MAX_CANDIDATES = 1000;
+const MAX_CANDIDATES = 100;
 
 /** The warnings that BuildKit calls UndefinedVar. */
 export function undefinedVariables(

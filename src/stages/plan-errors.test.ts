@@ -195,6 +195,22 @@ describe('planStages() refuses', () => {
       ],
     ],
     [
+      'a context that leads to the stage it replaces',
+      ['FROM alpine AS x', 'FROM x'],
+      { namedContexts: new Map([['x', { type: 'stage', name: 'x' }]]) },
+      ['STAGE_CYCLE', 'Cannot build stage "x": it needs itself', ''],
+    ],
+    [
+      'a context that leads to a stage further down',
+      ['FROM alpine AS x', 'FROM alpine AS y', 'FROM x'],
+      { namedContexts: new Map([['x', { type: 'stage', name: 'y' }]]) },
+      [
+        'STAGE_NOT_BUILT_YET',
+        'Cannot begin a stage from "y": the stage begins after this instruction',
+        'Move the stage "y" above this one',
+      ],
+    ],
+    [
       'a context that leads to no stage',
       ['FROM x'],
       { namedContexts: new Map([['x', { type: 'stage', name: 'y' }]]) },

@@ -7,7 +7,7 @@ import { globalArgs, proxyEnvironment } from './global-args.ts';
 import { namedContexts } from './named-context.ts';
 import { planTarget } from './plan-target.ts';
 import type { PlanRequest } from './plan-request.ts';
-import { sourceDateEpochOf } from './source-date-epoch.ts';
+import { SOURCE_DATE_EPOCH, sourceDateEpochOf } from './source-date-epoch.ts';
 import type { BaseKey, BaseRequest, PlannedTarget, StageGraph } from './stage-graph.ts';
 
 /**
@@ -36,18 +36,18 @@ export function planStages(
     request.targetPlatforms.length > 0 ? request.targetPlatforms : [request.buildPlatform];
   const contexts = namedContexts(request.namedContexts ?? new Map());
   const lastName = ast.stages.at(-1)?.from.name?.text;
+  const buildArgs = withEpoch(request);
   let sourceDateEpoch: number | undefined;
 
   const targets = platforms.map((platform): PlannedTarget => {
     const stage = request.target === undefined || request.target === '' ? lastName : request.target;
     const named = { build: request.buildPlatform, target: platform, stage };
-    const ownGlobals = globalArgs(named, ast.globalArgs, request.buildArgs, expander);
-    sourceDateEpoch = sourceDateEpochOf(request, ownGlobals);
-    const buildArgs = withEpoch(request.buildArgs, sourceDateEpoch);
+    const globals = globalArgs(named, ast.globalArgs, buildArgs, expander);
+    sourceDateEpoch = sourceDateEpochOf(buildArgs, globals);
     const planned = planTarget(ast, {
       request: { ...request, buildArgs },
       platform,
-      globals: ownGlobals,
+      globals,
       contexts,
       images,
       expander,
@@ -80,10 +80,7 @@ export function planStages(
 }
 
 /** So that `ARG SOURCE_DATE_EPOCH` sees it however it was given. */
-function withEpoch(
-  buildArgs: ReadonlyMap<string, string>,
-  epoch: number | undefined,
-): ReadonlyMap<string, string> {
-  if (epoch === undefined) return buildArgs;
-  return new Map([...buildArgs, ['SOURCE_DATE_EPOCH', String(epoch)]]);
+function withEpoch({ buildArgs, sourceDateEpoch }: PlanRequest): ReadonlyMap<string, string> {
+  if (sourceDateEpoch === undefined || buildArgs.has(SOURCE_DATE_EPOCH)) return buildArgs;
+  return new Map([...buildArgs, [SOURCE_DATE_EPOCH, String(sourceDateEpoch)]]);
 }
