@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { DEFAULT_CAPABILITIES } from './capabilities.ts';
+import { runtimeSpec } from './runtime-spec.ts';
+import type { SandboxSpec } from './sandbox.ts';
+import { ociSeccomp, resolveSeccomp } from './seccomp.ts';
+
+const spec: SandboxSpec = {
+  id: 'x',
+  rootfs: '/r',
+  args: ['true'],
+  env: ['A=1'],
+  cwd: '/w',
+  user: { uid: 1, gid: 2, groups: [2, 3], home: '/' },
+  hostname: 'h',
+  mounts: [{ type: 'bind', source: '/s', target: '/t', isReadonly: true }],
+  network: { kind: 'namespace', path: '/n' },
+  shmBytes: 1024,
+  stopTimeoutMs: 0,
+};
+const host = {
+  seccomp: ociSeccomp(resolveSeccomp('amd64', DEFAULT_CAPABILITIES)),
+  annotations: {},
+  isUserNamespace: false,
+  hasTtyGroup: true,
+  cgroupsPath: undefined,
+  isTerminal: false,
+};
+
+test('runtimeSpec() gives the process what the spec names and no inheritable capability', () => {
+  expect(runtimeSpec(spec, host)).toMatchObject({
+    process: {
+      args: ['true'],
+      env: ['A=1'],
+      cwd: '/w',
+      user: { uid: 1, gid: 2, additionalGids: [2, 3], umask: 0o022 },
+      capabilities: { bounding: DEFAULT_CAPABILITIES, inheritable: [], ambient: [] },
+      rlimits: [{ type: 'RLIMIT_CORE', soft: 0, hard: 0 }],
+      noNewPrivileges: false,
+    },
+    annotations: {},
+    linux: {
+      namespaces: [
+        { type: 'mount' },
+        { type: 'pid' },
+        { type: 'ipc' },
+        { type: 'uts' },
+        { type: 'cgroup' },
+        { type: 'network', path: '/n' },
+      ],
+    },
+  });
+});
+
+test('runtimeSpec() binds /sys in a user namespace that shares its network, and mounts it elsewhere', () => {
+  const sysOf = (isUserNamespace: boolean, kind: 'host' | 'none'): unknown => {
+    const { mounts } = runtimeSpec(
+      { ...spec, network: { kind } },
+      { ...host, isUserNamespace },
+    ) as { mounts: { destination: string; type: string }[] };
+    return mounts.find(({ destination }) => destination === '/sys')?.type;
+  };
+  expect([sysOf(true, 'host'), sysOf(true, 'none'), sysOf(false, 'host')]).toEqual([
+    'bind',
+    'sysfs',
+    'sysfs',
+  ]);
+});
