@@ -207,9 +207,9 @@ class Copier {
   #copyFile(node: TreeNode, slot: Slot): void {
     if (slot.existing?.type === 'directory') throw fileOntoDirectory(node.path, slot.path);
     const { upper } = this.#job.scope;
-    upper.makeRoom(slot, node.type === 'file' ? node.size : 0);
     const group = groupOf(node);
     const first = group === undefined ? undefined : this.#groups.get(group);
+    upper.makeRoom(slot, node.type === 'file' && first === undefined ? node.size : 0);
     if (first !== undefined) {
       linkSync(fsPath(first), fsPath(slot.hostPath));
       return;
