@@ -1,5 +1,5 @@
 import type { PlannedStep, WorkdirStep } from '../stages/planned-step.ts';
-import { baseTitle, type PlannedStage } from '../stages/stage-graph.ts';
+import { baseTitle, type PlannedStage, type StageBase } from '../stages/stage-graph.ts';
 import { applySetting } from './apply-settings.ts';
 import { draftFrom, emptyDraft, inheritDraft, type ImageDraft } from './image-draft.ts';
 import { cleanPath } from './image-path.ts';
@@ -7,7 +7,7 @@ import { lowerCopy } from './lower-copy.ts';
 import { lowerRun } from './lower-run.ts';
 import { sourceOp } from './lower-source.ts';
 import { ownerOf } from './lower-transfer.ts';
-import type { OpId } from './op.ts';
+import type { CopyAction, OpId } from './op.ts';
 import {
   addBaseHistory,
   addHistory,
@@ -38,12 +38,8 @@ function startStage(stage: PlannedStage, scope: StageScope): StageWork {
       const draft = inheritDraft(below.draft);
       return { ...emptyWork(stage, draft, below.base), root, layers: [...layers] };
     }
-    case 'named': {
-      const root = sourceOp(base, scope);
-      const work = { ...emptyWork(stage, emptyDraft(stage.platform)), root };
-      addBaseHistory(work, `[context ${base.name}] load from client`, root, scope);
-      return work;
-    }
+    case 'named':
+      return startOnFiles(stage, base, scope);
     case 'image': {
       const image = imageAt(base.key, scope);
       const draft = draftFrom(image.config);
@@ -60,6 +56,48 @@ function startStage(stage: PlannedStage, scope: StageScope): StageWork {
     default:
       return base satisfies never;
   }
+}
+
+/**
+ * A stage on a context that is no image: its files are copied once, so that the stage has a file
+ * system of its own and the image a layer.
+ */
+function startOnFiles(
+  stage: PlannedStage,
+  base: StageBase & { readonly kind: 'named' },
+  scope: StageScope,
+): StageWork {
+  const title = `[context ${base.name}] load from client`;
+  const metadata = {
+    name: title,
+    span: stage.from.span,
+    stage: stageText(stage),
+    ignoresCache: false,
+  };
+  const actions = [copyOfAll(sourceOp(base, scope))];
+  const root = scope.builder.add({ kind: 'file', base: undefined, actions }, metadata);
+  const work = { ...emptyWork(stage, emptyDraft(stage.platform)), root };
+  addBaseHistory(work, title, root, scope);
+  return work;
+}
+
+function copyOfAll(from: OpId): CopyAction {
+  return {
+    action: 'copy',
+    from,
+    source: '/',
+    destination: '/',
+    owner: undefined,
+    mode: undefined,
+    followsSymlink: false,
+    copiesDirContents: true,
+    unpacksArchives: false,
+    allowsWildcard: false,
+    allowsEmptyWildcard: false,
+    createsDestPath: true,
+    keepsParents: false,
+    excludes: [],
+  };
 }
 
 function emptyWork(stage: PlannedStage, draft: ImageDraft, base?: OpId): StageWork {

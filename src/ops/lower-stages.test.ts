@@ -326,6 +326,17 @@ describe('ops', () => {
     });
   });
 
+  test('of a stage on a local context begin with a copy of it, which is its first layer', () => {
+    const namedContexts = new Map([['src', { type: 'local', path: 'dir' } as const]]);
+    const graph = lower(['FROM src', 'RUN x'], { namedContexts });
+    expect(graph.ops.map(({ kind }) => kind)).toEqual(['source', 'file', 'exec']);
+    expect(target(graph)).toMatchObject({ base: undefined, baseHistory: 0, layers: [1, 2] });
+    expect(target(graph).config.history.map((entry) => entry.created_by)).toEqual([
+      '[context src] load from client',
+      'RUN /bin/sh -c x # buildkit',
+    ]);
+  });
+
   test('of heredocs keep the body in the root, whatever the delimiter looks like', () => {
     const graph = lower(['FROM a', 'COPY <<../x/y <<.. /d/', 'one', '../x/y', 'two', '..']);
     const paths = graph.ops.flatMap((op) =>

@@ -12,7 +12,7 @@ import { expansionFailed } from './errors.ts';
 import type { Variables } from './planned-step.ts';
 
 /** Text after expansion, and the variables in it that are not set. */
-export interface Expanded {
+interface Expanded {
   readonly text: string;
   readonly unset: readonly string[];
 }

@@ -43,7 +43,7 @@ export function fullName(name: ImageName): string {
 }
 
 /** Like `fullName`, without a digest. */
-export function repositoryName(name: ImageName): string {
+function repositoryName(name: ImageName): string {
   return `${name.domain}/${name.path}${name.tag === undefined ? '' : `:${name.tag}`}`;
 }
 

@@ -34,7 +34,7 @@ export interface PlannedTarget {
 }
 
 /** What RUN steps get when they name nothing else. */
-export interface RunDefaults {
+interface RunDefaults {
   readonly network: 'default' | 'none' | 'host';
   readonly extraHosts: readonly { readonly host: string; readonly address: string }[];
   readonly shmBytes: number | undefined;
