@@ -1,227 +1,42 @@
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  lchownSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, linkSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bytesToText, type BytePath } from '../core/bytes.ts';
-import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
-import { mount, umount } from '../host/mount.ts';
-import { makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
-import { lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
-import type { CopyAction, FileAction, OpId } from '../ops/op.ts';
-import type { ActiveSnapshot, SnapshotId, SnapshotInfo } from '../snapshot/snapshotter.ts';
+import { lgetxattr, llistxattr } from '../host/xattr.ts';
+import type { CopyAction } from '../ops/op.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
+import {
+  copy,
+  hostListing,
+  listing,
+  openFileOpRig,
+  type FileOpRig,
+  type Files,
+  type Job,
+  type Result,
+} from '../testing/file-op-rig.ts';
 import { openChainTree } from '../tree/chain-tree.ts';
 import { openContext } from '../tree/context-tree.ts';
-import type { FileTree, TreeNode } from '../tree/file-tree.ts';
-import { readLink } from '../tree/node.ts';
-import { runFileOp } from './file-op.ts';
+import type { FileTree } from '../tree/file-tree.ts';
 
 const isRoot = process.geteuid?.() === 0;
-const { signal } = new AbortController();
 
-let dir: string;
-let mounted: string[];
+let rig: FileOpRig;
 beforeEach(() => {
-  dir = mkdtempSync(path.join(tmpdir(), 'file-op-'));
-  mounted = [];
+  rig = openFileOpRig();
 });
 afterEach(() => {
-  for (const target of mounted) umount(target, { lazily: true });
-  rmSync(dir, { recursive: true, force: true });
+  rig.dispose();
 });
 
-interface Made {
-  readonly text?: string;
-  readonly link?: string;
-  readonly mode?: number;
-  readonly uid?: number;
-  readonly gid?: number;
-  readonly mtime?: number;
-  readonly xattr?: Readonly<Record<string, string>>;
-  readonly hardLink?: string;
-  readonly type?: 'fifo' | 'device' | 'whiteout' | 'directory';
-}
-
-/** Makes files below a new directory; a name with a slash at the end is a directory. */
-function make(name: string, files: Readonly<Record<string, string | Made>>): string {
-  const root = path.join(dir, name);
-  mkdirSync(root, { recursive: true });
-  chmodSync(root, 0o755);
-  for (const [file, what] of Object.entries(files)) {
-    const made: Made = typeof what === 'string' ? { text: what } : what;
-    const target = path.join(root, file);
-    mkdirSync(path.dirname(target), { recursive: true });
-    if (made.link !== undefined) symlinkSync(made.link, target);
-    else if (made.hardLink !== undefined) linkSync(path.join(root, made.hardLink), target);
-    else if (made.type === 'fifo') mkfifo(target, 0o644);
-    else if (made.type === 'device') mknod(target, NODE_TYPE.charDevice | 0o600, makeDevice(1, 3));
-    else if (made.type === 'whiteout') mknod(target, NODE_TYPE.charDevice, 0);
-    else if (file.endsWith('/')) mkdirSync(target, { recursive: true });
-    else writeFileSync(target, made.text ?? '');
-    if (made.uid !== undefined) lchownSync(target, made.uid, made.gid ?? made.uid);
-    if (made.mode !== undefined) chmodSync(target, made.mode);
-    for (const [key, value] of Object.entries(made.xattr ?? {})) {
-      lsetxattr(target, key, Buffer.from(value));
-    }
-  }
-  for (const [file, what] of Object.entries(files)) {
-    const mtime = typeof what === 'string' ? undefined : what.mtime;
-    if (mtime !== undefined) utimesNs(path.join(root, file), BigInt(mtime), BigInt(mtime));
-  }
-  return root;
-}
-
-interface Result {
-  readonly upper: string;
-  readonly info: SnapshotInfo;
-  readonly tree: FileTree;
-  readonly lowers: readonly string[];
-}
-
-interface Job {
-  readonly lowers?: readonly string[];
-  readonly source: FileTree;
-  readonly isImmutable?: boolean;
-  readonly actions: readonly FileAction[];
-}
+const make = (name: string, files: Files): string => rig.make(name, files);
+const context = (root: string): FileTree => openContext(root, undefined);
 
 async function run(job: Job): Promise<Result> {
-  const lowers = job.lowers ?? [];
-  const upper = mkdtempSync(path.join(dir, 'upper-'));
-  chmodSync(upper, 0o755);
-  const tree = openChainTree([upper, ...lowers], { isTopWritable: true });
-  const active: ActiveSnapshot = {
-    id: 'test' as SnapshotId,
-    upper,
-    parentTree: openChainTree(lowers),
-    tree,
-    mount: () => Promise.reject(new Error('A file op does not mount')),
-    commit: () => Promise.reject(new Error('A file op does not commit')),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-  const info = await runFileOp(
-    { kind: 'file', base: undefined, actions: job.actions },
-    active,
-    () => job.source,
-    { signal, isImmutable: () => job.isImmutable === true },
-  );
-  expect(info).toEqual(measureUpper(upper));
-  return { upper, info, tree, lowers };
+  const result = await rig.run(job);
+  expect(result.info).toEqual(measureUpper(result.upper));
+  return result;
 }
-
-function copy(source: string, destination: string, more: Partial<CopyAction> = {}): CopyAction {
-  return {
-    action: 'copy',
-    from: 0 as OpId,
-    source,
-    destination,
-    owner: undefined,
-    mode: undefined,
-    followsSymlink: true,
-    copiesDirContents: true,
-    unpacksArchives: false,
-    allowsWildcard: true,
-    allowsEmptyWildcard: true,
-    createsDestPath: true,
-    keepsParents: false,
-    excludes: [],
-    ...more,
-  };
-}
-
-/** Each file of the result: `path type mode uid:gid [content or target]`. Times on request. */
-function listing(
-  { tree }: Pick<Result, 'tree'>,
-  options: { readonly times?: boolean } = {},
-): string[] {
-  const lines: string[] = [];
-  const visit = (directory: TreeNode): void => {
-    for (const name of tree.list(directory)) {
-      const node = tree.child(directory, name);
-      if (node === undefined) throw new Error(`"${name}" is listed and not there`);
-      const what =
-        node.type === 'file'
-          ? ` "${readFileSync(bytesToText(node.hostPath), 'utf8')}"`
-          : node.type === 'symlink'
-            ? ` -> ${readLink(node)}`
-            : '';
-      const time = options.times === true ? ` @${String(node.mtimeNs)}` : '';
-      lines.push(
-        `${node.path} ${node.type} ${node.mode.toString(8)} ${node.uid}:${node.gid}${what}${time}`,
-      );
-      if (node.type === 'directory') visit(node);
-    }
-  };
-  const root = tree.lookup('/' as BytePath, { followsLast: true });
-  if (root !== undefined) visit(root);
-  return lines;
-}
-
-/** The same of a mounted file system, as the kernel shows it. */
-function hostListing(root: string, options: { readonly times?: boolean } = {}): string[] {
-  const lines: string[] = [];
-  const visit = (below: string): void => {
-    for (const name of readdirSync(path.join(root, below)).sort()) {
-      const at = path.join(below, name);
-      const full = path.join(root, at);
-      const stat = lstatSync(full, { bigint: true });
-      const type = stat.isDirectory()
-        ? 'directory'
-        : stat.isSymbolicLink()
-          ? 'symlink'
-          : stat.isFIFO()
-            ? 'fifo'
-            : stat.isCharacterDevice()
-              ? 'char-device'
-              : 'file';
-      const what =
-        type === 'file'
-          ? ` "${readFileSync(full, 'utf8')}"`
-          : type === 'symlink'
-            ? ` -> ${readlinkSync(full)}`
-            : '';
-      const time = options.times === true ? ` @${String(stat.mtimeNs)}` : '';
-      const mode = (stat.mode & 0o7777n).toString(8);
-      lines.push(`${at} ${type} ${mode} ${String(stat.uid)}:${String(stat.gid)}${what}${time}`);
-      if (type === 'directory') visit(at);
-    }
-  };
-  visit('/');
-  return lines;
-}
-
-/** Mounts chain and upper directory, as a RUN after the copy would. */
-function mountResult({ upper, lowers }: Result): string {
-  enterPrivateMountNamespace();
-  const target = path.join(dir, 'mounted');
-  const work = path.join(dir, 'work');
-  const empty = path.join(dir, 'empty');
-  for (const made of [target, work, empty]) mkdirSync(made);
-  mount({
-    source: 'overlay',
-    target,
-    type: 'overlay',
-    options: `lowerdir=${[...lowers, empty].join(':')},upperdir=${upper},workdir=${work},redirect_dir=off,metacopy=off,index=off`,
-  });
-  mounted.push(target);
-  return target;
-}
-
-const context = (root: string): FileTree => openContext(root, undefined);
 
 describe.runIf(isRoot)('runFileOp() copies', () => {
   test.each<[string, Partial<CopyAction>, string, string, string[]]>([
@@ -287,8 +102,8 @@ describe.runIf(isRoot)('runFileOp() copies', () => {
     const root = make('context', {
       f: { text: 'F', mode: 0o640, uid: 3 },
       'd/s/g': { text: 'G', mode: 0o4755 },
-      l: { link: 'f' },
-      'links/l2': { link: '../f' },
+      l: { symlink: 'f' },
+      'links/l2': { symlink: '../f' },
     });
     chmodSync(path.join(root, 'd'), 0o2750);
     chmodSync(path.join(root, 'd/s'), 0o700);
@@ -302,7 +117,7 @@ describe.runIf(isRoot)('runFileOp() copies', () => {
       'd/g': { hardLink: 'd/f' },
       'd/p': { type: 'fifo', uid: 7 },
       'd/n': { type: 'device' },
-      'd/l': { link: '/nowhere', uid: 8, mtime: 42 },
+      'd/l': { symlink: '/nowhere', uid: 8, mtime: 42 },
       'd/': { uid: 9, mtime: 99 },
     });
     for (const [name, owner] of [
@@ -400,7 +215,7 @@ describe.runIf(isRoot)('runFileOp() over a parent', () => {
     ]);
   });
 
-  test.each<[string, Readonly<Record<string, string | Made>>, string, string, string[]]>([
+  test.each<[string, Files, string, string, string[]]>([
     ['a file over a file', { x: 'old' }, '/f', '/x', ['/x file 644 0:0 "F"']],
     [
       'a file into a directory',
@@ -411,7 +226,7 @@ describe.runIf(isRoot)('runFileOp() over a parent', () => {
     ],
     [
       'through a link to a directory',
-      { 'real/old': 'O', x: { link: 'real' } },
+      { 'real/old': 'O', x: { symlink: 'real' } },
       '/d',
       '/x',
       [
@@ -423,14 +238,14 @@ describe.runIf(isRoot)('runFileOp() over a parent', () => {
     ],
     [
       'through a link to a file that is not there yet',
-      { x: { link: '/new/y' } },
+      { x: { symlink: '/new/y' } },
       '/f',
       '/x',
       ['/new directory 755 0:0', '/new/y file 644 0:0 "F"', '/x symlink 777 0:0 -> /new/y'],
     ],
     [
       'in place of a link inside the destination directory',
-      { 'x/f': { link: '/etc' }, 'etc/': {} },
+      { 'x/f': { symlink: '/etc' }, 'etc/': {} },
       '/f',
       '/x/',
       ['/etc directory 755 0:0', '/x directory 755 0:0', '/x/f file 644 0:0 "F"'],
@@ -446,7 +261,7 @@ describe.runIf(isRoot)('runFileOp() over a parent', () => {
     expect(listing(result)).toEqual(expected);
   });
 
-  test.each<[string, Readonly<Record<string, string | Made>>, string, string, string]>([
+  test.each<[string, Files, string, string, string]>([
     [
       'a file over a directory',
       { 'x/f/': {} },
@@ -463,7 +278,7 @@ describe.runIf(isRoot)('runFileOp() over a parent', () => {
     ],
     [
       'a directory over a link below the destination',
-      { 'x/s': { link: '/etc' }, 'etc/': {} },
+      { 'x/s': { symlink: '/etc' }, 'etc/': {} },
       '/d',
       '/x',
       'Cannot copy "/d/s": cannot copy to non-directory: /x/s',
@@ -477,7 +292,7 @@ describe.runIf(isRoot)('runFileOp() over a parent', () => {
     ],
     [
       'a loop of links',
-      { x: { link: 'x' } },
+      { x: { symlink: 'x' } },
       '/f',
       '/x/y',
       'Cannot look up "/x": it leads through more than 255 symbolic links',
@@ -495,7 +310,7 @@ describe.runIf(isRoot)('runFileOp() does the small actions', () => {
   const nothing = openChainTree([]);
 
   test('mkdir with parents, through links, leaving what is there alone', async () => {
-    const lower = make('lower', { 'real/': { uid: 5 }, l: { link: 'real' } });
+    const lower = make('lower', { 'real/': { uid: 5 }, l: { symlink: 'real' } });
     const result = await run({
       lowers: [lower],
       source: nothing,
@@ -555,7 +370,7 @@ describe.runIf(isRoot)('runFileOp() does the small actions', () => {
     });
     const expected = ['/a directory 755 0:0', '/a/keep file 644 0:0 ""', '/b directory 755 0:0'];
     expect(listing(result)).toEqual(expected);
-    expect(hostListing(mountResult(result))).toEqual(expected);
+    expect(hostListing(rig.mountResult(result))).toEqual(expected);
   });
 
   // BuildKit 4ed7a2ff3: such paths once led to the sibling of the root directory.
@@ -563,14 +378,14 @@ describe.runIf(isRoot)('runFileOp() does the small actions', () => {
     'rm %s stays inside',
     async (target) => {
       make('victim', { v: 'V' });
-      const lower = make('lower', { 'a/': {}, link: { link: dir } });
+      const lower = make('lower', { 'a/': {}, link: { symlink: rig.dir } });
       const removing = run({
         lowers: [lower],
         source: nothing,
         actions: [{ action: 'rm', path: target, allowsNotFound: true, allowsWildcard: true }],
       });
       await removing.catch(() => undefined);
-      expect(readFileSync(path.join(dir, 'victim/v'), 'utf8')).toBe('V');
+      expect(readFileSync(path.join(rig.dir, 'victim/v'), 'utf8')).toBe('V');
     },
   );
 });
@@ -578,61 +393,59 @@ describe.runIf(isRoot)('runFileOp() does the small actions', () => {
 describe.runIf(isRoot)('runFileOp() in hostile trees', () => {
   const CANARY = 'from outside';
 
-  test.each<
+  test.each<[string, Files, Files, string, string]>([
     [
-      string,
-      Readonly<Record<string, string | Made>>,
-      Readonly<Record<string, string | Made>>,
-      string,
-      string,
-    ]
-  >([
-    ['a context link to an absolute path', { link: { link: '<OUT>' } }, {}, '/link/secret', '/p'],
-    [
-      'a context link with many ..',
-      { link: { link: '../../../../../../../../<OUT>' } },
+      'a context link to an absolute path',
+      { symlink: { symlink: '<OUT>' } },
       {},
       '/link/secret',
       '/p',
     ],
-    ['a wildcard below such a link', { link: { link: '<OUT>' } }, {}, '/link/s*', '/p/'],
+    [
+      'a context link with many ..',
+      { symlink: { symlink: '../../../../../../../../<OUT>' } },
+      {},
+      '/link/secret',
+      '/p',
+    ],
+    ['a wildcard below such a link', { symlink: { symlink: '<OUT>' } }, {}, '/link/s*', '/p/'],
     [
       'a destination link out of the image',
       { f: 'F' },
-      { link: { link: '<OUT>' } },
+      { symlink: { symlink: '<OUT>' } },
       '/f',
       '/link/secret',
     ],
     [
       'a destination link with ..',
       { f: 'F' },
-      { 'a/link': { link: '../../../..<OUT>' } },
+      { 'a/link': { symlink: '../../../..<OUT>' } },
       '/f',
       '/a/link/secret',
     ],
     [
       'a link that is the destination',
       { f: 'F' },
-      { secret: { link: '<OUT>/secret' } },
+      { secret: { symlink: '<OUT>/secret' } },
       '/f',
       '/secret',
     ],
     [
       'a link in place of a copied directory',
       { 'd/s/secret': 'F' },
-      { s: { link: '<OUT>' } },
+      { s: { symlink: '<OUT>' } },
       '/d',
       '/',
     ],
   ])('%s leads nowhere else', async (_what, files, below, source, destination) => {
     const out = make('OUT', { secret: CANARY });
-    const aimed = (tree: Readonly<Record<string, string | Made>>): Record<string, string | Made> =>
+    const aimed = (tree: Files): Files =>
       Object.fromEntries(
         Object.entries(tree).map(([name, what]) => [
           name,
-          typeof what === 'string' || what.link === undefined
+          typeof what === 'string' || what.symlink === undefined
             ? what
-            : { ...what, link: what.link.replace('<OUT>', out) },
+            : { ...what, symlink: what.symlink.replace('<OUT>', out) },
         ]),
       );
     const job = run({
@@ -675,7 +488,7 @@ describe.runIf(isRoot)('runFileOp() leaves what the kernel shows the same way', 
       'usr/gone/x': 'X',
       'etc/conf': 'old',
       'app/a/b/c': 'C',
-      bin: { link: 'usr/bin' },
+      bin: { symlink: 'usr/bin' },
     });
     const middle = make('middle', { 'usr/gone': { type: 'whiteout' }, 'app/a/d': 'D' });
     const root = make('context', {
@@ -696,7 +509,7 @@ describe.runIf(isRoot)('runFileOp() leaves what the kernel shows the same way', 
       ],
     });
     const lines = listing(result, { times: true });
-    expect(hostListing(mountResult(result), { times: true })).toEqual(lines);
+    expect(hostListing(rig.mountResult(result), { times: true })).toEqual(lines);
     expect(lines.some((line) => line.startsWith('/usr/gone/x'))).toBe(false);
     expect(lines.some((line) => line.startsWith('/usr/bin/tool2'))).toBe(true);
   });
