@@ -42,6 +42,16 @@ export function wrongProgramFormat(program: string): BuildError {
   });
 }
 
+/** `who` is `user 5` or `group 5`: not one of the ids of this user namespace. */
+export function idNotMapped(who: string): BuildError {
+  return new BuildError({
+    code: 'SANDBOX_START',
+    class: 'build',
+    message: `Cannot start the process as ${who}: this build has no such id`,
+    hint: 'Give your account subordinate ids (usermod --add-subuids 100000-165535 --add-subgids 100000-165535) and install newuidmap',
+  });
+}
+
 /** Arguments and environment are more than the kernel takes. */
 export function argumentsTooLong(bytes: number): BuildError {
   return new BuildError({

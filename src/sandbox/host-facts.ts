@@ -17,6 +17,8 @@ export interface HostFacts {
   readonly isUserNamespace: boolean;
   /** Whether group 5 (tty) exists here. */
   readonly hasTtyGroup: boolean;
+  /** False in a user namespace of a single id, where the kernel lets nobody change groups. */
+  readonly canSetGroups: boolean;
   /** cgroup v1 with a v2 mount beside it, which older crun versions refuse. */
   readonly hasHybridCgroups: boolean;
   readonly hasCgroupV2: boolean;
@@ -33,6 +35,7 @@ export function readHostFacts(env: Readonly<Record<string, string | undefined>>)
     uid: process.getuid?.() ?? 0,
     isUserNamespace: !hasId('/proc/self/uid_map', LAST_ID),
     hasTtyGroup: hasId('/proc/self/gid_map', TTY_GROUP),
+    canSetGroups: readFileSync('/proc/self/setgroups', 'latin1').trim() === 'allow',
     hasHybridCgroups: existsSync(path.join(UNIFIED, 'cgroup.procs')),
     hasCgroupV2: existsSync('/sys/fs/cgroup/cgroup.controllers'),
     runtimeBase: runtimeBase(env),

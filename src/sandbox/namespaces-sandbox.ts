@@ -5,6 +5,7 @@ import { MS } from '../host/mount.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import {
   argumentsTooLong,
+  idNotMapped,
   programNotExecutable,
   programNotFound,
   wrongProgramFormat,
@@ -109,9 +110,11 @@ export class NamespacesSandbox implements Sandbox {
     const filter = { words: [this.#seccomp.length / INSTRUCTION_BYTES, this.#seccomp] };
     program.call('seccomp', [SECCOMP_SET_MODE_FILTER, 0, filter], 'filtering system calls');
     const list = Buffer.from(Uint32Array.from(groups).buffer);
-    program.call('setgroups', [groups.length, list], 'setting the groups');
-    program.call('setresgid', [gid, gid, gid], 'setting the group');
-    program.call('setresuid', [uid, uid, uid], 'setting the user');
+    if (this.#host.canSetGroups) {
+      program.call('setgroups', [groups.length, list], 'setting the groups');
+    }
+    program.call('setresgid', [gid, gid, gid], `${CHANGING} group ${gid}`);
+    program.call('setresuid', [uid, uid, uid], `${CHANGING} user ${uid}`);
     // Root keeps its set through exec by the bounding set; another user has none left to keep.
     const permitted = uid === 0 ? STEP_CAPABILITY_MASK : 0n;
     program.call('capset', [CAPABILITY_HEADER, capabilitySets(permitted)], 'setting capabilities');
@@ -335,6 +338,7 @@ function capabilitySets(permitted: bigint): Buffer {
   return sets;
 }
 
+const CHANGING = 'changing to';
 const EXECUTING = 'executing the program';
 
 /** Tries the directories of PATH in order, as execvp(3) does. */
@@ -360,6 +364,9 @@ function explainExec(end: LaunchEnd, spec: SandboxSpec): Exclude<LaunchEnd, { ki
     if (end.errno === 'EACCES') throw programNotExecutable(name);
     if (end.errno === 'ENOEXEC') throw wrongProgramFormat(name);
     if (end.errno === 'E2BIG') throw argumentsTooLong(argumentBytes(spec));
+  }
+  if (end.kind === 'failed' && end.about.startsWith(CHANGING) && end.errno === 'EINVAL') {
+    throw idNotMapped(end.about.slice(CHANGING.length + 1));
   }
   return throwIfFailed(end);
 }

@@ -7,6 +7,7 @@ import type { BuildError } from '../diagnostics/build-error.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import {
   cannotStart,
+  idNotMapped,
   programNotExecutable,
   programNotFound,
   wrongProgramFormat,
@@ -92,6 +93,7 @@ export class OciSandbox implements Sandbox {
       annotations: this.#annotations,
       isUserNamespace: this.#host.isUserNamespace,
       hasTtyGroup: this.#host.hasTtyGroup,
+      canSetGroups: this.#host.canSetGroups,
       cgroupsPath: this.#runtime.usesCgroups ? `/${cgroupName(spec)}` : undefined,
       isTerminal: io.kind === 'terminal',
     });
@@ -116,7 +118,7 @@ export class OciSandbox implements Sandbox {
     const ended = Promise.all([launched.ended, stepIo.drained]).then(([end]) => end);
     const end = throwIfFailed(await waitOrStop(launched, ended, spec.stopTimeoutMs, signal));
     if (end.kind === 'exited' && end.status === 0) return end;
-    const error = readLoggedError(path.join(dir, LOG), spec.args[0] ?? '');
+    const error = readLoggedError(path.join(dir, LOG), spec);
     if (error !== undefined) throw error;
     // Past its own setup the runtime can only write to the step's standard error.
     if (FORMAT_ERROR.test(tail.text)) throw wrongProgramFormat(spec.args[0] ?? '');
@@ -129,6 +131,15 @@ export class OciSandbox implements Sandbox {
     program.call('mount', ['none', '/', 0, MS.REC | MS.PRIVATE, 0], 'making mounts private');
     if (this.#host.hasHybridCgroups && this.#runtime.name === 'crun') {
       hideUnified(program, this.#host.isUserNamespace);
+    }
+    if (this.#host.isUserNamespace) {
+      // Runtimes bind /sys read-only here, but not what is mounted below it: cgroups (CVE-2023-25809).
+      const readonly = { words: [MOUNT_ATTR_RDONLY, 0, 0, 0] };
+      program.tryCall(
+        'mount_setattr',
+        [AT_FDCWD, '/sys', AT_RECURSIVE, readonly, MOUNT_ATTR_BYTES],
+        'protecting /sys',
+      );
     }
     // Device nodes that a step makes must not open the host's disks, whatever cgroups do.
     const noDevices = { words: [MOUNT_ATTR_NODEV, 0, 0, 0] };
@@ -164,6 +175,8 @@ const FORMAT_ERROR = /exec (container process )?\S+: exec format error["\s]/i;
 const LOG = 'log.json';
 const AT_FDCWD = -100;
 const MNT_DETACH = 2;
+const AT_RECURSIVE = 0x8000;
+const MOUNT_ATTR_RDONLY = 1;
 const MOUNT_ATTR_NODEV = 4;
 const MOUNT_ATTR_BYTES = 32;
 
@@ -225,7 +238,7 @@ class StderrTail {
 const TAIL_BYTES = 400;
 
 /** What the runtime wrote to its log when it could not start the step. */
-function readLoggedError(log: string, program: string): BuildError | undefined {
+function readLoggedError(log: string, spec: SandboxSpec): BuildError | undefined {
   let text: string;
   try {
     text = readFileSync(log, 'utf8');
@@ -235,6 +248,10 @@ function readLoggedError(log: string, program: string): BuildError | undefined {
   }
   const message = text.split('\n').flatMap(errorMessage).at(-1);
   if (message === undefined) return undefined;
+  const [program = ''] = spec.args;
+  if (/setresuid|setresgid|unable to setup user/.test(message)) {
+    return idNotMapped(`user ${spec.user.uid}:${spec.user.gid}`);
+  }
   if (/exec format error/i.test(message)) return wrongProgramFormat(program);
   if (/executable file (.* )?not found|exec.*: no such file or directory/i.test(message)) {
     return programNotFound(program);

@@ -22,6 +22,7 @@ const host = {
   annotations: {},
   isUserNamespace: false,
   hasTtyGroup: true,
+  canSetGroups: true,
   cgroupsPath: undefined,
   isTerminal: false,
 };

@@ -11,6 +11,8 @@ export interface RuntimeSpecHost {
   readonly isUserNamespace: boolean;
   /** Whether group 5 (tty) exists in this user namespace. */
   readonly hasTtyGroup: boolean;
+  /** Whether the kernel allows setgroups(2) here. */
+  readonly canSetGroups: boolean;
   /** Where the runtime makes the step's cgroup; undefined where it must not. */
   readonly cgroupsPath: string | undefined;
   readonly isTerminal: boolean;
@@ -24,7 +26,7 @@ export interface RuntimeSpecHost {
 export function runtimeSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
   return {
     ociVersion: '1.0.2',
-    process: processSpec(spec, host.isTerminal),
+    process: processSpec(spec, host),
     root: { path: spec.rootfs, readonly: false },
     hostname: spec.hostname,
     mounts: [...systemMounts(spec, host), ...spec.mounts.map(mountSpec)],
@@ -80,11 +82,11 @@ export const DEV_TMPFS_BYTES = 64 * 1024 * 1024;
 
 const UMASK = 0o022;
 
-function processSpec(spec: SandboxSpec, isTerminal: boolean): object {
+function processSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
   const { uid, gid, groups } = spec.user;
   return {
-    terminal: isTerminal,
-    user: { uid, gid, additionalGids: groups, umask: UMASK },
+    terminal: host.isTerminal,
+    user: { uid, gid, additionalGids: host.canSetGroups ? groups : [], umask: UMASK },
     args: spec.args,
     env: spec.env,
     cwd: spec.cwd,
