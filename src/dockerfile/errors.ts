@@ -193,8 +193,13 @@ export function invalidMount(found: string, span: Span, similar: string | undefi
   return finding('INVALID_MOUNT', `Cannot parse RUN --mount: ${found}`, span, didYouMean(similar));
 }
 
-export function unreadableHeredoc(keyword: string, found: string, span: Span): Diagnostic {
-  return finding('UNREADABLE_HEREDOC', `Cannot parse ${keyword}: ${found}`, span);
+export function unreadableHeredoc(
+  keyword: string,
+  found: string,
+  span: Span,
+  hint?: string,
+): Diagnostic {
+  return finding('UNREADABLE_HEREDOC', `Cannot parse ${keyword}: ${found}`, span, hint);
 }
 
 export function invalidPattern(found: string, span: Span): Diagnostic {

@@ -28,6 +28,8 @@ export interface InstructionRequest {
   /** What the arguments are if the instruction has a JSON form. */
   readonly json: JsonForm;
   readonly heredocs: readonly HeredocBody[];
+  /** False if a heredoc that the line announces has no end or no readable name; this was reported. */
+  readonly hasAllHeredocs: boolean;
   readonly escape: '\\' | '`';
   readonly report: Report;
   /** The fields that every AST node has. */
@@ -68,6 +70,7 @@ export function openRequest(
     rest: split.rest,
     json: JSON_INSTRUCTIONS.has(name) ? readJsonForm(text, split.rest) : NO_JSON,
     heredocs: [],
+    hasAllHeredocs: true,
     escape: context.escape,
     report: context.report,
     base: {
@@ -84,9 +87,15 @@ export function openRequest(
 export function withHeredocs(
   request: InstructionRequest,
   heredocs: readonly HeredocBody[],
+  hasAllHeredocs: boolean,
 ): InstructionRequest {
   const end = heredocs.at(-1)?.span.end ?? request.base.span.end;
-  return { ...request, heredocs, base: { ...request.base, span: { ...request.base.span, end } } };
+  return {
+    ...request,
+    heredocs,
+    hasAllHeredocs,
+    base: { ...request.base, span: { ...request.base.span, end } },
+  };
 }
 
 function flagOf(line: LogicalLine, flag: FlagWord): Flag {

@@ -26,7 +26,7 @@ import {
   type InstructionRequest,
 } from './instruction-request.ts';
 import { readInstruction } from './read-instruction.ts';
-import { LineReader, utf8Length } from './read-lines.ts';
+import { LineReader, isLongerThan, utf8Length } from './read-lines.ts';
 import { openTrigger } from './read-onbuild.ts';
 
 /** Bytes in UTF-8. */
@@ -51,8 +51,9 @@ export function parseDockerfile(source: SourceFile): ParsedDockerfile {
   const findings = new Findings();
   const tree = new TreeBuilder(findings.report);
   const reader = new LineReader(source, findings.report);
-  const bytes = utf8Length(source.text, { start: 0, end: source.text.length }, Infinity);
-  if (bytes > MAX_DOCKERFILE_BYTES) {
+  const whole = { start: 0, end: source.text.length };
+  if (isLongerThan(source.text, whole, MAX_DOCKERFILE_BYTES)) {
+    const bytes = utf8Length(source.text, whole);
     findings.report(fileTooLarge(bytes, MAX_DOCKERFILE_BYTES, startOf(source)));
   } else {
     readAll(reader, findings, tree);
@@ -128,7 +129,8 @@ function readNext(reader: LineReader, findings: Findings): Read | undefined {
     { start: 0, end: line.text.length },
     { escape: reader.directives.escape, comments, report: findings.report },
   );
-  const request = withHeredocs(bare, readHeredocs(reader, bare));
+  const heredocs = readHeredocs(reader, bare);
+  const request = withHeredocs(bare, heredocs, findings.errorCount === errorsBefore);
   const instruction = readInstruction(request);
   const hasErrors = findings.errorCount > errorsBefore;
   return { request, instruction: hasErrors ? undefined : instruction };

@@ -139,8 +139,10 @@ function printTransfer(instruction: CopyInstruction | AddInstruction): Printed {
   if (heredocs.length === 0 && words.some(needsJson)) {
     return { rest: JSON.stringify(words.map((word) => word.raw)) };
   }
+  // A `<<` of its own would take the word behind a blank as its name, but not behind this separator.
+  const separator = words.some((word) => word.raw.endsWith('<<')) ? '\v' : ' ';
   return {
-    rest: [...heredocs.map(printHeredocWord), ...words.map((word) => word.raw)].join(' '),
+    rest: [...heredocs.map(printHeredocWord), ...words.map((word) => word.raw)].join(separator),
     below: heredocs.map(({ content, name }) => `${content}${name}\n`).join(''),
   };
 }

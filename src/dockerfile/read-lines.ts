@@ -155,15 +155,15 @@ export class LineReader {
 
 /** Whether a range has more than `limit` bytes in UTF-8. */
 export function isLongerThan(text: string, { start, end }: Range, limit: number): boolean {
-  return utf8Length(text, { start, end }, limit) > limit;
+  // One UTF-16 unit is at most three bytes.
+  if ((end - start) * 3 <= limit) return false;
+  return end - start > limit || utf8Length(text, { start, end }) > limit;
 }
 
-/** Bytes in UTF-8; counting stops when `enough` is exceeded. A lone surrogate counts as U+FFFD. */
-export function utf8Length(text: string, { start, end }: Range, enough: number): number {
-  // One UTF-16 unit is at most three bytes.
-  if ((end - start) * 3 <= enough) return end - start;
+/** Bytes in UTF-8. A lone surrogate counts as U+FFFD. */
+export function utf8Length(text: string, { start, end }: Range): number {
   let bytes = 0;
-  for (let at = start; at < end && bytes <= enough; at++) {
+  for (let at = start; at < end; at++) {
     const code = text.codePointAt(at) ?? 0;
     if (code > 0xffff) at++;
     bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;

@@ -40,8 +40,8 @@ export function readOnbuild(
 
 /** The instruction behind ONBUILD as a request of its own. */
 export function openTrigger(request: InstructionRequest, report: Report): InstructionRequest {
-  const { line, rest, escape, heredocs } = request;
-  return { ...openRequest(line, rest, { escape, comments: [], report }), heredocs };
+  const { line, rest, escape, heredocs, hasAllHeredocs } = request;
+  return { ...openRequest(line, rest, { escape, comments: [], report }), heredocs, hasAllHeredocs };
 }
 
 function asWarnings(report: Report): Report {

@@ -1,9 +1,15 @@
 import type { AddInstruction, CopyInstruction, Heredoc, Word } from './ast.ts';
 import { checkFlags, type CheckedFlags } from './check-flags.ts';
-import { invalidFlagValue, jsonNotStrings, wrongArguments } from './errors.ts';
+import {
+  invalidFlagValue,
+  jsonNotStrings,
+  quoted,
+  unreadableHeredoc,
+  wrongArguments,
+} from './errors.ts';
 import { expandWord } from './expand.ts';
 import { chompTabs, parseHeredocWord } from './heredoc.ts';
-import type { InstructionRequest } from './instruction-request.ts';
+import type { HeredocBody, InstructionRequest } from './instruction-request.ts';
 import { spanOf, wordOf } from './logical-line.ts';
 import { splitAtSeparators } from './white-space.ts';
 
@@ -93,8 +99,10 @@ function readFiles(
     report(wrongArguments(label, found, base.span));
     return undefined;
   }
+  // Two heredocs of one name: the last body counts for both.
+  const bodies = new Map(request.heredocs.map((heredoc) => [heredoc.name, heredoc]));
   const canHaveHeredocs = request.json.kind === 'none';
-  if (canHaveHeredocs && heredocOf(request, destination) !== undefined) {
+  if (canHaveHeredocs && heredocOf(bodies, destination) !== undefined) {
     const found = `${label} cannot accept a heredoc as a destination`;
     report(wrongArguments(label, found, destination.span));
     return undefined;
@@ -102,11 +110,32 @@ function readFiles(
   const sources: Word[] = [];
   const heredocs: Heredoc[] = [];
   for (const word of words.slice(0, -1)) {
-    const heredoc = canHaveHeredocs ? heredocOf(request, word) : undefined;
+    const heredoc = canHaveHeredocs ? heredocOf(bodies, word) : undefined;
     if (heredoc === undefined) sources.push(word);
     else heredocs.push(heredoc);
   }
+  if (canHaveHeredocs && request.hasAllHeredocs) checkHeredocs(request, heredocs);
   return { sources, destination, heredocs };
+}
+
+/**
+ * The line is split into heredocs by the rules of the shell, into words at white space. BuildKit goes
+ * on with an empty or a missing file where the two disagree; here that is an error.
+ */
+function checkHeredocs(request: InstructionRequest, used: readonly Heredoc[]): void {
+  const announced = new Set(request.heredocs.map(({ name }) => name));
+  const words = new Set(used.map(({ name }) => name));
+  for (const { name, span } of used) {
+    if (announced.has(name)) continue;
+    const found = `no text was found for the heredoc ${quoted(name)}`;
+    request.report(unreadableHeredoc(request.label, found, span));
+  }
+  for (const { name, span } of request.heredocs) {
+    if (words.has(name)) continue;
+    const found = `the heredoc ${quoted(name)} is not a word of its own`;
+    const hint = 'Write << and its name without quoted or other spaces';
+    request.report(unreadableHeredoc(request.label, found, span, hint));
+  }
 }
 
 function readWords(request: InstructionRequest): Word[] | undefined {
@@ -122,12 +151,11 @@ function readWords(request: InstructionRequest): Word[] | undefined {
   }
 }
 
-function heredocOf(request: InstructionRequest, word: Word): Heredoc | undefined {
+function heredocOf(bodies: ReadonlyMap<string, HeredocBody>, word: Word): Heredoc | undefined {
   if (!word.raw.includes('<<')) return undefined;
   const parsed = parseHeredocWord(word.raw);
   if (parsed === undefined || 'error' in parsed) return undefined;
-  // Two heredocs of one name: the last body counts for both.
-  const found = request.heredocs.findLast((heredoc) => heredoc.name === parsed.name);
+  const found = bodies.get(parsed.name);
   const body = found?.body ?? '';
   return {
     ...parsed,
