@@ -1,6 +1,6 @@
 import type { Platform } from '../core/platform.ts';
 import type { ContainerConfig, Healthcheck, HistoryEntry, ImageConfig } from '../image/config.ts';
-import { DEFAULT_PATH } from '../stages/plan-target.ts';
+import { DEFAULT_PATH } from '../stages/base-variables.ts';
 
 /**
  * The image of a stage while its steps are lowered, one step after the other. It is changed in

@@ -3,13 +3,15 @@ import { nearest } from '../core/suggest.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { DockerfileAst, StageInstruction } from '../dockerfile/ast.ts';
 import type { BaseImage } from '../image/base-image.ts';
-import { expandStep, type StageStep } from './expand-step.ts';
+import { expandStep } from './expand-step.ts';
 import type { Expander } from './expander.ts';
 import { fileSources, type FileSources } from './file-sources.ts';
 import type { NamedContexts } from './named-context.ts';
+import { imageVariables } from './base-variables.ts';
 import { readTriggers } from './onbuild.ts';
 import type { PlanRequest } from './plan-request.ts';
 import type { PlannedStep, Variables } from './planned-step.ts';
+import { plannedStage, type OpenStage } from './planned-stage.ts';
 import { readStages, stageNames, targetStage, type StageEntry } from './stage-entry.ts';
 import type {
   BaseKey,
@@ -27,9 +29,6 @@ import {
 } from './stage-needs.ts';
 import { StageVariables } from './stage-variables.ts';
 
-/** Search path of a stage whose base sets none. */
-export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
 /** What one target platform is planned from. */
 export interface TargetScope {
   readonly request: PlanRequest;
@@ -41,14 +40,6 @@ export interface TargetScope {
   readonly report: (diagnostic: Diagnostic) => void;
   /** Told of every image that is needed and not in `images`. */
   readonly miss: (wanted: BaseRequest) => void;
-}
-
-/** A reachable stage before its words are expanded. */
-interface OpenStage {
-  readonly entry: StageEntry;
-  readonly base: StageBase;
-  readonly steps: readonly StageStep[];
-  readonly needs: readonly StageNeed[];
 }
 
 /** Plans the stages that the target needs on one platform, in file order. */
@@ -185,17 +176,6 @@ function startingState(
   return { variables: new StageVariables(imageVariables(image)), platform };
 }
 
-function imageVariables(image: BaseImage | undefined): Variables {
-  const variables = new Map<string, string>();
-  for (const entry of image?.config.config.Env ?? []) {
-    const equals = entry.indexOf('=');
-    const name = equals === -1 ? entry : entry.slice(0, equals);
-    variables.set(name, equals === -1 ? '' : entry.slice(equals + 1));
-  }
-  if (!variables.has('PATH')) variables.set('PATH', DEFAULT_PATH);
-  return variables;
-}
-
 /** A registry may hand out an image of another platform when it has only that one. Variants may differ. */
 function warnOtherPlatform(
   entry: StageEntry,
@@ -223,55 +203,4 @@ function expandSteps(
   const { expander, globals, report, request } = scope;
   const stepScope = { expander, sources, globals, buildArgs: request.buildArgs, report };
   return steps.map((step) => expandStep(step, variables, stepScope));
-}
-
-function plannedStage(
-  { entry, base, needs }: OpenStage,
-  rest: {
-    readonly steps: readonly PlannedStep[];
-    readonly platform: Platform;
-    readonly ast: DockerfileAst;
-    readonly request: PlanRequest;
-  },
-): PlannedStage {
-  const { steps, platform, ast, request } = rest;
-  return {
-    index: entry.index,
-    name: entry.name,
-    label: entry.name ?? (isAlone(ast, needs, steps) ? '' : `stage-${entry.index}`),
-    from: entry.node.from,
-    base,
-    platform,
-    steps,
-    stepCount: countSteps(base, steps),
-    ignoresCache: isUncached(entry.name, request.noCache),
-  };
-}
-
-/**
- * BuildKit leaves the stage out of `[1/3]` only when the file has one stage and nothing else is
- * copied or mounted from; each mount counts, even one without files of its own.
- */
-function isAlone(
-  ast: DockerfileAst,
-  needs: readonly StageNeed[],
-  steps: readonly PlannedStep[],
-): boolean {
-  const others = needs.some(({ why }) => why !== 'base');
-  const hasMounts = steps.some((step) => step.kind === 'run' && step.mounts.length > 0);
-  return ast.stages.length === 1 && !others && !hasMounts;
-}
-
-/** Triggers count whatever they are; of the others only those that change files. FROM of an image counts. */
-function countSteps(base: StageBase, steps: readonly PlannedStep[]): number {
-  const numbered = steps.filter(
-    ({ kind, isOnbuild }) =>
-      isOnbuild || kind === 'run' || kind === 'copy' || kind === 'add' || kind === 'workdir',
-  );
-  return numbered.length + (base.kind === 'image' || base.kind === 'named' ? 1 : 0);
-}
-
-function isUncached(name: string | undefined, noCache: PlanRequest['noCache']): boolean {
-  if (typeof noCache === 'boolean' || noCache === undefined) return noCache === true;
-  return noCache.some((other) => other.toLowerCase() === name);
 }
