@@ -1,0 +1,77 @@
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { createBreather } from '../core/breathe.ts';
+import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
+import { layerChanged } from './errors.ts';
+import { layerEntries } from './layer-entries.ts';
+import { encodeHeader, END_OF_ARCHIVE, padding } from './tar-header.ts';
+
+/** Bytes that are handed on at once: large enough that hashing and writing are what takes the time. */
+const CHUNK_BYTES = 1024 * 1024;
+
+export interface LayerTarOptions {
+  /** Latest modification time, in seconds since 1970 (SOURCE_DATE_EPOCH); undefined keeps all. */
+  readonly clampMtime: number | undefined;
+}
+
+/**
+ * The uncompressed tar of a layer, from a frozen directory in overlay upper form. The same directory
+ * always gives the same bytes. Each chunk is valid until the next one is asked for.
+ * @throws BuildError LAYER_CHANGED when a file is not what it was when it was listed
+ */
+export async function* layerTar(
+  dir: string,
+  options: LayerTarOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  const breather = createBreather(signal);
+  const out = new ChunkBuffer();
+  for (const { entry, hostPath } of layerEntries(dir, options.clampMtime)) {
+    yield* out.add(encodeHeader(entry));
+    if (hostPath !== undefined) {
+      yield* out.addFile(hostPath, entry.size);
+      yield* out.add(padding(entry.size));
+    }
+    if (breather.isDue()) await breather.breathe();
+  }
+  yield* out.add(END_OF_ARCHIVE);
+  yield* out.flush();
+}
+
+/** Collects small pieces into chunks, and reads files straight into them. */
+class ChunkBuffer {
+  readonly #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  #length = 0;
+
+  *add(bytes: Uint8Array): Generator<Uint8Array, void> {
+    for (let at = 0; at < bytes.length;) {
+      const count = Math.min(bytes.length - at, CHUNK_BYTES - this.#length);
+      this.#buffer.set(bytes.subarray(at, at + count), this.#length);
+      at += count;
+      this.#length += count;
+      if (this.#length === CHUNK_BYTES) yield* this.flush();
+    }
+  }
+
+  *addFile(path: BytePath, size: number): Generator<Uint8Array, void> {
+    const fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      for (let rest = size; rest > 0;) {
+        const wanted = Math.min(rest, CHUNK_BYTES - this.#length);
+        const count = readSync(fd, this.#buffer, this.#length, wanted, null);
+        if (count === 0) throw layerChanged(bytesToText(path));
+        rest -= count;
+        this.#length += count;
+        if (this.#length === CHUNK_BYTES) yield* this.flush();
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  *flush(): Generator<Uint8Array, void> {
+    if (this.#length === 0) return;
+    const chunk = this.#buffer.subarray(0, this.#length);
+    this.#length = 0;
+    yield chunk;
+  }
+}
