@@ -52,7 +52,7 @@ interface Printed {
 }
 
 function printInstruction(instruction: Instruction, escape: string): string {
-  const { rest, below = '' } = printArguments(instruction);
+  const { rest, below = '' } = printArguments(instruction, escape);
   const flags = instruction.flags.map((flag) =>
     flag.value === undefined ? `--${flag.name}` : `--${flag.name}=${flag.value.raw}`,
   );
@@ -62,18 +62,18 @@ function printInstruction(instruction: Instruction, escape: string): string {
   return `${foldLine(line.join(' '), escape)}\n${below}`;
 }
 
-function printArguments(instruction: Instruction): Printed {
+function printArguments(instruction: Instruction, escape: string): Printed {
   switch (instruction.kind) {
     case 'from': {
       const { image, name } = instruction;
       return { rest: name === undefined ? image.raw : `${image.raw} AS ${name.word.raw}` };
     }
     case 'arg':
-      return { rest: printPairs(instruction.args) };
+      return { rest: printPairs(instruction.args, escape) };
     case 'env':
-      return { rest: printPairs(instruction.variables) };
+      return { rest: printPairs(instruction.variables, escape) };
     case 'label':
-      return { rest: printPairs(instruction.labels) };
+      return { rest: printPairs(instruction.labels, escape) };
     case 'run':
       return printRun(instruction);
     case 'cmd':
@@ -105,11 +105,14 @@ function printArguments(instruction: Instruction): Printed {
   }
 }
 
-function printPairs(pairs: readonly KeyValue[]): string {
+function printPairs(pairs: readonly KeyValue[], escape: string): string {
   return pairs
-    .map(({ key, value, isLegacy }) =>
-      value === undefined ? key.raw : `${key.raw}${isLegacy ? ' ' : '='}${value.raw}`,
-    )
+    .map(({ key, value, isLegacy }) => {
+      if (value === undefined) return key.raw;
+      if (!isLegacy) return `${key.raw}=${value.raw}`;
+      // A single space could be escaped by the end of the key.
+      return `${key.raw}${key.raw.endsWith(escape) ? '  ' : ' '}${value.raw}`;
+    })
     .join(' ');
 }
 

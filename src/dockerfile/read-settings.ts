@@ -49,10 +49,11 @@ export function readVolume(request: InstructionRequest): VolumeInstruction {
     report(jsonNotStrings(label, spanOf(line, rest)));
     paths = [];
   } else {
-    paths =
+    const words: Word[] =
       json.kind === 'strings'
-        ? json.values.map((value, i) => wordOf(line, json.ranges[i] ?? rest, trimSpace(value)))
+        ? json.values.map((value, i) => wordOf(line, json.ranges[i] ?? rest, value))
         : splitAtSeparators(line.text, rest).map((range) => wordOf(line, range));
+    paths = words.map(({ raw, span }) => ({ raw: trimSpace(raw), span }));
     if (paths.length === 0) reportCount(request, 'at least');
   }
   for (const path of paths) {
