@@ -1,4 +1,5 @@
 import { CLEAN_ENV } from '../host/child-process.ts';
+import { sweepCgroups } from './cgroups.ts';
 import { noSandbox } from './errors.ts';
 import { readHostFacts } from './host-facts.ts';
 import { probeNamespaces } from './namespaces-sandbox.ts';
@@ -41,6 +42,7 @@ const CANDIDATES: Readonly<Record<Isolation, readonly SandboxName[]>> = {
 export async function openSandbox(options: OpenSandboxOptions): Promise<Sandbox> {
   const probeOptions = probeOptionsOf(options);
   sweepStepDirs(probeOptions.host.runtimeBase);
+  if (!probeOptions.host.isUserNamespace) sweepCgroups();
   const reasons: string[] = [];
   for (const name of CANDIDATES[options.isolation]) {
     const probe = await probeOne(name, probeOptions, options.signal);

@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CLEAN_ENV, shownOutput } from '../host/child-process.ts';
 import { MS } from '../host/mount.ts';
 import { hasCode } from '../host/sys.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
+import { cgroupName, removeCgroups } from './cgroups.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import {
   cannotStart,
@@ -82,7 +83,7 @@ export class OciSandbox implements Sandbox {
       const exit = await this.#runBundle(dir, spec, io, signal);
       return withOutOfMemory(exit, killsBefore);
     } finally {
-      if (this.#runtime.usesCgroups) removeCgroups(cgroupName(spec));
+      if (this.#runtime.usesCgroups) removeCgroups(cgroupName(spec.id));
       rmSync(dir, { recursive: true, force: true });
     }
   }
@@ -94,7 +95,7 @@ export class OciSandbox implements Sandbox {
       isUserNamespace: this.#host.isUserNamespace,
       hasTtyGroup: this.#host.hasTtyGroup,
       canSetGroups: this.#host.canSetGroups,
-      cgroupsPath: this.#runtime.usesCgroups ? `/${cgroupName(spec)}` : undefined,
+      cgroupsPath: this.#runtime.usesCgroups ? `/${cgroupName(spec.id)}` : undefined,
       isTerminal: io.kind === 'terminal',
     });
     return JSON.stringify(config);
@@ -187,23 +188,6 @@ function hideUnified(program: LaunchProgram, isUserNamespace: boolean): void {
     program.tryCall('mount', ['none', UNIFIED, 'tmpfs', MS.RDONLY, 0], 'hiding cgroup v2');
   } else {
     program.tryCall('umount2', [UNIFIED, MNT_DETACH], 'hiding cgroup v2');
-  }
-}
-
-function cgroupName(spec: SandboxSpec): string {
-  return `stagecraft-${spec.id}`;
-}
-
-/** A runtime that was killed leaves its cgroups. They are empty by then, so removing them is enough. */
-function removeCgroups(name: string): void {
-  const root = '/sys/fs/cgroup';
-  if (!existsSync(root)) return;
-  for (const parent of ['.', ...readdirSync(root)]) {
-    try {
-      rmdirSync(path.join(root, parent, name));
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EBUSY', 'EPERM')) throw error;
-    }
   }
 }
 

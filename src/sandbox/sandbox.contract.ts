@@ -310,7 +310,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
         stop.signal,
       );
       await expect(running).rejects.toThrow('stopped');
-      expect(chunks.at(-1)).toBe('ready\nbye\n');
+      expect(chunks).toContain('ready\nbye\n');
     });
 
     test('kills what does not react to an abort', async () => {
@@ -366,14 +366,35 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       await expect(run([program])).rejects.toMatchObject({ code: 'SANDBOX_START', message });
     });
 
-    test('leaves no runtime directory behind', async () => {
+    test('leaves neither runtime directory nor cgroup behind, after an abort too', async () => {
       await run(['true']);
+      const stop = new AbortController();
+      const stopped = run(
+        ['sh', '-c', 'echo; sleep 1000'],
+        {},
+        () => {
+          stop.abort(new Error('stopped'));
+        },
+        stop.signal,
+      );
+      await expect(stopped).rejects.toThrow('stopped');
+      expect(cgroupsOf(process.pid)).toEqual([]);
       const left = ['/run', '/dev/shm', tmpdir()]
         .flatMap((folder) => readdirSync(folder))
         .filter((entry) => entry.startsWith(`stagecraft-step-${process.pid}-`));
       expect(left).toEqual([]);
     });
   });
+}
+
+function cgroupsOf(pid: number): string[] {
+  const root = '/sys/fs/cgroup';
+  const folders = ['', ...(existsSync(root) ? readdirSync(root) : [])];
+  return folders
+    .map((folder) => path.join(root, folder))
+    .filter((folder) => existsSync(path.join(folder, 'cgroup.procs')))
+    .flatMap((folder) => readdirSync(folder))
+    .filter((entry) => entry.startsWith(`stagecraft-${pid}-`));
 }
 
 /** Command lines of processes of this host that hold `mark`, apart from those that were given it to pass on. */

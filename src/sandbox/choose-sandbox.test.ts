@@ -1,0 +1,77 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sweepCgroups } from './cgroups.ts';
+import { describeHost, openSandbox } from './choose-sandbox.ts';
+import { readHostFacts } from './host-facts.ts';
+import { probeRuntime } from './probe-runtime.ts';
+import { canRunSteps } from './sandbox.contract.ts';
+import { sweepStepDirs } from './step-dir.ts';
+
+const { signal } = new AbortController();
+let dir: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), 'choose-'));
+});
+afterEach(() => {
+  rmSync(dir, { recursive: true });
+});
+
+describe('probeRuntime()', () => {
+  const host = readHostFacts(process.env);
+
+  test('says why a runtime that is installed is skipped', async () => {
+    const script = '#!/bin/sh\necho crun version 9.9\n[ "$1" = --version ] || exit 1\n';
+    writeFileSync(path.join(dir, 'crun'), script, { mode: 0o755 });
+    const probe = await probeRuntime('crun', { host, searchPath: dir, cacheDir: dir }, signal);
+    expect(probe).toMatchObject({ name: 'crun', isUsable: false });
+    expect(probe.isUsable ? '' : probe.reason).toMatch(/^crun 9\.9 does not start here: /);
+    expect(readdirSync(dir)).toEqual(['crun']);
+  });
+
+  test('says which processors have no launcher', async () => {
+    const other = { ...host, launcher: undefined, architecture: 'riscv64' };
+    const probe = await probeRuntime(
+      'runc',
+      { host: other, searchPath: dir, cacheDir: undefined },
+      signal,
+    );
+    expect(probe).toEqual({ name: 'runc', isUsable: false, reason: 'no launcher for riscv64' });
+  });
+});
+
+describe.skipIf(!canRunSteps)('openSandbox()', () => {
+  test('remembers that a runtime works, and asks again when the memory is damaged', async () => {
+    const options = { isolation: 'auto', env: process.env, cacheDir: dir, signal } as const;
+    const first = await openSandbox(options);
+    const files = readdirSync(dir);
+    const again = await openSandbox(options);
+    expect([again.name, again.description]).toEqual([first.name, first.description]);
+    for (const file of files) writeFileSync(path.join(dir, file), '{"key":');
+    expect((await openSandbox(options)).name).toBe(first.name);
+  });
+
+  test('is described with all alternatives and one default', async () => {
+    const host = await describeHost({ env: process.env, cacheDir: dir, signal });
+    expect(host.sandboxes.map(({ name }) => name)).toEqual(['crun', 'runc', 'namespaces']);
+    expect(host.sandboxes.filter(({ isDefault }) => isDefault)).toHaveLength(1);
+    const chosen = await openSandbox({ isolation: 'auto', env: {}, cacheDir: dir, signal });
+    expect(host.sandboxes.find(({ isDefault }) => isDefault)?.name).toBe(chosen.name);
+  });
+});
+
+test('sweepStepDirs() removes what killed builds left, and nothing of living ones', () => {
+  for (const name of [`stagecraft-step-${process.pid}-a`, 'stagecraft-step-4999999-b', 'other']) {
+    writeFileSync(path.join(dir, name), '');
+  }
+  sweepStepDirs(dir);
+  expect(readdirSync(dir)).toEqual(['other', `stagecraft-step-${process.pid}-a`]);
+});
+
+test('sweepCgroups() does no harm where there are none', () => {
+  expect(() => {
+    sweepCgroups();
+  }).not.toThrow();
+});
