@@ -9,8 +9,18 @@ export type Report = (diagnostic: Diagnostic) => void;
  * that searching the web for one of them finds the known answers.
  */
 
+/** UTF-16 units. A word of a Dockerfile can be as long as a line. */
+const MAX_MESSAGE_LENGTH = 500;
+
 function finding(code: string, message: string, span: Span, hint?: string): Diagnostic {
-  return { severity: 'error', code, message, span, hint };
+  return { severity: 'error', code, message: printable(message), span, hint };
+}
+
+/** Parts of messages come from the file: no control characters for the terminal, no endless lines. */
+function printable(message: string): string {
+  const isLong = message.length > MAX_MESSAGE_LENGTH;
+  const shown = isLong ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message;
+  return shown.replace(/\p{Cc}/gu, '\uFFFD').replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 
 /** Go's `%q`, near enough for messages: quoted, with control characters escaped. */
@@ -154,6 +164,11 @@ export function wrongArguments(
   hint?: string,
 ): Diagnostic {
   return finding('WRONG_ARGUMENTS', `Cannot parse ${keyword}: ${found}`, span, hint);
+}
+
+/** An argument of ENV or LABEL that has no value. `found` is the whole reason. */
+export function notAPair(keyword: string, found: string, span: Span, hint?: string): Diagnostic {
+  return finding('NOT_A_PAIR', `Cannot parse ${keyword}: ${found}`, span, hint);
 }
 
 export function jsonNotStrings(keyword: string, span: Span): Diagnostic {

@@ -6,9 +6,9 @@ import { compilePatterns, type PatternMatcher, type PatternSource } from './patt
 import { trimRange, trimSpace } from './white-space.ts';
 
 /** UTF-16 units. Real ones have a few lines. */
-export const MAX_IGNORE_FILE_LENGTH = 4 * 1024 * 1024;
+const MAX_IGNORE_FILE_LENGTH = 4 * 1024 * 1024;
 /** Every path of the context is held against every pattern. */
-export const MAX_IGNORE_PATTERNS = 10_000;
+const MAX_IGNORE_PATTERNS = 10_000;
 
 export interface ParsedIgnoreFile {
   /** Cleaned: no leading slash, no `.` and `..` inside. `!` stays in front of exceptions. */

@@ -145,7 +145,7 @@ describe('parseDockerfile() reports', () => {
     [
       'ENV with a name alone',
       'FROM a\nENV b\n',
-      '2:1 WRONG_ARGUMENTS Cannot parse ENV: ENV must have two arguments',
+      '2:1 NOT_A_PAIR Cannot parse ENV: ENV must have two arguments',
     ],
     [
       'ENV with nothing',
@@ -155,7 +155,7 @@ describe('parseDockerfile() reports', () => {
     [
       'LABEL with a later word without =',
       'FROM a\nLABEL b=c d\n',
-      `2:11 WRONG_ARGUMENTS Cannot parse LABEL: Syntax error - can't find = in "d". Must be of the form: name=value`,
+      `2:11 NOT_A_PAIR Cannot parse LABEL: Syntax error - can't find = in "d". Must be of the form: name=value`,
     ],
     [
       'ENV with a blank name',
@@ -353,13 +353,24 @@ describe('parseDockerfile() reports', () => {
     expect(parse('FROM a\nXYZZYPLUGH b\n').diagnostics[0]?.hint).toBeUndefined();
   });
 
+  test.each([
+    ['COPPY b c', 'warning'],
+    ['COPY --form=x b c', 'warning'],
+    ['ENV b', 'error'],
+    ['CMD [1]', 'error'],
+  ])('what is wrong with the trigger %s as %s', (trigger, severity) => {
+    const { diagnostics, ast } = parse(`FROM a\nONBUILD ${trigger}\n`);
+    expect(diagnostics.map((diagnostic) => diagnostic.severity)).toEqual([severity]);
+    expect(ast.stages[0]?.instructions).toHaveLength(severity === 'warning' ? 1 : 0);
+  });
+
   test('all errors in one run, and keeps the right instructions', () => {
     const text =
       'FROM a\nRUN one\nCOPYY b c\nENV x\nRUN --mont=y two\nRUN three\nFROM b AS 1x\nRUN four\nFROM c\nRUN five\n';
     const { ast, diagnostics } = parse(text);
     expect(diagnostics.map(({ code }) => code)).toEqual([
       'UNKNOWN_INSTRUCTION',
-      'WRONG_ARGUMENTS',
+      'NOT_A_PAIR',
       'UNKNOWN_FLAG',
       'INVALID_STAGE_NAME',
     ]);
@@ -368,6 +379,12 @@ describe('parseDockerfile() reports', () => {
       ['RUN one', 'RUN three'],
       ['RUN five'],
     ]);
+  });
+
+  test('words of the file without control characters, and not endlessly', () => {
+    const [first, second] = parse(`FROM a\nR\u001b[31mUN b\n${'x'.repeat(1000)}\n`).diagnostics;
+    expect(first?.message).toBe('Cannot parse Dockerfile: unknown instruction: R\uFFFD[31mUN');
+    expect(second?.message).toHaveLength(501);
   });
 
   test('several errors of one instruction', () => {

@@ -123,7 +123,7 @@ function readRunCommand(
 }
 
 /** The heredoc as the AST has it: leading tabs gone if `<<-` asked for it. */
-export function toHeredoc(heredoc: HeredocBody): Heredoc {
+function toHeredoc(heredoc: HeredocBody): Heredoc {
   const { body, ...rest } = heredoc;
   return { ...rest, content: rest.isChomped ? chompTabs(body) : body };
 }

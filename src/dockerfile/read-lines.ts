@@ -8,7 +8,7 @@ import type { LogicalLine } from './logical-line.ts';
 import { skipSpace, trimRange, trimSpace, type Range } from './white-space.ts';
 
 /** Bytes in one line of the file, without its newline; the size of the buffer BuildKit reads into. */
-export const MAX_LINE_BYTES = 65_535;
+const MAX_LINE_BYTES = 65_535;
 
 /** An instruction as text, with the comments directly above it. */
 export interface InstructionLine {

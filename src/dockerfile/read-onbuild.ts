@@ -4,9 +4,12 @@ import { forbiddenTrigger, wrongArguments, type Report } from './errors.ts';
 import { openRequest, type InstructionRequest } from './instruction-request.ts';
 import { wordOf } from './logical-line.ts';
 
+/** What BuildKit's parser finds by itself, before the rules of the instruction come into play. */
+const SYNTAX_ERRORS: ReadonlySet<string> = new Set(['JSON_NOT_STRINGS', 'NOT_A_PAIR']);
+
 /**
- * `ONBUILD instruction`. The trigger is kept as text. It is checked here as well, but what is wrong
- * with it is only a warning: the image can be built, builds on top of it will fail.
+ * `ONBUILD instruction`. The trigger is kept as text. It is checked here as well, but apart from its
+ * syntax what is wrong with it is only a warning, as this image can be built. Those on top of it not.
  */
 export function readOnbuild(
   request: InstructionRequest,
@@ -46,6 +49,7 @@ export function openTrigger(request: InstructionRequest, report: Report): Instru
 
 function asWarnings(report: Report): Report {
   return (diagnostic) => {
-    report({ ...diagnostic, severity: 'warning' });
+    const isError = SYNTAX_ERRORS.has(diagnostic.code);
+    report(isError ? diagnostic : { ...diagnostic, severity: 'warning' });
   };
 }

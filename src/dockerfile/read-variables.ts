@@ -1,6 +1,6 @@
 import type { ArgInstruction, EnvInstruction, KeyValue, LabelInstruction, Word } from './ast.ts';
 import { checkFlags } from './check-flags.ts';
-import { quoted, wrongArguments } from './errors.ts';
+import { notAPair, quoted, wrongArguments } from './errors.ts';
 import type { InstructionRequest } from './instruction-request.ts';
 import { spanOf, wordOf } from './logical-line.ts';
 import { splitQuotedWords } from './quoted-words.ts';
@@ -40,7 +40,7 @@ function readPairs(request: InstructionRequest): KeyValue[] {
     if (equalsIn(line.text, range) < 0) {
       const word = line.text.slice(range.start, range.end);
       const found = `Syntax error - can't find = in ${quoted(word)}. Must be of the form: name=value`;
-      report(wrongArguments(label, found, spanOf(line, range)));
+      report(notAPair(label, found, spanOf(line, range)));
       return [];
     }
     const pair = keyValue(request, range);
@@ -57,7 +57,7 @@ function readLegacyPair(request: InstructionRequest): KeyValue[] {
   while (valueStart < rest.end && isSeparator(line.text.charCodeAt(valueStart))) valueStart++;
   if (valueStart === keyEnd) {
     const found = `${label} must have two arguments`;
-    request.report(wrongArguments(label, found, request.base.span, `Write ${label} name=value`));
+    request.report(notAPair(label, found, request.base.span, `Write ${label} name=value`));
     return [];
   }
   const key = wordOf(line, { start: rest.start, end: keyEnd });
