@@ -1,0 +1,118 @@
+import { parseArgv } from './argv.ts';
+import { badFlagValue, unsupportedFlag, wrongArgumentCount } from './errors.ts';
+import type { FlagTable, FlagValues } from './flag-table.ts';
+import { renderHelp } from './help.ts';
+
+/** A text stream out, as far as commands need one. */
+export interface Output {
+  /** Never throws; a reader that is gone ends the process quietly (exit.ts). */
+  write(text: string | Uint8Array): void;
+  readonly isTerminal: boolean;
+  /** Cells per row and rows; undefined where the output has no size. */
+  size(): { readonly columns: number; readonly rows: number } | undefined;
+  /** Calls back when the size changed, until the returned function is called. */
+  onResize(listener: () => void): () => void;
+}
+
+/** The world as a command sees it. Tests pass their own. */
+export interface CommandContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly uid: number;
+  readonly homeDir: string;
+  /** Value of `process.arch`. */
+  readonly arch: string;
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Aborted by Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** A command, ready to be run with the words after its name. */
+export interface Command {
+  readonly summary: string;
+  /** Resolves to the exit status. @throws BuildError */
+  execute(name: string, argv: readonly string[], context: CommandContext): Promise<number>;
+}
+
+/** What a command file says about itself. */
+export interface CommandDefinition<Table extends FlagTable> {
+  /** What follows the command's name, `[OPTIONS] PATH | -`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly flags: Table;
+  /** How many words it takes. `expected` is the words for it, `one image name`. */
+  readonly words: { readonly min: number; readonly max: number; readonly expected: string };
+  /** See `ArgvOptions`. Default true. */
+  readonly allowsFlagsAfterWords?: boolean;
+  run(input: CommandInput<Table>, context: CommandContext): Promise<number>;
+}
+
+/** The command line of one command, parsed. */
+export interface CommandInput<Table extends FlagTable> {
+  readonly flags: FlagValues<Table>;
+  readonly words: readonly string[];
+}
+
+/**
+ * Makes a command of its definition: help, flags, flags of Docker's without effect and the number of
+ * words are dealt with here, so that `run` sees only good input.
+ */
+export function defineCommand<Table extends FlagTable>(
+  definition: CommandDefinition<Table>,
+): Command {
+  return {
+    summary: definition.summary,
+    async execute(name, argv, context) {
+      const command = `stagecraft ${name}`;
+      const parsed = parseArgv(definition.flags, argv, {
+        command,
+        allowsFlagsAfterWords: definition.allowsFlagsAfterWords ?? true,
+      });
+      if (parsed.wantsHelp) {
+        context.stdout.write(renderHelp(command, definition));
+        return 0;
+      }
+      checkFlagStatus(definition.flags, parsed.flags, parsed.given, context.stderr);
+      const { min, max, expected } = definition.words;
+      const count = parsed.positionals.length;
+      if (count < min || count > max) {
+        throw wrongArgumentCount(command, expected, count, definition.usage);
+      }
+      return definition.run({ flags: parsed.flags, words: parsed.positionals }, context);
+    },
+  };
+}
+
+function checkFlagStatus(
+  table: FlagTable,
+  values: Readonly<Record<string, unknown>>,
+  given: readonly string[],
+  stderr: Output,
+): void {
+  for (const name of given) {
+    const flag = table[name];
+    if (flag?.status === undefined || flag.status === 'ignored') continue;
+    // `--push=false` asks for nothing.
+    if (values[name] === false || values[name] === 'false') continue;
+    const note = flag.note ?? 'it is not supported';
+    if (flag.status === 'unsupported') throw unsupportedFlag(`--${name}`, note);
+    stderr.write(`warning: "--${name}" has no effect: ${note}\n`);
+  }
+}
+
+/** Picks one of the words a flag may have. @throws BuildError FLAG_VALUE_INVALID */
+export function oneOf<Choice extends string>(
+  written: string,
+  value: string,
+  choices: readonly Choice[],
+): Choice {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  const list = choices.map((choice) => `"${choice}"`).join(', ');
+  throw badFlagValue(written, value, `expected one of ${list}`);
+}

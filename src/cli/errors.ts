@@ -1,0 +1,102 @@
+import { nearest } from '../core/suggest.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
+
+/** Every error of the command line itself. Exit status 2 unless its class says otherwise. */
+
+export function unknownFlag(
+  written: string,
+  names: readonly string[],
+  command: string,
+  within?: string,
+): BuildError {
+  const meant = written.startsWith('--') ? nearest(written.slice(2), names) : undefined;
+  const place = within === undefined || within === written ? '' : ` in "${within}"`;
+  return new BuildError({
+    code: 'UNKNOWN_FLAG',
+    class: 'usage',
+    message: `Cannot read the command line: "${command}" has no flag "${written}"${place}`,
+    hint: meant === undefined ? seeHelp(command) : `Did you mean "--${meant}"?`,
+  });
+}
+
+export function missingFlagValue(written: string, command: string): BuildError {
+  return new BuildError({
+    code: 'FLAG_VALUE_MISSING',
+    class: 'usage',
+    message: `Cannot read the command line: flag "${written}" needs a value`,
+    hint: seeHelp(command),
+  });
+}
+
+export function badFlagSyntax(written: string, command: string): BuildError {
+  return new BuildError({
+    code: 'FLAG_SYNTAX',
+    class: 'usage',
+    message: `Cannot read the command line: "${written}" is not a flag`,
+    hint: seeHelp(command),
+  });
+}
+
+export function badSwitchValue(written: string, value: string): BuildError {
+  return badFlagValue(written, value, 'expected "true" or "false"');
+}
+
+/** A value that its flag does not take; `expected` finishes the sentence. */
+export function badFlagValue(
+  written: string,
+  value: string,
+  expected: string,
+  hint?: string,
+): BuildError {
+  return new BuildError({
+    code: 'FLAG_VALUE_INVALID',
+    class: 'usage',
+    message: `Cannot use "${value}" for "${written}": ${expected}`,
+    hint,
+  });
+}
+
+/** A flag of Docker's that we know and cannot honour. `note` says what is missing. */
+export function unsupportedFlag(written: string, note: string): BuildError {
+  return new BuildError({
+    code: 'FLAG_UNSUPPORTED',
+    class: 'usage',
+    message: `Cannot use "${written}": ${note}`,
+  });
+}
+
+/** Two flags or words that contradict each other. */
+export function flagConflict(message: string, hint?: string): BuildError {
+  return new BuildError({ code: 'FLAG_CONFLICT', class: 'usage', message, hint });
+}
+
+export function wrongArgumentCount(
+  command: string,
+  expected: string,
+  found: number,
+  usage: string,
+): BuildError {
+  return new BuildError({
+    code: 'ARGUMENT_COUNT',
+    class: 'usage',
+    message: `Cannot run "${command}": it needs ${expected}, found ${String(found)}`,
+    hint: `Usage: ${command} ${usage}`,
+  });
+}
+
+export function unknownCommand(name: string, names: readonly string[]): BuildError {
+  const meant = nearest(name, names);
+  return new BuildError({
+    code: 'UNKNOWN_COMMAND',
+    class: 'usage',
+    message: `Cannot run "stagecraft ${name}": there is no such command`,
+    hint:
+      meant === undefined
+        ? 'Run "stagecraft --help" for the list'
+        : `Did you mean "stagecraft ${meant}"?`,
+  });
+}
+
+function seeHelp(command: string): string {
+  return `Run "${command} --help" for the flags`;
+}
