@@ -23,5 +23,6 @@ export function busyboxSnapshotter(): Snapshotter {
     chain: unexpected,
     tree: unexpected,
     remove: unexpected,
+    flush: unexpected,
   };
 }

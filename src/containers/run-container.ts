@@ -24,7 +24,7 @@ import {
   type ContainerRecord,
 } from './container-record.ts';
 import type { CreatedContainer } from './create-container.ts';
-import { connectOutgoing } from './outgoing-network.ts';
+import { connectOutgoing } from '../sandbox/outgoing-network.ts';
 import { openPortProxy } from './port-proxy.ts';
 
 /** What running a container needs of the world. */
@@ -89,7 +89,7 @@ async function runPlan(
   enterPrivateMountNamespace();
   const dir = containerDir(deps.root, record.id);
   await using cleanup = new Cleanup();
-  const network = await openNetwork(record, plan, dir, deps, cleanup);
+  const network = await openNetwork({ record, plan, dir }, deps, cleanup, signal);
   const view = await viewOf(plan, deps, signal);
   cleanup.add(() => view[Symbol.asyncDispose]());
   const tree = openDirTree(view.root);
@@ -176,11 +176,10 @@ interface OpenedNetwork {
 }
 
 async function openNetwork(
-  record: ContainerRecord,
-  plan: ContainerPlan,
-  dir: string,
+  { record, plan, dir }: CreatedContainer & { readonly dir: string },
   deps: RunContainerDeps,
   cleanup: Cleanup,
+  signal: AbortSignal,
 ): Promise<OpenedNetwork> {
   if (plan.network !== 'own') {
     return { network: { kind: plan.network }, ports: [], nameServer: undefined };
@@ -191,12 +190,9 @@ async function openNetwork(
   });
   const proxy = await openPortProxy(record.ports, namespace);
   cleanup.add(() => proxy[Symbol.asyncDispose]());
-  const stop = new AbortController();
-  cleanup.add(() => {
-    stop.abort();
-  });
-  const outgoing = await connectOutgoing(namespace.path, deps.searchPath, stop.signal);
-  if (outgoing.note !== undefined) deps.note(outgoing.note);
+  const outgoing = await connectOutgoing(namespace.path, deps.searchPath, signal);
+  cleanup.add(() => outgoing[Symbol.asyncDispose]());
+  if (outgoing.note !== undefined) deps.note(`${outgoing.note}; published ports work`);
   return {
     network: { kind: 'namespace', path: namespace.path },
     ports: proxy.ports,

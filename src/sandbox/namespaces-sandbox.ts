@@ -60,7 +60,7 @@ export class NamespacesSandbox implements Sandbox {
   async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {
     signal.throwIfAborted();
     const killsBefore = readOomKills();
-    const program = this.#program(spec, io.kind === 'terminal');
+    const program = this.#program(spec, io.kind);
     const stepIo = openStepIoWithTerminal(io);
     let launched;
     try {
@@ -74,7 +74,7 @@ export class NamespacesSandbox implements Sandbox {
     return withOutOfMemory(exit, killsBefore);
   }
 
-  #program(spec: SandboxSpec, isTerminal: boolean): LaunchProgram {
+  #program(spec: SandboxSpec, ioKind: SandboxIo['kind']): LaunchProgram {
     const program = beginGuarded(this.#launcher, namespacesOf(spec), process.pid);
     joinNetwork(program, spec);
     enterRoot(program, spec.rootfs);
@@ -88,24 +88,28 @@ export class NamespacesSandbox implements Sandbox {
       'naming the host',
     );
     program.call('setsid', [], 'making a session');
-    if (isTerminal) program.call('ioctl', [0, TIOCSCTTY, 0], 'taking the terminal');
+    if (ioKind === 'terminal') program.call('ioctl', [0, TIOCSCTTY, 0], 'taking the terminal');
     program.tryCall('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0], 'making a keyring');
     setLimits(program, spec);
     program.call('umask', [UMASK], 'setting the umask');
-    this.#dropPrivileges(program, spec);
+    // As runc does: the directory need not be one that the step's user could enter.
     program.call('chdir', [spec.cwd], `entering "${spec.cwd}"`);
+    this.#dropPrivileges(program, spec, ioKind);
     execute(program, spec);
     return program;
   }
 
-  #dropPrivileges(program: LaunchProgram, spec: SandboxSpec): void {
+  #dropPrivileges(program: LaunchProgram, spec: SandboxSpec, ioKind: SandboxIo['kind']): void {
     const { uid, gid, groups } = spec.user;
     for (let capability = 0; capability <= this.#lastCapability; capability++) {
       if ((STEP_CAPABILITY_MASK & (1n << BigInt(capability))) !== 0n) continue;
       program.call('prctl', [PR_CAPBSET_DROP, capability, 0, 0, 0], 'dropping capabilities');
     }
-    // Output goes to pipes of ours, which the step's user must be able to open as /dev/stdout.
-    for (const fd of [0, 1, 2]) program.tryCall('fchown', [fd, uid, -1], 'handing over its output');
+    // What we made for it, its user must be able to open as /dev/stdout. Never what was there before:
+    // standard input is mostly the host's own /dev/null.
+    for (const fd of OWN_DESCRIPTORS[ioKind]) {
+      program.tryCall('fchown', [fd, uid, -1], 'handing over its output');
+    }
     // While there is CAP_SYS_ADMIN: without it a filter would need no_new_privs, which breaks sudo.
     const filter = { words: [this.#seccomp.length / INSTRUCTION_BYTES, this.#seccomp] };
     program.call('seccomp', [SECCOMP_SET_MODE_FILTER, 0, filter], 'filtering system calls');
@@ -337,6 +341,13 @@ function capabilitySets(permitted: bigint): Buffer {
   }
   return sets;
 }
+
+/** Which of the descriptors 0 to 2 this program made for the step (step-io.ts). */
+const OWN_DESCRIPTORS: Readonly<Record<SandboxIo['kind'], readonly number[]>> = {
+  captured: [1, 2],
+  terminal: [0, 1, 2],
+  inherit: [],
+};
 
 const CHANGING = 'changing to';
 const EXECUTING = 'executing the program';

@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -160,6 +161,15 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       );
       const again = await shell('echo x > /dev/stdout', { user });
       expect(again.stdout).toBe('x\n');
+      expect(statSync('/dev/null')).toMatchObject({ uid: 0, gid: 0 });
+    });
+
+    test('starts in a directory that its user could not enter', async () => {
+      const workdir = path.join(rootfs, 'home/closed');
+      mkdirSync(workdir, { mode: 0o700 });
+      const user = { uid: 1000, gid: 1000, groups: [1000], home: '/' };
+      const { exit } = await run(['true'], { cwd: '/home/closed', user });
+      expect(exit).toEqual({ kind: 'exited', status: 0 });
     });
 
     test('has the 14 capabilities, none inheritable, and a system call filter', async () => {

@@ -1,7 +1,7 @@
 import { findProgram, spawnProcess } from '../host/child-process.ts';
 
-/** What joins a container's own network namespace to the outside. */
-export interface OutgoingNetwork {
+/** What joins a network namespace to the outside, until it is disposed of. */
+export interface OutgoingNetwork extends AsyncDisposable {
   /** Name server to use inside; undefined when there is no way out. */
   readonly nameServer: string | undefined;
   /** One line for people when there is no way out. */
@@ -12,7 +12,7 @@ export interface OutgoingNetwork {
 const SLIRP_NAME_SERVER = '10.0.2.3';
 
 /**
- * Lets a network namespace reach the outside through slirp4netns, which needs no rights of the host
+ * Lets the network namespace at `namespacePath` reach the outside through slirp4netns, which needs no rights of the host
  * and does not show the host's own loopback. It ends with this process, however that ends, as it
  * watches its standard input. Without the program the namespace stays alone.
  */
@@ -21,8 +21,10 @@ export async function connectOutgoing(
   searchPath: string,
   signal: AbortSignal,
 ): Promise<OutgoingNetwork> {
+  signal.throwIfAborted();
   const program = findProgram('slirp4netns', searchPath) ?? findProgram('slirp4netns');
   if (program === undefined) return alone('slirp4netns is not installed');
+  const stop = new AbortController();
   const slirp = spawnProcess(
     {
       program,
@@ -39,7 +41,7 @@ export async function connectOutgoing(
       stdio: 'captured',
       holdsInputOpen: true,
     },
-    signal,
+    stop.signal,
   );
   slirp.stderr?.resume();
   const ready = new Promise<'ready'>((resolve) => {
@@ -47,21 +49,30 @@ export async function connectOutgoing(
       resolve('ready');
     });
   });
-  // Later ends, by the signal above all, are of no interest.
+  // Later ends, our own doing above all, are of no interest.
   const ended = slirp.ended.then(
     () => 'ended' as const,
     () => 'ended' as const,
   );
+  const close = async (): Promise<void> => {
+    stop.abort();
+    await ended;
+  };
+  const abort = (): void => {
+    stop.abort();
+  };
+  signal.addEventListener('abort', abort, { once: true });
   const state = await Promise.race([ready, ended]);
+  signal.removeEventListener('abort', abort);
   signal.throwIfAborted();
-  slirp.leave();
   if (state === 'ended') return alone('slirp4netns does not start here');
-  return { nameServer: SLIRP_NAME_SERVER, note: undefined };
+  return { nameServer: SLIRP_NAME_SERVER, note: undefined, [Symbol.asyncDispose]: close };
 }
 
 function alone(why: string): OutgoingNetwork {
   return {
     nameServer: undefined,
-    note: `The container cannot reach the network (${why}); its published ports work`,
+    note: `No way out of the own network: ${why}`,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
