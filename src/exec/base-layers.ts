@@ -151,7 +151,6 @@ async function unpackOne(
     {
       lower: parent === undefined ? undefined : active.parentTree,
       expectedDiffId: diffId,
-      mediaType: descriptor.mediaType,
     },
     signal,
   );

@@ -1,0 +1,74 @@
+import { constants, copyFileSync, lchownSync, readFileSync, symlinkSync, chmodSync } from 'node:fs';
+import { fsPath, type BytePath } from '../core/bytes.ts';
+import { hasCode, utimesNs } from '../host/sys.ts';
+import { lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
+import type { TreeNode } from '../tree/file-tree.ts';
+import { readLink } from '../tree/node.ts';
+
+/** Copies a file or symlink of a lower layer to `hostPath`, metadata included. */
+export function copyFileUp(node: TreeNode, hostPath: BytePath): void {
+  if (node.type === 'symlink') symlinkSync(fsPath(readLink(node)), fsPath(hostPath));
+  else copyFileSync(fsPath(node.hostPath), fsPath(hostPath), constants.COPYFILE_EXCL);
+  copyMetadata(node, hostPath);
+}
+
+/** Gives `hostPath` the owner, mode, attributes and times of a node of a lower layer. */
+export function copyMetadata(node: TreeNode, hostPath: BytePath): void {
+  setOwner(hostPath, node.uid, node.gid);
+  if (node.type !== 'symlink') chmodSync(fsPath(hostPath), node.mode);
+  for (const name of llistxattr(node.hostPath)) {
+    if (/^(trusted|user)\.overlay\./.test(name)) continue;
+    const value = lgetxattr(node.hostPath, name);
+    if (value !== undefined) setXattr(hostPath, name, value);
+  }
+  utimesNs(hostPath, node.mtimeNs, node.mtimeNs);
+}
+
+/** Changes the owner; where this user has a single id, ids that cannot be had stay as they are. */
+export function setOwner(hostPath: BytePath, uid: number, gid: number): void {
+  try {
+    lchownSync(fsPath(hostPath), uid, gid);
+  } catch (error) {
+    if (!(hasCode(error, 'EINVAL', 'EPERM') && idMap().isSingle)) throw error;
+  }
+}
+
+/** Sets an attribute; those that this file system or user namespace does not allow are left out. */
+export function setXattr(hostPath: BytePath, name: string, value: Buffer): void {
+  try {
+    lsetxattr(hostPath, name, value);
+  } catch (error) {
+    if (hasCode(error, 'ENOTSUP')) return;
+    if (hasCode(error, 'EPERM') && (idMap().isNamespace || name.startsWith('user.'))) return;
+    throw error;
+  }
+}
+
+/** Where overlayfs looks for the mark of an opaque directory. */
+export function opaqueXattr(): string {
+  return idMap().isNamespace ? 'user.overlay.opaque' : 'trusted.overlay.opaque';
+}
+
+interface IdMap {
+  /** This process is in a user namespace. */
+  readonly isNamespace: boolean;
+  /** It has one id only. */
+  readonly isSingle: boolean;
+}
+
+let known: IdMap | undefined;
+
+/** Which ids this process can give to files (user_namespaces(7)). */
+export function idMap(): IdMap {
+  known ??= readIdMap();
+  return known;
+}
+
+function readIdMap(): IdMap {
+  const lines = readFileSync('/proc/self/uid_map', 'utf8').trim().split('\n');
+  const [, , count = ''] = (lines[0] ?? '').trim().split(/\s+/);
+  return {
+    isNamespace: count !== '4294967295',
+    isSingle: lines.length === 1 && count === '1',
+  };
+}

@@ -1,0 +1,136 @@
+import { existsSync } from 'node:fs';
+import type { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { badCompression, layerTooLarge } from './errors.ts';
+
+/** Uncompressed bytes of one layer. */
+const MAX_LAYER_BYTES = 64 * 1024 ** 3;
+/** How much more comes out than went in, once enough came out to tell. */
+const MAX_RATIO = 1000;
+const RATIO_FROM_BYTES = 1024 ** 3;
+const OUTPUT_CHUNK_BYTES = 256 * 1024;
+
+/**
+ * The uncompressed bytes of a layer. What it is compressed with is told by its first bytes, not by its
+ * media type: registries hold layers that are called gzip and are not.
+ * @throws BuildError COMPRESSION_INVALID, LAYER_TOO_LARGE
+ */
+export async function* decompress(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  const counts = { read: 0, written: 0 };
+  const [start, rest] = await withStart(counted(source, counts));
+  const plain = await openPlain(start, rest, signal);
+  for await (const chunk of plain) {
+    counts.written += chunk.length;
+    checkBounds(counts);
+    yield chunk;
+  }
+}
+
+async function openPlain(
+  start: Buffer,
+  rest: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  if (start[0] === 0x1f && start[1] === 0x8b) {
+    const { createGunzip } = await import('node:zlib');
+    return through(createGunzip({ chunkSize: OUTPUT_CHUNK_BYTES }), rest, signal);
+  }
+  if (start.readUInt32LE(0) === 0xfd2fb528) return zstd(rest, signal);
+  return rest;
+}
+
+async function zstd(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const zlib: object = await import('node:zlib');
+  // Node has it from 22.15 on.
+  if ('createZstdDecompress' in zlib && typeof zlib.createZstdDecompress === 'function') {
+    return through((zlib.createZstdDecompress as () => Transform)(), source, signal);
+  }
+  const program = ['/usr/bin/zstd', '/bin/zstd', '/usr/local/bin/zstd'].find((path) =>
+    existsSync(path),
+  );
+  if (program === undefined) {
+    throw badCompression('it is compressed with zstd', 'Install zstd, or use Node 22.15 or newer');
+  }
+  const { filterThrough } = await import('../host/filter-program.ts');
+  return filterThrough([program, '-d', '-c', '-q'], source, signal);
+}
+
+async function* through(
+  transform: Transform,
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  const done = pipeline(source, transform, { signal });
+  // A failure also ends the iteration below, which is where it is reported.
+  done.catch(() => undefined);
+  try {
+    for await (const chunk of transform as AsyncIterable<Uint8Array>) yield chunk;
+    await done;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw isZlibError(error) ? badCompression(error.message, undefined) : error;
+  } finally {
+    transform.destroy();
+  }
+}
+
+function isZlibError(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+}
+
+/** The first four bytes (zeros where there are fewer), and the whole stream. */
+async function withStart(
+  source: AsyncIterable<Uint8Array>,
+): Promise<[Buffer, AsyncIterable<Uint8Array>]> {
+  const iterator = source[Symbol.asyncIterator]();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  while (length < 4) {
+    const { done, value } = await iterator.next();
+    if (done === true) break;
+    chunks.push(Buffer.from(value));
+    length += value.length;
+  }
+  const head = Buffer.concat(chunks);
+  async function* whole(): AsyncGenerator<Uint8Array, void> {
+    try {
+      if (head.length > 0) yield head;
+      for (;;) {
+        const { done, value } = await iterator.next();
+        if (done === true) return;
+        yield value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return [Buffer.concat([head, Buffer.alloc(4)]), whole()];
+}
+
+interface Counts {
+  read: number;
+  written: number;
+}
+
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  counts: Counts,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of source) {
+    counts.read += chunk.length;
+    yield chunk;
+  }
+}
+
+function checkBounds({ read, written }: Counts): void {
+  if (written > MAX_LAYER_BYTES) throw layerTooLarge(`it has more than ${MAX_LAYER_BYTES} bytes`);
+  if (written > RATIO_FROM_BYTES && written > read * MAX_RATIO) {
+    throw layerTooLarge(`${read} compressed bytes became ${written}`);
+  }
+}

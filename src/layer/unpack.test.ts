@@ -1,0 +1,342 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { BytePath } from '../core/bytes.ts';
+import { parseDiffId } from '../core/digest.ts';
+import {
+  directory,
+  file,
+  hardlink,
+  symlink,
+  tarArchiveOf,
+  whiteout,
+  type EntrySketch,
+} from '../testing/tar-builder.ts';
+import { openChainTree } from '../tree/chain-tree.ts';
+import type { FileTree } from '../tree/file-tree.ts';
+import { unpackLayer, type UnpackedLayer } from './unpack.ts';
+
+let base: string;
+let outside: string;
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'unpack-'));
+  outside = join(base, 'OUT');
+  mkdirSync(join(outside, 'cron.d'), { recursive: true });
+  writeFileSync(join(outside, 'secret'), 'secret', { mode: 0o600 });
+});
+afterEach(() => {
+  rmSync(base, { recursive: true });
+});
+
+const { signal } = new AbortController();
+
+async function unpackBytes(bytes: Buffer, dir: string, lower?: FileTree): Promise<UnpackedLayer> {
+  mkdirSync(dir);
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    // Odd pieces, so that nothing depends on where a chunk ends.
+    for (let at = 0; at < bytes.length; at += 1000)
+      yield await Promise.resolve(bytes.subarray(at, at + 1000));
+  }
+  return unpackLayer(chunks(), dir, { lower, expectedDiffId: undefined }, signal);
+}
+
+/** Unpacks layers on each other; the merged result. */
+async function unpackAll(...layers: readonly (readonly EntrySketch[])[]): Promise<FileTree> {
+  const dirs: string[] = [];
+  for (const [i, layer] of layers.entries()) {
+    const dir = join(base, `layer${String(i)}`);
+    await unpackBytes(tarArchiveOf(...layer), dir, openChainTree([...dirs]));
+    dirs.unshift(dir);
+  }
+  return openChainTree(dirs);
+}
+
+const look = (tree: FileTree, path: string, followsLast = false): ReturnType<FileTree['lookup']> =>
+  tree.lookup(path as BytePath, { followsLast });
+const read = (tree: FileTree, path: string): string | undefined => {
+  const node = look(tree, path, true);
+  return node === undefined ? undefined : readFileSync(node.hostPath, 'latin1');
+};
+
+/** Everything about the tree beside the root: if any of it changes, something got out. */
+function canary(): string {
+  return execFileSync('find', [outside, '-printf', '%p %m %u %g %s %T@ %n %i\\n'], {
+    encoding: 'utf8',
+  });
+}
+
+describe.runIf(process.getuid?.() === 0)('unpackLayer() writes nothing outside', () => {
+  test.each<[string, (out: string) => readonly (readonly EntrySketch[])[], string | undefined]>([
+    [
+      'A01 names with ..',
+      () => [[file('../../OUT/a', 'x'), file('a/../../OUT/b', 'x'), file('/abs', 'x')]],
+      undefined,
+    ],
+    [
+      'A02 a file below a linked directory',
+      (out) => [[symlink('d', out), file('d/pwn', 'x')]],
+      undefined,
+    ],
+    [
+      'A02 the same over two layers',
+      (out) => [[symlink('d', out)], [file('d/pwn', 'x')]],
+      undefined,
+    ],
+    [
+      'A03 a chain of links',
+      () => [
+        [
+          directory('a/b'),
+          symlink('a/b/up', '../..'),
+          symlink('a/b/escape', 'up/..'),
+          file('a/b/escape/OUT/f', 'x'),
+        ],
+      ],
+      undefined,
+    ],
+    [
+      'A04 an absolute hard link',
+      (out) => [[hardlink('x', join(out, 'secret'))]],
+      'LAYER_ENTRY_REFUSED',
+    ],
+    [
+      'A05 a hard link that is relative to its entry',
+      () => [[directory('s'), hardlink('s/x', '../OUT/secret')]],
+      'LAYER_ENTRY_REFUSED',
+    ],
+    [
+      'A07 a hard link before its target',
+      (out) => [[hardlink('x', 't'), symlink('t', join(out, 'secret'))]],
+      'LAYER_ENTRY_REFUSED',
+    ],
+    [
+      'A08 a link in place of the root',
+      (out) => [[symlink('.', out)], [file('pwn', 'x')]],
+      'LAYER_ENTRY_REFUSED',
+    ],
+    ['A08 the root by another name', (out) => [[symlink('a/..', out)]], 'LAYER_ENTRY_REFUSED'],
+    [
+      'A09 a mode set through a link',
+      (out) => [
+        [
+          symlink('f', join(out, 'secret')),
+          hardlink('g', 'f'),
+          { name: 'g', type: 'directory', mode: 0o4777 },
+        ],
+      ],
+      undefined,
+    ],
+    [
+      'A09 a directory in place of a link',
+      (out) => [[symlink('d', out), directory('d', 0o777)]],
+      undefined,
+    ],
+    [
+      'A12 two spellings of one name',
+      (out) => [[directory('\xc3\xa9'), symlink('e\xcc\x81', out), file('\xc3\xa9/x', 'x')]],
+      undefined,
+    ],
+    [
+      'A13 a whiteout below a linked directory',
+      (out) => [[symlink('d', out)], [whiteout('d/secret')]],
+      undefined,
+    ],
+    [
+      'A13 an opaque mark below a linked directory',
+      (out) => [[symlink('d', out)], [file('d/.wh..wh..opq')]],
+      undefined,
+    ],
+    ['A14 a whiteout of nothing', () => [[directory('a'), file('a/.wh.')]], 'LAYER_ENTRY_REFUSED'],
+    ['A14 a whiteout of ..', () => [[file('a/.wh...')]], 'LAYER_ENTRY_REFUSED'],
+    ['A14 an unknown mark', () => [[file('a/.wh..wh.foo')]], 'LAYER_ENTRY_REFUSED'],
+    [
+      'A22 a device that is a whiteout',
+      () => [[{ name: 'passwd', type: 'char-device' as const }]],
+      'LAYER_ENTRY_REFUSED',
+    ],
+  ])('%s', async (_name, layers, code) => {
+    const before = canary();
+    const unpacked = unpackAll(...layers(outside));
+    if (code === undefined) await unpacked;
+    else await expect(unpacked).rejects.toMatchObject({ code });
+    expect(canary()).toBe(before);
+  });
+});
+
+describe.runIf(process.getuid?.() === 0)('unpackLayer()', () => {
+  test('follows absolute links inside the root (A16)', async () => {
+    const tree = await unpackAll(
+      [directory('run'), directory('var'), symlink('var/run', '/run')],
+      [
+        directory('var/run/act'),
+        file('var/run/act/HEAD', 'ref'),
+        hardlink('var/run/act/HEAD.link', 'var/run/act/HEAD'),
+      ],
+    );
+    expect(read(tree, '/run/act/HEAD')).toBe('ref');
+    expect(look(tree, '/run/act/HEAD')?.ino).toBe(look(tree, '/run/act/HEAD.link')?.ino);
+    expect(look(tree, '/var/run')?.type).toBe('symlink');
+  });
+
+  test('keeps upward links as they are, and replaces a link without following it (A17)', async () => {
+    const up = '../../../../../../../../etc/pki/java/cacerts';
+    const tree = await unpackAll(
+      [symlink('certs', up), symlink('sh', 'dash')],
+      [symlink('sh', 'bash')],
+    );
+    const certs = look(tree, '/certs');
+    expect(certs === undefined ? undefined : readlinkSync(certs.hostPath)).toBe(up);
+    const sh = look(tree, '/sh');
+    expect(sh === undefined ? undefined : readlinkSync(sh.hostPath)).toBe('bash');
+  });
+
+  test('gives directories it does not name what the layer below has', async () => {
+    const tree = await unpackAll([{ ...directory('tmp', 0o1777), uid: 7 }], [file('tmp/x')]);
+    expect(look(tree, '/tmp')).toMatchObject({ mode: 0o1777, uid: 7 });
+  });
+
+  test('hides only what is below the layer (A15)', async () => {
+    const tree = await unpackAll(
+      [directory('d'), file('d/a', '1'), file('d/old')],
+      [file('d/a', '2'), file('d/.wh..wh..opq'), file('d/b')],
+    );
+    expect(read(tree, '/d/a')).toBe('2');
+    expect(look(tree, '/d/b')).toBeDefined();
+    expect(look(tree, '/d/old')).toBeUndefined();
+  });
+
+  test('removes files, and links without their targets', async () => {
+    const tree = await unpackAll(
+      [file('f'), file('kept', 'x'), symlink('l', 'kept')],
+      [whiteout('f'), whiteout('l')],
+    );
+    expect(look(tree, '/f')).toBeUndefined();
+    expect(look(tree, '/l')).toBeUndefined();
+    expect(read(tree, '/kept')).toBe('x');
+  });
+
+  test('replaces directories by files and files by directories (A21)', async () => {
+    const tree = await unpackAll(
+      [directory('a'), file('a/b'), file('c')],
+      [file('a', 'x'), directory('c'), file('c/d', 'y')],
+    );
+    expect(read(tree, '/a')).toBe('x');
+    expect(read(tree, '/c/d')).toBe('y');
+  });
+
+  test('replaces a fifo without opening it', async () => {
+    const tree = await unpackAll([[{ name: 'p', type: 'fifo' as const }, file('p', 'x')]].flat());
+    expect(read(tree, '/p')).toBe('x');
+  });
+
+  test('copies a file up that a hard link shares with the layer below', async () => {
+    const tree = await unpackAll(
+      [{ ...file('a', 'text'), uid: 3, mode: 0o640 }],
+      [hardlink('b', 'a')],
+    );
+    expect(read(tree, '/b')).toBe('text');
+    expect(look(tree, '/b')).toMatchObject({ uid: 3, mode: 0o640 });
+    expect(look(tree, '/a')?.ino).toBe(look(tree, '/b')?.ino);
+  });
+
+  test('keeps setuid, owners, times and names that are not UTF-8', async () => {
+    const tree = await unpackAll([
+      {
+        name: '\xff\xfe',
+        mode: 0o4755,
+        uid: 3_000_000,
+        gid: 8,
+        mtime: 1_234_567_890,
+        content: 'x',
+      },
+    ]);
+    const [name = ''] = tree.list(look(tree, '/') ?? fail());
+    expect(name).toBe('\xff\xfe');
+    expect(look(tree, '/\xff\xfe')).toMatchObject({
+      mode: 0o4755,
+      uid: 3_000_000,
+      gid: 8,
+      mtimeNs: 1_234_567_890_000_000_000n,
+    });
+  });
+
+  test('gives directories their own times, whatever is put into them', async () => {
+    const tree = await unpackAll([{ ...directory('d'), mtime: 1000 }, file('d/f')]);
+    expect(look(tree, '/d')?.mtimeNs).toBe(1_000_000_000_000n);
+  });
+
+  test('checks the diff id over all bytes, also behind the archive', async () => {
+    const dir = join(base, 'checked');
+    mkdirSync(dir);
+    const tar = tarArchiveOf(file('a'));
+    const { diffId } = await unpackBytes(tar, join(base, 'first'));
+    async function* withTail(): AsyncGenerator<Uint8Array> {
+      yield await Promise.resolve(gzipSync(Buffer.concat([tar, Buffer.alloc(512, 'x')])));
+    }
+    const expectedDiffId = parseDiffId(diffId);
+    await expect(
+      unpackLayer(withTail(), dir, { lower: undefined, expectedDiffId }, signal),
+    ).rejects.toMatchObject({ code: 'DIFF_ID_MISMATCH' });
+  });
+
+  test.each([
+    ['cut off', (gz: Buffer) => gz.subarray(0, -4)],
+    ['followed by something else', (gz: Buffer) => Buffer.concat([gz, Buffer.from('X')])],
+    [
+      'not gzip after its first bytes',
+      () => Buffer.from([0x1f, 0x8b, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]),
+    ],
+  ])('refuses a compressed layer that is %s', async (_what, damage) => {
+    const gz = gzipSync(tarArchiveOf(file('a', 'x'.repeat(5000))));
+    await expect(unpackBytes(damage(gz), join(base, 'bad'))).rejects.toMatchObject({
+      code: 'COMPRESSION_INVALID',
+    });
+  });
+
+  test('reads what GNU tar writes, sparse or not', async () => {
+    mkdirSync(join(base, 'src'));
+    writeFileSync(join(base, 'src/f'), 'hello');
+    const tar = execFileSync('tar', [
+      '-C',
+      join(base, 'src'),
+      '--format=gnu',
+      '-c',
+      `--transform=s/f/${'n'.repeat(150)}/`,
+      'f',
+    ]);
+    await unpackBytes(tar, join(base, 'gnu'));
+    expect(readFileSync(join(base, 'gnu', 'n'.repeat(150)), 'utf8')).toBe('hello');
+  });
+
+  test('stops when aborted', async () => {
+    const dir = join(base, 'aborted');
+    mkdirSync(dir);
+    const controller = new AbortController();
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      const tar = tarArchiveOf(file('a'));
+      yield await Promise.resolve(tar.subarray(0, 512));
+      controller.abort(new Error('stop'));
+      for (;;) yield await Promise.resolve(tar.subarray(0, 512));
+    }
+    const options = { lower: undefined, expectedDiffId: undefined };
+    await expect(unpackLayer(endless(), dir, options, controller.signal)).rejects.toThrow('stop');
+    expect(existsSync(join(dir, 'a'))).toBe(true);
+    expect(lstatSync(dir).isDirectory()).toBe(true);
+  });
+});
+
+function fail(): never {
+  throw new Error('No root directory');
+}
