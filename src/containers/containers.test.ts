@@ -12,9 +12,10 @@ import { busyboxSnapshotter } from './busybox-snapshotter.fixture.ts';
 import { readLog } from './container-log.ts';
 import type { ContainerOptions } from './container-options.ts';
 import { findRecord, listRecords, observeState, readRecord } from './container-record.ts';
-import { createContainer, type CreatedContainer } from './create-container.ts';
+import { createContainer, snapshotsInUse, type CreatedContainer } from './create-container.ts';
 import { startDetached } from './detached.ts';
-import { runContainer } from './run-container.ts';
+import { runContainer, type RunContainerDeps } from './run-container.ts';
+import { runForeground } from './run-foreground.ts';
 import { removeContainer, stopContainer } from './stop-container.ts';
 
 const { signal } = new AbortController();
@@ -50,27 +51,34 @@ function create(
   return createContainer(options, { root, env, cwd: root, now: () => new Date(), randomBytes });
 }
 
+async function runDeps(): Promise<RunContainerDeps> {
+  const isolation = 'namespaces';
+  return {
+    root,
+    snapshotter: busyboxSnapshotter(),
+    sandbox: await openSandbox({ isolation, env: {}, cacheDir: undefined, signal }),
+    searchPath: '/usr/bin',
+    now: () => new Date(),
+    note: () => undefined,
+  };
+}
+
 async function run(container: CreatedContainer): Promise<{ status: number; output: string }> {
-  const sandbox = await openSandbox({
-    isolation: 'namespaces',
-    env: {},
-    cacheDir: undefined,
-    signal,
-  });
   let output = '';
   const io = {
     kind: 'captured',
     onOutput: (_stream: string, bytes: Uint8Array) => (output += Buffer.from(bytes).toString()),
   } as const;
-  const deps = {
-    root,
-    snapshotter: busyboxSnapshotter(),
-    sandbox,
-    searchPath: '/usr/bin',
-    now: () => new Date(),
-    note: () => undefined,
-  };
-  return { status: await runContainer(container, io, deps, signal), output };
+  return { status: await runContainer(container, io, await runDeps(), signal), output };
+}
+
+async function readWholeLog(id: string): Promise<string[]> {
+  const lines: string[] = [];
+  const options = { isFollowing: false, isOver: () => true };
+  for await (const entry of readLog(path.join(root, 'containers', id), options, signal)) {
+    lines.push(`${entry.stream} ${entry.bytes.toString()}`);
+  }
+  return lines;
 }
 
 const supervisor = path.join(import.meta.dirname, 'supervisor.fixture.ts');
@@ -179,6 +187,67 @@ describe.skipIf(!canRunSteps)('runContainer()', () => {
   });
 });
 
+describe.skipIf(!canRunSteps)('runForeground()', () => {
+  const options = { isStdinOpen: false, isTerminal: false, hasTerminal: false };
+
+  test('passes output on and keeps it in the log', async () => {
+    const container = create(['sh', '-c', 'echo out; exit 2']);
+    const chunks: string[] = [];
+    const onOutput = (stream: string, bytes: Uint8Array): void => {
+      chunks.push(`${stream} ${Buffer.from(bytes).toString()}`);
+    };
+    const status = await runForeground(
+      container,
+      { ...options, onOutput },
+      await runDeps(),
+      signal,
+    );
+    expect([status, chunks]).toEqual([2, ['stdout out\n']]);
+    expect(await readWholeLog(container.record.id)).toEqual(['stdout out\n']);
+  });
+
+  test('refuses a terminal where there is none', async () => {
+    const container = create(['sh'], { isTerminal: true, isStdinOpen: true });
+    const onOutput = (): void => undefined;
+    const running = runForeground(
+      container,
+      { ...options, isTerminal: true, onOutput },
+      await runDeps(),
+      signal,
+    );
+    await expect(running).rejects.toMatchObject({
+      code: 'NO_TERMINAL',
+      message: 'Cannot give the container a terminal: standard input is not one',
+    });
+  });
+
+  test('stops the container on abort, and says so in its record', async () => {
+    const container = create(['sh', '-c', 'echo ready; exec sleep 1000']);
+    const stop = new AbortController();
+    const onOutput = (): void => {
+      stop.abort(new Error('stopped'));
+    };
+    const running = runForeground(
+      container,
+      { ...options, onOutput },
+      await runDeps(),
+      stop.signal,
+    );
+    await expect(running).rejects.toThrow('stopped');
+    expect(readRecord(root, container.record.id)?.state).toMatchObject({
+      kind: 'exited',
+      status: 143,
+    });
+  });
+});
+
+test('snapshotsInUse() names those of containers that run or will', async () => {
+  const container = create(['true']);
+  expect([...snapshotsInUse(root)]).toEqual(['busybox']);
+  await removeContainer(root, container.record.id, false, signal);
+  expect([...snapshotsInUse(root)]).toEqual([]);
+});
+
 describe.skipIf(!canRunSteps)('startDetached()', () => {
   test('leaves a container running whose log can be read and that can be stopped', async () => {
     const script =
@@ -192,12 +261,7 @@ describe.skipIf(!canRunSteps)('startDetached()', () => {
 
     const stopped = await stopContainer(root, 'web', 10_000, signal);
     expect(stopped.state.kind).toBe('exited');
-    const lines: string[] = [];
-    const dir = path.join(root, 'containers', container.record.id);
-    const isOver = (): boolean => true;
-    for await (const entry of readLog(dir, { isFollowing: false, isOver }, signal)) {
-      lines.push(`${entry.stream} ${entry.bytes.toString()}`);
-    }
+    const lines = await readWholeLog(container.record.id);
     expect(lines).toEqual(expect.arrayContaining(['stderr err\n', 'stdout bye\n', 'stdout out\n']));
   }, 30_000);
 

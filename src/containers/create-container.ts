@@ -1,11 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomic } from '../host/atomic-file.ts';
+import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import type { ContainerOptions, ContainerPlan } from './container-options.ts';
 import {
   containerDir,
   containersDir,
   listRecords,
+  observeState,
+  readRecord,
   writeRecord,
   type ContainerRecord,
 } from './container-record.ts';
@@ -78,8 +80,31 @@ export function createContainer(
   return { record, plan };
 }
 
-/** File in a container's directory that tells its supervisor what to run. */
-export const PLAN = 'plan.json';
+/** A container that `createContainer` made, here or in another process. Undefined when it is gone. */
+export function readContainer(root: string, id: string): CreatedContainer | undefined {
+  const record = /^[0-9a-f]{64}$/.test(id) ? readRecord(root, id) : undefined;
+  if (record === undefined) return undefined;
+  const bytes = readFileCapped(path.join(containerDir(root, id), PLAN), MAX_PLAN_BYTES);
+  if (bytes === undefined) return undefined;
+  try {
+    // Written by createContainer, into a directory that only we may write.
+    return { record, plan: JSON.parse(bytes.toString('utf8')) as ContainerPlan };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Snapshots that containers show now or will when they start: they must not be removed. */
+export function snapshotsInUse(root: string): ReadonlySet<string> {
+  const alive = listRecords(root).filter((record) =>
+    ['created', 'running'].includes(observeState(record).kind),
+  );
+  return new Set(alive.flatMap((record) => readContainer(root, record.id)?.plan.snapshot ?? []));
+}
+
+/** File in a container's directory that tells what to run. */
+const PLAN = 'plan.json';
+const MAX_PLAN_BYTES = 4 * 1024 * 1024;
 
 function nameOf(wanted: string | undefined, deps: CreateContainerDeps): string {
   const taken = new Set(listRecords(deps.root).map((record) => record.name));

@@ -1,11 +1,8 @@
-import path from 'node:path';
 import { BuildError } from '../diagnostics/build-error.ts';
-import { readFileCapped } from '../host/atomic-file.ts';
 import { spawnProcess, type RunningProcess } from '../host/child-process.ts';
-import type { ContainerPlan } from './container-options.ts';
 import { LogWriter } from './container-log.ts';
-import { containerDir, readRecord, type ContainerRecord } from './container-record.ts';
-import { PLAN, type CreatedContainer } from './create-container.ts';
+import { containerDir, type ContainerRecord } from './container-record.ts';
+import { readContainer, type CreatedContainer } from './create-container.ts';
 import { containerNotStarted } from './errors.ts';
 import { runContainer, type RunContainerDeps } from './run-container.ts';
 
@@ -97,6 +94,7 @@ export async function superviseContainer(
   };
   try {
     const container = readContainer(deps.root, id);
+    if (container === undefined) throw containerNotStarted('its record is gone');
     using log = new LogWriter(containerDir(deps.root, id), () => deps.now());
     await runContainer(
       container,
@@ -132,16 +130,6 @@ export async function superviseContainer(
 
 /** A container that has written nothing and not failed for this long is taken to run. */
 const START_GRACE_MS = 250;
-
-const MAX_PLAN_BYTES = 4 * 1024 * 1024;
-
-function readContainer(root: string, id: string): CreatedContainer {
-  const record = /^[0-9a-f]{64}$/.test(id) ? readRecord(root, id) : undefined;
-  const plan = record && readFileCapped(path.join(containerDir(root, id), PLAN), MAX_PLAN_BYTES);
-  if (record === undefined || plan === undefined) throw containerNotStarted('its record is gone');
-  // Written by createContainer into a directory that is ours alone.
-  return { record, plan: JSON.parse(plan.toString('utf8')) as ContainerPlan };
-}
 
 /** Undefined when it ends without one. */
 async function firstLine({ stdout, ended }: RunningProcess): Promise<Report | undefined> {

@@ -74,3 +74,13 @@ export function containerNotStarted(what: string): BuildError {
     message: `Cannot start the container: ${what}`,
   });
 }
+
+/** `-t` where standard input is a file, a pipe or nothing. */
+export function noTerminal(): BuildError {
+  return new BuildError({
+    code: 'NO_TERMINAL',
+    class: 'usage',
+    message: 'Cannot give the container a terminal: standard input is not one',
+    hint: 'Leave out -t (--tty)',
+  });
+}
