@@ -10,12 +10,17 @@ import type { Upper, UpperDir } from './file-upper.ts';
 
 /**
  * Where `path` leads in the image: all links followed, the last one too, `..` stopping at the root.
- * What is not there yet is kept as it is written (continuity `fs.RootPath`).
+ * What is not there yet is kept as it is written (continuity `fs.RootPath`). With `root`, a directory
+ * without links in its path, that one is taken for the root; `path` is below it.
  *
  * @throws BuildError SYMLINK_LOOP
  */
-export function resolveDestination(tree: FileTree, path: BytePath): BytePath {
-  const root = tree.lookup(ROOT, { followsLast: false });
+export function resolveDestination(
+  tree: FileTree,
+  path: BytePath,
+  root: BytePath = ROOT,
+): BytePath {
+  const start = { path: root, node: tree.lookup(root, { followsLast: false }) };
   // Nodes from the root down; undefined for what is not there.
   let walked: { readonly path: BytePath; readonly node: TreeNode | undefined }[] = [];
   const pending = namesOf(path).reverse();
@@ -25,7 +30,7 @@ export function resolveDestination(tree: FileTree, path: BytePath): BytePath {
       walked.pop();
       continue;
     }
-    const at = walked.at(-1) ?? { path: ROOT, node: root };
+    const at = walked.at(-1) ?? start;
     const node = at.node?.type === 'directory' ? tree.child(at.node, name) : undefined;
     if (node?.type !== 'symlink') {
       walked.push({ path: joinPath(at.path, name), node });
@@ -36,7 +41,7 @@ export function resolveDestination(tree: FileTree, path: BytePath): BytePath {
     if (target.startsWith('/')) walked = [];
     pending.push(...namesOf(target).reverse());
   }
-  return walked.at(-1)?.path ?? ROOT;
+  return walked.at(-1)?.path ?? root;
 }
 
 /** How directories are made that lead to a destination. */

@@ -85,3 +85,23 @@ export function badOwnerFile(file: string, found: string): BuildError {
     message: `Cannot read "${file}" of this stage: ${found}`,
   });
 }
+
+/** An archive of ADD holds something that cannot be unpacked. */
+export function badArchiveEntry(name: BytePath, found: string): BuildError {
+  return new BuildError({
+    code: 'ARCHIVE_ENTRY_INVALID',
+    class: 'input',
+    message: `Cannot unpack "${shown(name)}": ${found}`,
+    hint: 'Use ADD --unpack=false or COPY to add the archive as it is.',
+  });
+}
+
+/** An archive of ADD is compressed with something that this host cannot decompress. */
+export function noDecompressor(path: BytePath, program: string): BuildError {
+  return new BuildError({
+    code: 'ARCHIVE_TOOL_MISSING',
+    class: 'host',
+    message: `Cannot unpack "${shown(path)}": it is compressed with ${program}, which is not installed`,
+    hint: `Install ${program}, or use ADD --unpack=false to add the archive as it is.`,
+  });
+}

@@ -73,7 +73,7 @@ export function copyUpMetadata(hostPath: BytePath, from: TreeNode): void {
 }
 
 /** Like BuildKit and overlayfs, goes on without an attribute that cannot be set here. */
-function setXattr(hostPath: BytePath, name: string, value: Buffer): void {
+export function setXattr(hostPath: BytePath, name: string, value: Buffer): void {
   try {
     lsetxattr(hostPath, name, value);
   } catch (error) {

@@ -133,6 +133,11 @@ export class Upper {
     if (slot.lower !== undefined) mknod(slot.hostPath, NODE_TYPE.charDevice, 0);
   }
 
+  /** What was counted so far does not hold: count again at the end. */
+  recount(): void {
+    this.#isInexact = true;
+  }
+
   /** Counts of what was written. */
   info(): SnapshotInfo {
     if (this.#isInexact) return measureUpper(bytesToText(this.#root));

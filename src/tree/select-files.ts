@@ -103,7 +103,7 @@ function matches(
 ): Found[] {
   const { tree } = search;
   const path = `/${before.join('/')}` as BytePath;
-  const start = tree.lookup(path, { followsLast: true });
+  const start = tree.lookup(path, { followsLast: search.selection.followsSymlink });
   if (start === undefined) throw notFound(search, path);
   let level: TreeNode[] = [start];
   for (const pattern of patterns) {
