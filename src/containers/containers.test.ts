@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -285,15 +287,39 @@ describe.skipIf(!canRunSteps)('startDetached()', () => {
     await expect(fetchText(hostPort)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   }, 30_000);
 
-  test('shows a container as dead whose supervisor was killed', async () => {
-    const container = create(['sleep', '1000'], { isDetached: true });
+  test('says that a host port is taken', async () => {
+    const server = http.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const container = create(['true'], { isDetached: true, ports: [`127.0.0.1:${port}:80`] });
+    await expect(detach(container)).rejects.toMatchObject({
+      code: 'PORT_UNAVAILABLE',
+      message: `Cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`,
+    });
+    server.close();
+  }, 30_000);
+
+  test('ends a container whose supervisor was killed, and shows it as dead', async () => {
+    const mark = `5${process.pid}`;
+    const container = create(['sleep', mark], { isDetached: true });
     await detach(container);
     const { state } = findRecord(root, container.record.id);
     if (state.kind !== 'running') throw new Error('not running');
     process.kill(state.pid, 'SIGKILL');
     await expect.poll(() => observeState(findRecord(root, container.record.id)).kind).toBe('dead');
+    const isRunning = (): boolean =>
+      readdirSync('/proc').some((pid) => commandLineOf(pid) === `sleep ${mark}`);
+    await expect.poll(isRunning).toBe(false);
   }, 30_000);
 });
+
+function commandLineOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
+}
 
 function fetchText(port: number): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sweepCgroups } from './cgroups.ts';
 import { describeHost, openSandbox } from './choose-sandbox.ts';
+import { noSandbox } from './errors.ts';
 import { readHostFacts } from './host-facts.ts';
 import { probeRuntime } from './probe-runtime.ts';
 import { canRunSteps } from './sandbox.contract.ts';
@@ -60,6 +61,22 @@ describe.skipIf(!canRunSteps)('openSandbox()', () => {
     const chosen = await openSandbox({ isolation: 'auto', env: {}, cacheDir: dir, signal });
     expect(host.sandboxes.find(({ isDefault }) => isDefault)?.name).toBe(chosen.name);
   });
+});
+
+test.each([
+  ['auto', ['crun is not installed'], 'Install crun or runc with your package manager'],
+  [
+    'auto',
+    ['namespaces do not work here: EPERM'],
+    'Run as root, or allow user namespaces and mounts to this user or container',
+  ],
+  ['runc', ['runc is not installed'], 'Use --isolation=auto'],
+])('noSandbox() for "%s" and %j hints at what helps', (wanted, reasons, hint) => {
+  const error = noSandbox(wanted, reasons);
+  expect([error.message, error.hint]).toEqual([
+    `Cannot run steps with isolation "${wanted}": ${reasons.join('; ')}`,
+    hint,
+  ]);
 });
 
 test('sweepStepDirs() removes what killed builds left, and nothing of living ones', () => {

@@ -1,6 +1,6 @@
 import { CLEAN_ENV } from '../host/child-process.ts';
 import { sweepCgroups } from './cgroups.ts';
-import { noSandbox } from './errors.ts';
+import { noSandbox, NOT_INSTALLED } from './errors.ts';
 import { readHostFacts } from './host-facts.ts';
 import { probeNamespaces } from './namespaces-sandbox.ts';
 import {
@@ -67,6 +67,8 @@ export interface SandboxDescription {
   readonly isUsable: boolean;
   /** What it does, or why it cannot be used here. */
   readonly detail: string;
+  /** What would make it usable, where that is known. */
+  readonly remedy: string | undefined;
   /** True for the one that `--isolation=auto` takes. */
   readonly isDefault: boolean;
 }
@@ -91,9 +93,15 @@ export async function describeHost(
       name: probe.name,
       isUsable: probe.isUsable,
       detail: probe.isUsable ? probe.sandbox.description : probe.reason,
+      remedy: remedyOf(probe),
       isDefault: probe === first,
     })),
   };
+}
+
+function remedyOf(probe: SandboxProbe): string | undefined {
+  if (probe.isUsable || !probe.reason.endsWith(NOT_INSTALLED)) return undefined;
+  return `Install the package "${probe.name}", for example: apt-get install ${probe.name}`;
 }
 
 function probeOptionsOf(options: Omit<OpenSandboxOptions, 'isolation'>): ProbeOptions {

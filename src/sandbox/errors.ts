@@ -62,13 +62,21 @@ export function argumentsTooLong(bytes: number): BuildError {
   });
 }
 
+/** How a reason ends whose remedy is to install what it begins with. */
+export const NOT_INSTALLED = ' is not installed';
+
 /** `--isolation` names what does not work on this host. `reasons` are one line each. */
 export function noSandbox(wanted: string, reasons: readonly string[]): BuildError {
   return new BuildError({
     code: 'NO_SANDBOX',
     class: 'host',
     message: `Cannot run steps with isolation "${wanted}": ${reasons.join('; ')}`,
-    hint: wanted === 'auto' ? 'Install crun or runc' : 'Use --isolation=auto',
+    hint:
+      wanted !== 'auto'
+        ? 'Use --isolation=auto'
+        : reasons.some((reason) => reason.endsWith(NOT_INSTALLED))
+          ? 'Install crun or runc with your package manager'
+          : 'Run as root, or allow user namespaces and mounts to this user or container',
   });
 }
 

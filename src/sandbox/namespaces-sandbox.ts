@@ -54,7 +54,9 @@ export class NamespacesSandbox implements Sandbox {
     const policy = resolveSeccomp(host.architecture, DEFAULT_CAPABILITIES);
     this.#seccomp = compileSeccomp(policy, FILTER_ABIS[launcher]);
     this.#lastCapability = Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1'));
-    this.description = `Linux namespaces, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities, no cgroups`;
+    this.description =
+      `Linux namespaces, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities, no cgroups` +
+      (launcher === 'arm64' ? ', no 32-bit programs' : '');
   }
 
   async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {

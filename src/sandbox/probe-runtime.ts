@@ -3,6 +3,7 @@ import path from 'node:path';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import { findProgram, runProcess, shownOutput } from '../host/child-process.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
+import { NOT_INSTALLED } from './errors.ts';
 import type { HostFacts } from './host-facts.ts';
 import { LaunchProgram } from './launcher/program.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
@@ -37,7 +38,7 @@ export async function probeRuntime(
   const { host, searchPath } = options;
   if (host.launcher === undefined) return skipped(name, `no launcher for ${host.architecture}`);
   const program = findProgram(name, searchPath) ?? findProgram(name);
-  if (program === undefined) return skipped(name, `${name} is not installed`);
+  if (program === undefined) return skipped(name, `${name}${NOT_INSTALLED}`);
   const key = cacheKey(program, host);
   const known = readCache(options.cacheDir, name, key);
   if (known !== undefined) {

@@ -74,6 +74,7 @@ const SIG_SETMASK = 2;
 
 /**
  * Starts a program that `beginGuarded` began. `descriptors` become 0, 1 and 2; the caller closes its own.
+ * Only on the main thread: the kernel ties the guard to the thread that started it.
  * @throws BuildError PROCESS_NOT_STARTED
  */
 export function startGuarded(
