@@ -14,7 +14,7 @@ export interface BaseImageSources {
   /** Loaded when a name has to be resolved: reaching registries is heavy. */
   registry(): Promise<ImageSource>;
   /** An OCI layout directory. */
-  layout(path: string): ImageSource;
+  layout(path: string): Promise<ImageSource>;
 }
 
 /** The base images of one build. */
@@ -61,7 +61,7 @@ export function createBaseImages(
       const image = sources.local(reference, platform);
       if (image !== undefined) return { image, source: undefined };
     }
-    const source = layout === undefined ? await sources.registry() : sources.layout(layout);
+    const source = await (layout === undefined ? sources.registry() : sources.layout(layout));
     return { image: await source.resolve(reference, platform, signal), source };
   }
 

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { MAIN_CONTEXT } from '../ops/lower-source.ts';
 import type { Emit } from '../events/event.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { openContext, type ContextTree } from '../tree/context-tree.ts';
@@ -18,9 +19,6 @@ export interface BuildContexts {
   /** Keeps what was hashed for the next build. */
   save(): void;
 }
-
-/** Name of the main context in source ops, as in LLB. */
-export const MAIN_CONTEXT = 'context';
 
 /**
  * `mainDir` undefined is a build without files. `dockerfilePath` is the host path of the Dockerfile: an

@@ -1,5 +1,5 @@
-import { digestOf } from '../core/digest.ts';
-import type { Digest } from '../core/digest.ts';
+import { chainIdOf, digestOf, type ChainId, type Digest } from '../core/digest.ts';
+import { timeText } from '../core/time-text.ts';
 import type { ImageConfig } from '../image/config.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import { serializeConfig } from '../image/serialize.ts';
@@ -11,7 +11,6 @@ import type { CommittedSnapshot, SnapshotId } from '../snapshot/snapshotter.ts';
 import { dateHistory } from './history-dates.ts';
 import type { Store } from './open-store.ts';
 import type { SolvedGraph } from './solve-graph.ts';
-import { chainIdOf, type ChainId } from '../core/digest.ts';
 
 /** An image that is complete but for compressed layers, which only some outputs need. */
 export interface FinishedImage {
@@ -60,7 +59,7 @@ export async function finishImage(
     },
     target.baseHistory,
     target.layers.map((id) => createdAt(id, solved, now)),
-    new Date(now).toISOString(),
+    timeText(now),
     epoch,
   );
   const configBytes = serializeConfig(config);
@@ -87,7 +86,7 @@ async function storedLayer(
 }
 
 function createdAt(id: OpId, solved: SolvedGraph, now: number): string {
-  return solved.get(id)?.createdAt ?? new Date(now).toISOString();
+  return solved.get(id)?.createdAt ?? timeText(now);
 }
 
 /** Every step with a layer adds one snapshot. Anything else would ship the wrong files. */

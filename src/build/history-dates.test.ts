@@ -57,7 +57,7 @@ describe('dateHistory()', () => {
   test('clamps what is new to the epoch and leaves the base image alone', () => {
     const base = { created: '2025-06-01T00:00:00.000Z', created_by: 'base' };
     const image = dateHistory(config([base, layer('RUN')]), 1, [NOW], NOW, 86400);
-    expect(created(image)).toEqual(['2025-06-01T00:00:00.000Z', '1970-01-02T00:00:00.000Z']);
-    expect(image.created).toBe('1970-01-02T00:00:00.000Z');
+    expect(created(image)).toEqual(['2025-06-01T00:00:00.000Z', '1970-01-02T00:00:00Z']);
+    expect(image.created).toBe('1970-01-02T00:00:00Z');
   });
 });

@@ -1,3 +1,4 @@
+import { timeText } from '../core/time-text.ts';
 import type { HistoryEntry, ImageConfig } from '../image/config.ts';
 
 /**
@@ -54,5 +55,5 @@ function fillTimes(history: readonly HistoryEntry[], nowText: string): HistoryEn
 function clamp(time: string | undefined, epoch: number): string {
   const limit = epoch * 1000;
   const ms = time === undefined ? limit : Date.parse(time);
-  return ms > limit || Number.isNaN(ms) ? new Date(limit).toISOString() : (time ?? '');
+  return ms > limit || Number.isNaN(ms) ? timeText(limit) : (time ?? '');
 }

@@ -43,7 +43,7 @@ export interface Store extends AsyncDisposable {
  * Opens the store at `root`, making it when it is not there.
  * @throws BuildError STORE_UNUSABLE
  */
-export async function openStore(root: string, uid: number): Promise<Store> {
+export function openStore(root: string, uid: number): Store {
   makeDirectories(root);
   checkOwner(root, uid);
   const lockDir = join(root, 'locks');

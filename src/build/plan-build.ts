@@ -8,6 +8,7 @@ import { parseNamedContext } from '../stages/named-context.ts';
 import type { NamedContext, PlanRequest } from '../stages/plan-request.ts';
 import { planStages } from '../stages/plan-stages.ts';
 import { hostPlatform } from '../core/platform.ts';
+import { timeText } from '../core/time-text.ts';
 import type { BaseImages } from './base-images.ts';
 import type { BuildRequest } from './request.ts';
 import { throwDiagnostics } from './throw-diagnostics.ts';
@@ -41,7 +42,7 @@ export async function planBuild(
     const plan = planStages(ast, wishes, bases.resolved);
     if (plan.missing.length === 0) {
       for (const diagnostic of plan.diagnostics) host.emit({ type: 'diagnostic', diagnostic });
-      const graph = lowerStages(plan, bases.resolved, { now: new Date(host.now).toISOString() });
+      const graph = lowerStages(plan, bases.resolved, { now: timeText(host.now) });
       return { graph, sourceDateEpoch: plan.sourceDateEpoch };
     }
     await bases.resolve(plan.missing, signal);
@@ -73,6 +74,5 @@ function planRequest(request: BuildRequest, arch: string): PlanRequest {
     sourceDateEpoch: request.sourceDateEpoch,
     network: request.network,
     extraHosts: request.addHosts,
-    shmBytes: request.shmBytes,
   };
 }

@@ -14,7 +14,7 @@ import type { OpId, OpMetadata, Source, SourceOp } from './op.ts';
 export type OpSource = Extract<FileSource, { readonly kind: 'context' | 'image' | 'named' }>;
 
 /** Name of the main build context in `local://`. */
-const MAIN_CONTEXT = 'context';
+export const MAIN_CONTEXT = 'context';
 
 /** Adds the op for `source`. Without `about` it is named by what it loads. */
 export function sourceOp(

@@ -2,6 +2,7 @@ import { hashKeyParts, type CacheKey, type KeyParts } from '../cache/cache-key.t
 import { missReason, type CacheRecord, type CacheStore } from '../cache/cache-store.ts';
 import { inputParts, inputUses, type InputUse } from '../cache/input-parts.ts';
 import { opParts } from '../cache/op-parts.ts';
+import { timeText } from '../core/time-text.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit, MissReason } from '../events/event.ts';
 import { inputsOf, type Op, type OpId, type OpMetadata } from '../ops/op.ts';
@@ -211,7 +212,7 @@ export class Solver {
     const key = hashKeyParts(parts);
     // A result made in spite of the cache must not stand for the one that was there before.
     const resultKey = this.#ignoresCache(id) ? hashKeyParts({ key, made: output.id ?? '' }) : key;
-    const createdAt = new Date(this.#deps.now()).toISOString();
+    const createdAt = timeText(this.#deps.now());
     const slot = this.#deps.slotOf(id);
     const record = { resultKey, snapshot: output.id, slot, createdAt, durationMs, bytes };
     if (keys.second !== undefined) {
@@ -323,7 +324,7 @@ function fromRecord(record: CacheRecord): Finished {
 }
 
 function finished(output: Output, resultKey: CacheKey, nowMs: number): Finished {
-  const createdAt = new Date(nowMs).toISOString();
+  const createdAt = timeText(nowMs);
   return { output, resultKey, createdAt, bytes: 0, durationMs: 0, isCached: true };
 }
 

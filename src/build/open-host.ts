@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import type { Emit } from '../events/event.ts';
+import type { BuildHost } from './build-image.ts';
+import { localBaseImage } from './local-base-image.ts';
+import { openStore } from './open-store.ts';
+
+/** Mirrors and exceptions by registry host, as in the config file. */
+export type RegistriesConfig = Readonly<
+  Record<
+    string,
+    { readonly mirrors?: readonly string[] | undefined; readonly insecure?: boolean | undefined }
+  >
+>;
+
+/** The world, as parameters. The command line and the API both fill this in. */
+export interface HostOptions {
+  /** Directory of the store. */
+  readonly root: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  readonly cwd: string;
+  /** Value of `process.arch`. */
+  readonly arch: string;
+  /** The user id that this process has; in a user namespace, the one inside. */
+  readonly uid: number;
+  /** For ~/.docker/config.json. */
+  readonly homeDir: string;
+  readonly registries: RegistriesConfig;
+  readonly stdout: NodeJS.WritableStream;
+  readonly emit: Emit;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** Opens everything that a build works with. What is heavy is loaded when it is first needed. */
+export async function openBuildHost(options: HostOptions): Promise<BuildHost & AsyncDisposable> {
+  const { root, env } = options;
+  const store = openStore(root, options.uid);
+  return Promise.resolve({
+    store,
+    cwd: options.cwd,
+    arch: options.arch,
+    runtimeDir: join(env['XDG_RUNTIME_DIR'] ?? '/run', 'stagecraft'),
+    images: {
+      local: (reference, platform) => localBaseImage(reference, platform, store),
+      async registry() {
+        const { createRegistryImageSource } = await import('../registry/registry-image-source.ts');
+        const { homeDir, registries } = options;
+        return createRegistryImageSource({ registries, blobs: store.blobs, env, homeDir });
+      },
+      async layout(path) {
+        const { createLayoutImageSource } = await import('../image/oci-layout.ts');
+        return createLayoutImageSource(path, store.blobs);
+      },
+    },
+    async openSandbox(isolation, signal) {
+      const { openSandbox } = await import('../sandbox/choose-sandbox.ts');
+      return openSandbox({ isolation, env, cacheDir: join(root, 'cache'), signal });
+    },
+    stdout: options.stdout,
+    emit: options.emit,
+    now: () => options.now(),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  });
+}
