@@ -20,7 +20,7 @@ const MAX_ID = 0xffff_fffe;
 /**
  * Looks up an owner in /etc/passwd and /etc/group of `tree`. A number alone is user and group; a name
  * alone brings its own group. A name that is not there is an error, where BuildKit silently takes 0
- * (docs/decisions/030-unknown-owner.md).
+ * (docs/decisions/006-copy-differences.md).
  *
  * @throws BuildError UNKNOWN_OWNER, OWNER_FILE_INVALID
  */

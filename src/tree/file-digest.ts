@@ -29,14 +29,15 @@ export interface FileDigest {
  * @throws BuildError FILE_UNREADABLE when this process may not read it
  */
 export function digestFile(node: TreeNode): FileDigest {
+  let before = node;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const fd = open(node);
     try {
-      const before = nodeOf(fstatSync(fd, { bigint: true }), node.hostPath, node.path);
-      if (before.type !== 'file') throw contextChanged(node.path);
       const digest = digestOpen(fd, before.size);
       const after = nodeOf(fstatSync(fd, { bigint: true }), node.hostPath, node.path);
+      if (after.type !== 'file') throw contextChanged(node.path);
       if (isSameFile(before, after)) return { node: after, digest };
+      before = after;
     } finally {
       closeSync(fd);
     }
