@@ -42,7 +42,7 @@ export interface RunContainerDeps {
 }
 
 /** How long a container may take to end after SIGTERM, as in Docker. */
-export const STOP_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 10_000;
 const SHM_BYTES = 64 * 1024 * 1024;
 
 /**

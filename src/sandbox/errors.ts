@@ -130,7 +130,7 @@ export function badTarget(path: string, what: string): BuildError {
 const MAX_SHOWN_CHARS = 200;
 
 /** Text from outside without control characters, and not too long for a message. */
-export function shown(text: string): string {
+function shown(text: string): string {
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
   return clean.length > MAX_SHOWN_CHARS ? `${clean.slice(0, MAX_SHOWN_CHARS)}…` : clean;
 }

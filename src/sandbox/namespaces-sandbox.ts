@@ -1,7 +1,6 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { MS } from '../host/mount.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import {
   argumentsTooLong,
@@ -22,14 +21,9 @@ import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
 import { readOomKills, withOutOfMemory } from './out-of-memory.ts';
 import { tryStart, type ProbeOptions, type SandboxProbe } from './probe-runtime.ts';
-import {
-  DEV_TMPFS_BYTES,
-  limitsOf,
-  MASKED_PATHS,
-  READONLY_PATHS,
-  STEP_CAPABILITY_MASK,
-} from './runtime-spec.ts';
-import type { ProcessExit, Sandbox, SandboxIo, SandboxMount, SandboxSpec } from './sandbox.ts';
+import { limitsOf, STEP_CAPABILITY_MASK } from './runtime-spec.ts';
+import type { ProcessExit, Sandbox, SandboxIo, SandboxSpec } from './sandbox.ts';
+import { addRootCalls } from './root-calls.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { resolveSeccomp } from './seccomp.ts';
 import { openStepIoWithTerminal } from './step-io.ts';
@@ -37,10 +31,9 @@ import { waitOrStop } from './stop-step.ts';
 
 /**
  * Steps in Linux namespaces directly, for hosts without an OCI runtime: the same capabilities, seccomp
- * policy, masked and read-only paths, and `/dev` of the same nodes. The launcher makes every mount
- * after the change of root, so that links in the image can lead nowhere but into the image.
+ * policy, masked and read-only paths, and `/dev` of the same nodes.
  */
-export class NamespacesSandbox implements Sandbox {
+class NamespacesSandbox implements Sandbox {
   readonly name = 'namespaces';
   readonly description: string;
   readonly #host: HostFacts;
@@ -79,11 +72,7 @@ export class NamespacesSandbox implements Sandbox {
   #program(spec: SandboxSpec, ioKind: SandboxIo['kind']): LaunchProgram {
     const program = beginGuarded(this.#launcher, namespacesOf(spec), process.pid);
     joinNetwork(program, spec);
-    enterRoot(program, spec.rootfs);
-    mountKernelViews(program, spec, this.#host);
-    for (const mount of spec.mounts) addMount(program, mount);
-    leaveHost(program);
-    hideKernelFiles(program);
+    addRootCalls(program, spec, this.#host);
     program.call(
       'sethostname',
       [spec.hostname, Buffer.byteLength(spec.hostname)],
@@ -155,12 +144,7 @@ function namespacesOf(spec: SandboxSpec): number {
   return CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | network;
 }
 
-/** Where the host is still to be seen until the binds are made; `/dev` is a tmpfs of ours by then. */
-const HOST = '/dev/.host';
-
 const AT_FDCWD = -100;
-const AT_RECURSIVE = 0x8000;
-const MNT_DETACH = 2;
 const UMASK = 0o022;
 const PR_SET_PDEATHSIG = 1;
 const PR_CAPBSET_DROP = 24;
@@ -168,9 +152,6 @@ const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const SECCOMP_SET_MODE_FILTER = 1;
 const INSTRUCTION_BYTES = 8;
 const TIOCSCTTY = 0x540e;
-const S_IFREG = 0o100000;
-
-const SECURE = MS.NOSUID | MS.NODEV | MS.NOEXEC;
 
 function joinNetwork(program: LaunchProgram, spec: SandboxSpec): void {
   if (spec.network.kind === 'none') bringLoopbackUp(program);
@@ -191,116 +172,6 @@ function bringLoopbackUp(program: LaunchProgram): void {
   program.expect('socket', [AF_INET, SOCK_DGRAM, 0], SOCKET_FD, 'opening the loopback');
   program.call('ioctl', [SOCKET_FD, SIOCSIFFLAGS, request], 'bringing the loopback up');
   program.call('close', [SOCKET_FD], 'closing the loopback');
-}
-
-/** Makes `rootfs` the root, with the old one below HOST. */
-function enterRoot(program: LaunchProgram, rootfs: string): void {
-  program.call('mount', ['none', '/', 0, MS.REC | MS.PRIVATE, 0], 'making mounts private');
-  program.call('mount', [rootfs, rootfs, 0, MS.BIND | MS.REC, 0], 'preparing the root');
-  // Device nodes that a step makes must not open the host's disks; CAP_MKNOD is one of the 14.
-  setAttributes(program, rootfs, MOUNT_ATTR.NODEV, 'switching device nodes off');
-  const dev = path.join(rootfs, 'dev');
-  const options = `mode=755,size=${DEV_TMPFS_BYTES}`;
-  program.call('umask', [0], 'setting the umask');
-  program.call('mount', ['tmpfs', dev, 'tmpfs', MS.NOSUID | MS.NODEV, options], 'mounting /dev');
-  program.call(
-    'mkdirat',
-    [AT_FDCWD, path.join(rootfs, HOST), 0o700],
-    'preparing the change of root',
-  );
-  program.call('pivot_root', [rootfs, path.join(rootfs, HOST)], 'changing the root');
-  program.call('chdir', ['/'], 'entering the root');
-}
-
-/** Nodes are bound from the host, as `/dev` refuses to open nodes that are made in it. */
-const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
-
-const DEVICE_LINKS: readonly (readonly [name: string, target: string])[] = [
-  ['fd', '/proc/self/fd'],
-  ['stdin', '/proc/self/fd/0'],
-  ['stdout', '/proc/self/fd/1'],
-  ['stderr', '/proc/self/fd/2'],
-  ['core', '/proc/kcore'],
-  ['ptmx', 'pts/ptmx'],
-];
-
-function mountKernelViews(program: LaunchProgram, spec: SandboxSpec, host: HostFacts): void {
-  program.call('mount', ['proc', '/proc', 'proc', SECURE, 0], 'mounting /proc');
-  if (host.isUserNamespace && spec.network.kind !== 'none') {
-    // The kernel shows a sysfs only to who owns the network namespace it is of.
-    program.call('mount', [`${HOST}/sys`, '/sys', 0, MS.BIND | MS.REC, 0], 'binding /sys');
-    const flags = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
-    setAttributes(program, '/sys', flags, 'protecting /sys');
-  } else {
-    program.call('mount', ['sysfs', '/sys', 'sysfs', SECURE | MS.RDONLY, 0], 'mounting /sys');
-    if (host.hasCgroupV2) {
-      const target = '/sys/fs/cgroup';
-      const args = ['cgroup2', target, 'cgroup2', SECURE | MS.RDONLY, 0];
-      program.tryCall('mount', args, 'mounting cgroups');
-    }
-  }
-  for (const name of DEVICES) {
-    const target = `/dev/${name}`;
-    program.call('mknodat', [AT_FDCWD, target, S_IFREG | 0o666, 0], `making ${target}`);
-    program.call('mount', [`${HOST}/dev/${name}`, target, 0, MS.BIND, 0], `binding ${target}`);
-  }
-  for (const [name, target] of DEVICE_LINKS) {
-    program.call('symlinkat', [target, AT_FDCWD, `/dev/${name}`], `making /dev/${name}`);
-  }
-  for (const name of ['pts', 'shm', 'mqueue']) {
-    program.call('mkdirat', [AT_FDCWD, `/dev/${name}`, 0o755], `making /dev/${name}`);
-  }
-  const ptsOptions = `newinstance,ptmxmode=0666,mode=0620${host.hasTtyGroup ? ',gid=5' : ''}`;
-  const quiet = MS.NOSUID | MS.NOEXEC;
-  program.call('mount', ['devpts', '/dev/pts', 'devpts', quiet, ptsOptions], 'mounting /dev/pts');
-  const shmOptions = `mode=1777,size=${spec.shmBytes}`;
-  program.call('mount', ['shm', '/dev/shm', 'tmpfs', SECURE, shmOptions], 'mounting /dev/shm');
-  program.call('mount', ['mqueue', '/dev/mqueue', 'mqueue', SECURE, 0], 'mounting /dev/mqueue');
-}
-
-function addMount(program: LaunchProgram, mount: SandboxMount): void {
-  const about = `mounting "${mount.target}"`;
-  if (mount.type === 'bind') {
-    const flags = MS.BIND | MS.REC;
-    program.call('mount', [`${HOST}${mount.source}`, mount.target, 0, flags, 0], about);
-    const readonly = mount.isReadonly ? MOUNT_ATTR.RDONLY : 0;
-    setAttributes(program, mount.target, readonly | MOUNT_ATTR.NODEV, about);
-    return;
-  }
-  const size = mount.sizeBytes === undefined ? '' : `,size=${mount.sizeBytes}`;
-  const options = `mode=${mount.mode.toString(8)}${size}`;
-  program.call('mount', ['tmpfs', mount.target, 'tmpfs', SECURE, options], about);
-}
-
-function leaveHost(program: LaunchProgram): void {
-  program.call('umount2', [HOST, MNT_DETACH], 'leaving the host');
-  const AT_REMOVEDIR = 0x200;
-  program.call('unlinkat', [AT_FDCWD, HOST, AT_REMOVEDIR], 'leaving the host');
-}
-
-/** The same kernel shows the same files here and there, so this process can tell what exists. */
-function hideKernelFiles(program: LaunchProgram): void {
-  for (const file of READONLY_PATHS.filter((name) => existsSync(name))) {
-    program.call('mount', [file, file, 0, MS.BIND | MS.REC, 0], `protecting ${file}`);
-    setAttributes(program, file, MOUNT_ATTR.RDONLY, `protecting ${file}`);
-  }
-  for (const file of MASKED_PATHS) {
-    const stats = statSync(file, { throwIfNoEntry: false });
-    if (stats === undefined) continue;
-    const args = stats.isDirectory()
-      ? ['tmpfs', file, 'tmpfs', MS.RDONLY | SECURE, 0]
-      : ['/dev/null', file, 0, MS.BIND, 0];
-    program.call('mount', args, `masking ${file}`);
-  }
-}
-
-/** linux/mount.h. */
-const MOUNT_ATTR = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
-
-/** Adds flags to a mount and those below it, and takes none away, which user namespaces would not allow. */
-function setAttributes(program: LaunchProgram, target: string, flags: number, about: string): void {
-  const attributes = { words: [flags, 0, 0, 0] };
-  program.call('mount_setattr', [AT_FDCWD, target, AT_RECURSIVE, attributes, 32], about);
 }
 
 /** Numbers of asm-generic/resource.h, by the names of prlimit(1). */

@@ -19,9 +19,12 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { declareNative } from '../host/ffi.ts';
 import { DEFAULT_CAPABILITIES, capabilityMask } from './capabilities.ts';
+import { sweepCgroups } from './cgroups.ts';
+import { readHostFacts } from './host-facts.ts';
 import { prepareRoot } from './mount-targets.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './runtime-spec.ts';
 import { exitStatusOf, type ProcessExit, type Sandbox, type SandboxSpec } from './sandbox.ts';
+import { sweepStepDirs } from './step-dir.ts';
 
 /** Where the host has a static busybox. Tests that need it are skipped, visibly, without it. */
 const BUSYBOX = '/usr/bin/busybox';
@@ -64,6 +67,9 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
     });
     afterAll(() => {
       rmSync(rootfs, { recursive: true, force: true });
+      // What the builder left that a test kills.
+      sweepCgroups();
+      sweepStepDirs(readHostFacts(process.env).runtimeBase);
     });
 
     const specOf = (args: readonly string[], change: Partial<SandboxSpec> = {}): SandboxSpec => ({

@@ -85,7 +85,7 @@ export class LaunchProgram {
 }
 
 /** Which numbers system calls have for the launcher. */
-export const LAUNCHER_ABI: Readonly<globalThis.Record<LauncherArchitecture, SyscallAbi>> = {
+const LAUNCHER_ABI: Readonly<globalThis.Record<LauncherArchitecture, SyscallAbi>> = {
   x64: 'x86_64',
   arm64: 'aarch64',
 };

@@ -65,7 +65,7 @@ export function beginGuarded(
 
 /** Numbers of sched.h. */
 export const CLONE_NEWNS = 0x00020000;
-export const CLONE_NEWPID = 0x20000000;
+const CLONE_NEWPID = 0x20000000;
 const PR_SET_PDEATHSIG = 1;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
