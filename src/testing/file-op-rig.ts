@@ -196,7 +196,9 @@ export function hostListing(root: string, options: { readonly times?: boolean } 
     for (const name of readdirSync(path.join(root, below)).sort()) {
       const at = path.join(below, name);
       const full = path.join(root, at);
-      const stat = lstatSync(full, { bigint: true });
+      const stat = lstatSync(full, { bigint: true, throwIfNoEntry: false });
+      // Where only one layer has a directory, overlayfs lists its whiteouts, and denies them when asked.
+      if (stat === undefined) continue;
       const type = stat.isDirectory()
         ? 'directory'
         : stat.isSymbolicLink()

@@ -42,7 +42,7 @@ export function invalidCopyPattern(pattern: string): BuildError {
 
 function found(missing: MissingSource, where: string): string {
   const { tree, path } = missing;
-  const link = tree.lookup(path, { followsLast: false });
+  const link = lookUp(tree, path, false);
   if (link?.type === 'symlink') {
     return `"${shown(link.path)}" in ${where} is a symbolic link to a file that is not there`;
   }
@@ -56,16 +56,24 @@ function ignoredHint({ tree, path }: MissingSource): string | undefined {
 }
 
 function nearHint({ tree, path }: MissingSource): string | undefined {
-  let directory: TreeNode | undefined = tree.lookup('/' as BytePath, { followsLast: true });
+  let directory = lookUp(tree, '/' as BytePath, true);
   for (const name of namesOf(path)) {
     if (directory?.type !== 'directory') return undefined;
-    const below: TreeNode | undefined = tree.lookup(joinPath(directory.path, name), {
-      followsLast: true,
-    });
+    const below = lookUp(tree, joinPath(directory.path, name), true);
     if (below === undefined) return nearName(tree, directory, name);
     directory = below;
   }
   return undefined;
+}
+
+/** A loop of links on the way is no reason to say less. */
+function lookUp(tree: FileTree, path: BytePath, followsLast: boolean): TreeNode | undefined {
+  try {
+    return tree.lookup(path, { followsLast });
+  } catch (error) {
+    if (error instanceof BuildError) return undefined;
+    throw error;
+  }
 }
 
 function nearName(tree: FileTree, directory: TreeNode, name: BytePath): string | undefined {
