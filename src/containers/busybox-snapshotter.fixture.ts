@@ -2,14 +2,14 @@ import { rmSync } from 'node:fs';
 import { makeBusyboxRoot } from '../sandbox/sandbox.contract.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 
-/** A snapshotter that knows one image, of busybox, and only how to show it. */
-export function busyboxSnapshotter(): Snapshotter {
+/** A snapshotter that knows one image, of busybox, and only how to show it: below `parent`. */
+export function busyboxSnapshotter(parent: string): Snapshotter {
   const unexpected = (): never => {
     throw new Error('not needed to run a container');
   };
   return {
     view: () => {
-      const root = makeBusyboxRoot();
+      const root = makeBusyboxRoot(parent);
       return Promise.resolve({
         root,
         [Symbol.asyncDispose]: () => {

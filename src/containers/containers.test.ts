@@ -57,7 +57,7 @@ async function runDeps(): Promise<RunContainerDeps> {
   const isolation = 'namespaces';
   return {
     root,
-    snapshotter: busyboxSnapshotter(),
+    snapshotter: busyboxSnapshotter(root),
     sandbox: await openSandbox({ isolation, env: {}, cacheDir: undefined, signal }),
     searchPath: '/usr/bin',
     now: () => new Date(),

@@ -18,7 +18,7 @@ void openSandbox({
     id,
     {
       root,
-      snapshotter: busyboxSnapshotter(),
+      snapshotter: busyboxSnapshotter(root),
       sandbox,
       searchPath: '/usr/bin',
       now: () => new Date(),

@@ -32,9 +32,9 @@ const BUSYBOX = '/usr/bin/busybox';
 /** True where steps can be run for tests: as root, with something to run. */
 export const canRunSteps: boolean = process.getuid?.() === 0 && existsSync(BUSYBOX);
 
-/** A root file system with busybox under all its names, and a user `app`. */
-export function makeBusyboxRoot(): string {
-  const root = mkdtempSync(path.join(tmpdir(), 'sandbox-root-'));
+/** A root file system below `parent`, with busybox under all its names and a user `app`. */
+export function makeBusyboxRoot(parent: string = tmpdir()): string {
+  const root = mkdtempSync(path.join(parent, 'sandbox-root-'));
   chmodSync(root, 0o755);
   for (const folder of ['bin', 'etc', 'tmp', 'home']) mkdirSync(path.join(root, folder));
   cpSync(BUSYBOX, path.join(root, 'bin/busybox'));
