@@ -38,6 +38,10 @@ export function digestFile(node: TreeNode): FileDigest {
       if (after.type !== 'file') throw contextChanged(node.path);
       if (isSameFile(before, after)) return { node: after, digest };
       before = after;
+    } catch (error) {
+      // What a read of a directory or a pipe says, if that is what is there now.
+      if (hasCode(error, 'EISDIR', 'EAGAIN', 'EINVAL')) throw contextChanged(node.path);
+      throw error;
     } finally {
       closeSync(fd);
     }
