@@ -253,7 +253,7 @@ test('snapshotsInUse() names those of containers that run or will', async () => 
 describe.skipIf(!canRunSteps)('startDetached()', () => {
   test('leaves a container running whose log can be read and that can be stopped', async () => {
     const script =
-      'echo out; echo err >&2; trap "echo bye; exit 3" TERM; while :; do sleep 0.05; done';
+      'trap "echo bye; exit 3" TERM; echo err >&2; echo out; while :; do sleep 0.05; done';
     const container = create(['sh', '-c', script], { isDetached: true, name: 'web' });
     await detach(container);
     expect(observeState(findRecord(root, 'web')).kind).toBe('running');
@@ -261,6 +261,7 @@ describe.skipIf(!canRunSteps)('startDetached()', () => {
       code: 'CONTAINER_RUNNING',
     });
 
+    await expect.poll(() => readWholeLog(container.record.id)).toContain('stdout out\n');
     const stopped = await stopContainer(root, 'web', 10_000, signal);
     expect(stopped.state.kind).toBe('exited');
     const lines = await readWholeLog(container.record.id);
