@@ -14,7 +14,7 @@ export interface ContextTree extends FileTree {
 }
 
 /** A line of an ignore file. */
-export interface IgnoreRule {
+interface IgnoreRule {
   /** Name of the ignore file, as its user knows it. */
   readonly file: string;
   /** 1 for the first. */

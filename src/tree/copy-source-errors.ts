@@ -41,12 +41,13 @@ export function invalidCopyPattern(pattern: string): BuildError {
 }
 
 function found(missing: MissingSource, where: string): string {
-  const { tree, path } = missing;
+  const { tree, path, source } = missing;
   const link = lookUp(tree, path, false);
   if (link?.type === 'symlink') {
     return `"${shown(link.path)}" in ${where} is a symbolic link to a file that is not there`;
   }
-  return `"${shown(path)}" is not in ${where}`;
+  const name = shown(path);
+  return `${name === shown(source) ? 'it' : `"${name}"`} is not in ${where}`;
 }
 
 function ignoredHint({ tree, path }: MissingSource): string | undefined {

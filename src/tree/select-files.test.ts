@@ -120,24 +120,20 @@ describe('selectFiles()', () => {
   });
 
   test.each<[string, string, string | undefined, Partial<Selection>?]>([
-    [
-      '/b.text',
-      'Cannot copy "/b.text": "/b.text" is not in the build context',
-      'Did you mean "/b.txt"?',
-    ],
+    ['/b.text', 'Cannot copy "/b.text": it is not in the build context', 'Did you mean "/b.txt"?'],
     [
       '/src/lip/x.ts',
-      'Cannot copy "/src/lip/x.ts": "/src/lip/x.ts" is not in the build context',
+      'Cannot copy "/src/lip/x.ts": it is not in the build context',
       'Did you mean "/src/lib"?',
     ],
     [
       '/c.md',
-      'Cannot copy "/c.md": "/c.md" is not in the build context',
+      'Cannot copy "/c.md": it is not in the build context',
       'Line 3 of .dockerignore ("*.md") leaves it out.',
     ],
     [
       '/ignored/secret',
-      'Cannot copy "/ignored/secret": "/ignored/secret" is not in the build context',
+      'Cannot copy "/ignored/secret": it is not in the build context',
       'Line 1 of .dockerignore ("ignored") leaves it out.',
     ],
     [
@@ -145,11 +141,7 @@ describe('selectFiles()', () => {
       'Cannot copy "/dangling": "/dangling" in the build context is a symbolic link to a file that is not there',
       undefined,
     ],
-    [
-      '/out/passwd',
-      'Cannot copy "/out/passwd": "/out/passwd" is not in the build context',
-      undefined,
-    ],
+    ['/out/passwd', 'Cannot copy "/out/passwd": it is not in the build context', undefined],
     ['/none/*.ts', 'Cannot copy "/none/*.ts": "/none" is not in the build context', undefined],
     [
       '/src/./lib/q.ts',
