@@ -7,6 +7,8 @@ import { renderHelp } from './help.ts';
 export interface Output {
   /** Never throws; a reader that is gone ends the process quietly (exit.ts). */
   write(text: string | Uint8Array): void;
+  /** For results that are written as they come; waits when the reader is slow. */
+  stream(): NodeJS.WritableStream;
   readonly isTerminal: boolean;
   /** Cells per row and rows; undefined where the output has no size. */
   size(): { readonly columns: number; readonly rows: number } | undefined;
@@ -23,6 +25,10 @@ export interface CommandContext {
   readonly homeDir: string;
   /** Value of `process.arch`. */
   readonly arch: string;
+  /** Starts this program again, without the words that it was given. */
+  readonly program: readonly [string, ...string[]];
+  /** The words that it was given. */
+  readonly argv: readonly string[];
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: Output;
   readonly stderr: Output;

@@ -37,3 +37,20 @@ export function chooseProgress(
   const canRedraw = out.isTerminal && env['TERM'] !== 'dumb' && out.size() !== undefined;
   return canRedraw ? 'tty' : 'plain';
 }
+
+/** The clock and the colours of this process. Any value of NO_COLOR but the empty one turns colours off (no-color.org). */
+export function openProgressEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): ProgressEnvironment {
+  return {
+    hasColour: (env['NO_COLOR'] ?? '') === '',
+    now: () => performance.now(),
+    every(ms, callback) {
+      const timer = setInterval(callback, ms);
+      timer.unref();
+      return () => {
+        clearInterval(timer);
+      };
+    },
+  };
+}

@@ -97,6 +97,67 @@ export function unknownCommand(name: string, names: readonly string[]): BuildErr
   });
 }
 
+/** A command of Docker's that is not here. */
+export function unavailableCommand(name: string): BuildError {
+  return new BuildError({
+    code: 'COMMAND_UNAVAILABLE',
+    class: 'usage',
+    message: `Cannot run "stagecraft ${name}": this version does not have Docker's command`,
+    hint: 'Run "stagecraft --help" for the list',
+  });
+}
+
+/** Standard output or standard error takes no more, for example as the disk behind it is full. */
+export function outputFailed(error: NodeJS.ErrnoException): BuildError {
+  return new BuildError({
+    code: 'OUTPUT_FAILED',
+    class: 'host',
+    message: `Cannot write the command's output: ${error.code ?? error.message}`,
+    cause: error,
+  });
+}
+
+/** The configuration file cannot be read or says something that has no meaning. */
+export function badConfig(path: string, found: string, hint?: string): BuildError {
+  return new BuildError({
+    code: 'CONFIG_INVALID',
+    class: 'usage',
+    message: `Cannot use the configuration "${path}": ${found}`,
+    hint,
+  });
+}
+
+/** A kind of build context that Docker has and this version does not. */
+export function badContextWord(word: string, found: string): BuildError {
+  return new BuildError({
+    code: 'CONTEXT_UNSUPPORTED',
+    class: 'usage',
+    message: `Cannot use "${word}" as build context: ${found}`,
+    hint: 'Unpack it into a directory, and name that',
+  });
+}
+
+/** A file that a flag names, and that we cannot write. */
+export function resultUnwritable(flag: string, path: string, cause: unknown): BuildError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new BuildError({
+    code: 'RESULT_UNWRITABLE',
+    class: 'host',
+    message: `Cannot write "${path}" for "${flag}": ${code}`,
+    cause,
+  });
+}
+
+/** Standard input is no Dockerfile. */
+export function badStdin(found: string, hint?: string): BuildError {
+  return new BuildError({
+    code: 'STDIN_UNUSABLE',
+    class: 'input',
+    message: `Cannot read the Dockerfile from standard input: ${found}`,
+    hint,
+  });
+}
+
 function seeHelp(command: string): string {
   return `Run "${command} --help" for the flags`;
 }

@@ -34,7 +34,7 @@ export function reportFailure(error: unknown, stderr: Output, signal: AbortSigna
     if (reason.status !== STATUS_BROKEN_PIPE) stderr.write('stagecraft: interrupted\n');
     return reason.status;
   }
-  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const errors: readonly unknown[] = reason instanceof AggregateError ? reason.errors : [reason];
   const statuses = errors.map((each) => reportOne(each, stderr));
   return statuses[0] ?? STATUS_UNEXPECTED;
 }

@@ -38,7 +38,7 @@ export function formatAge(milliseconds: number): string {
   if (minutes === 1) return 'About a minute ago';
   // Docker rounds hours, and only those.
   const hours = Math.floor(seconds / 3600 + 0.5);
-  if (minutes >= 60 - 0 && hours === 1) return 'About an hour ago';
+  if (minutes >= 60 && hours === 1) return 'About an hour ago';
   for (const [length, name] of AGES) {
     const count = name === 'hour' ? hours : Math.floor(seconds / length);
     const enough = name === 'year' || name === 'month' || name === 'week' ? SWITCHES_AT : 1;

@@ -1,0 +1,79 @@
+// Builds what is published: dist/main.cjs and dist/cli.cjs (the program), dist/lib (the API).
+import { spawn } from 'node:child_process';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const out = join(root, 'dist');
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+
+/**
+ * dist/main.cjs is a shell script and a CommonJS file. The shell sees a no-op command, then starts Node
+ * on the same file; Node sees a string and a comment. Node reads NODE_EXTRA_CA_CERTS in its first
+ * milliseconds, which costs more than everything else that a cached build does; so the variable goes by
+ * another name until a registry has to be reached.
+ */
+const SHELL = [
+  '#!/bin/sh',
+  '":" //;' +
+    ' [ -z "${NODE_EXTRA_CA_CERTS-}" ] ||' +
+    ' { STAGECRAFT_EXTRA_CA_CERTS=$NODE_EXTRA_CA_CERTS; export STAGECRAFT_EXTRA_CA_CERTS; unset NODE_EXTRA_CA_CERTS; };' +
+    ' exec node "$0" "$@"',
+].join('\n');
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  charset: 'utf8',
+  define: { STAGECRAFT_VERSION: JSON.stringify(version), 'import.meta.url': 'undefined' },
+  format: 'cjs',
+  legalComments: 'none',
+  logLevel: 'warning',
+  platform: 'node',
+  target: 'node20',
+};
+
+await rm(out, { recursive: true, force: true });
+await mkdir(out);
+await Promise.all([bundleMain(), bundleCli(), compileLibrary()]);
+
+async function bundleMain() {
+  const { outputFiles } = await build({
+    ...common,
+    entryPoints: ['src/main.cts'],
+    external: ['./cli.cjs'],
+    write: false,
+  });
+  const path = join(out, 'main.cjs');
+  await writeFile(path, `${SHELL}\n${outputFiles[0].text}`);
+  await chmod(path, 0o755);
+}
+
+/** One file. Dynamic imports stay lazy: a module in it runs when it is first imported. */
+async function bundleCli() {
+  await build({
+    ...common,
+    entryPoints: ['src/cli/cli.ts'],
+    external: ['koffi'],
+    keepNames: false,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    outfile: join(out, 'cli.cjs'),
+  });
+}
+
+async function compileLibrary() {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  const child = spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  const status = await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', resolve);
+  });
+  if (status !== 0) process.exitCode = 1;
+}

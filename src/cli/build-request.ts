@@ -1,0 +1,111 @@
+import type { BuildRequest, ContextRequest, DockerfileRequest } from '../build/request.ts';
+import type { BuildFlagValues } from './build-flags.ts';
+import {
+  readBuildArgs,
+  readExtraHosts,
+  readJobs,
+  readPairs,
+  readPlatforms,
+  readSecrets,
+  readShmSize,
+  splitLists,
+} from './build-values.ts';
+import { oneOf, type CommandContext } from './command.ts';
+import type { ConfigFile } from './config-file.ts';
+import { badContextWord, badFlagValue, flagConflict } from './errors.ts';
+
+/** What of the world a request depends on. */
+export type RequestEnvironment = Pick<CommandContext, 'env' | 'cwd' | 'arch'> & {
+  /** Reads standard input to its end. */
+  readStdin(): Promise<string>;
+};
+
+const ISOLATIONS = ['auto', 'oci', 'runc', 'crun', 'namespaces'] as const;
+const NETWORKS = ['default', 'none', 'host'] as const;
+
+/**
+ * The build that a command line asks for.
+ * @throws BuildError FLAG_VALUE_INVALID, FLAG_CONFLICT, CONTEXT_UNSUPPORTED
+ */
+export async function readBuildRequest(
+  flags: BuildFlagValues,
+  contextWord: string,
+  config: ConfigFile,
+  environment: RequestEnvironment,
+): Promise<BuildRequest> {
+  const { env, cwd, arch } = environment;
+  const buildArgs = readBuildArgs(flags['build-arg'], env);
+  // As buildx does, so that a Dockerfile can use it too; the plan checks the number.
+  const epoch = env['SOURCE_DATE_EPOCH'] ?? '';
+  if (epoch !== '' && !buildArgs.has('SOURCE_DATE_EPOCH')) {
+    buildArgs.set('SOURCE_DATE_EPOCH', epoch);
+  }
+  const request = {
+    target: flags.target === '' ? undefined : flags.target,
+    buildArgs,
+    labels: readPairs('--label', flags.label, true),
+    platforms: readPlatforms(flags.platform, arch),
+    noCache: readNoCache(flags),
+    namedContexts: readPairs('--build-context', flags['build-context'], false),
+    tags: flags.tag,
+    outputs: flags.output,
+    pull: flags.pull ?? false,
+    network: oneOf('--network', flags.network ?? 'default', NETWORKS),
+    addHosts: readExtraHosts(flags['add-host']),
+    shmBytes: readShmSize(flags['shm-size']),
+    jobs: readJobs(flags.jobs) ?? config.jobs,
+    isolation: readIsolation(flags.isolation),
+    sourceDateEpoch: undefined,
+    secrets: readSecrets(flags.secret, env, cwd),
+  };
+  // Last: standard input is not read for a command line that is wrong.
+  return { ...request, ...(await readInputs(flags.file, contextWord, environment)) };
+}
+
+function readNoCache(flags: BuildFlagValues): BuildRequest['noCache'] {
+  if (flags['no-cache'] === true) return true;
+  const stages = splitLists('--no-cache-filter', flags['no-cache-filter']);
+  return stages.length === 0 ? false : stages;
+}
+
+function readIsolation(text: string | undefined): BuildRequest['isolation'] {
+  // Docker's word for what the daemon does by itself.
+  if (text === undefined || text === 'default') return 'auto';
+  return oneOf('--isolation', text, ISOLATIONS);
+}
+
+async function readInputs(
+  file: string | undefined,
+  contextWord: string,
+  environment: RequestEnvironment,
+): Promise<{ context: ContextRequest; dockerfile: DockerfileRequest }> {
+  if (contextWord === '-') {
+    if (file === '-') {
+      throw flagConflict(
+        'Cannot read standard input twice: it is the Dockerfile and the build context',
+      );
+    }
+    if (file !== undefined) throw badContextWord('-', 'it cannot be read from standard input');
+    return { context: { kind: 'empty' }, dockerfile: await stdinDockerfile(environment) };
+  }
+  checkContextWord(contextWord);
+  const context = { kind: 'directory', path: contextWord } as const;
+  if (file === '-') return { context, dockerfile: await stdinDockerfile(environment) };
+  if (file !== undefined && /^https?:\/\//i.test(file)) {
+    throw badFlagValue('--file', file, 'it cannot be fetched from elsewhere');
+  }
+  return { context, dockerfile: { kind: 'file', path: file } };
+}
+
+async function stdinDockerfile({ readStdin }: RequestEnvironment): Promise<DockerfileRequest> {
+  return { kind: 'text', name: '<stdin>', text: await readStdin() };
+}
+
+/** Docker's other kinds of contexts (frontend/dockerui/context.go). */
+function checkContextWord(word: string): void {
+  const isRemote =
+    /^(?:https?|git|ssh):\/\//i.test(word) ||
+    /^github\.com\//.test(word) ||
+    /^git@[^/]+:/.test(word);
+  if (isRemote) throw badContextWord(word, 'it cannot be fetched from elsewhere');
+}

@@ -1,0 +1,74 @@
+import { buildImage, type BuildResult } from '../build/build-image.ts';
+import { openBuildHost } from '../build/open-host.ts';
+import type { WrittenImage } from '../events/event.ts';
+import { BUILD_FLAGS, type BuildFlagValues } from './build-flags.ts';
+import { readBuildRequest } from './build-request.ts';
+import { checkResultFiles, writeResultFiles } from './build-results.ts';
+import { defineCommand, oneOf, type CommandContext } from './command.ts';
+import { readConfigFile } from './config-file.ts';
+import { chooseProgress, createProgress, openProgressEnvironment } from './create-progress.ts';
+import type { ProgressKind } from './progress.ts';
+import { readDockerfileFromStdin } from './read-stdin.ts';
+import { becomeRoot } from './rootless.ts';
+import { storeRoot } from './store-root.ts';
+
+const PROGRESS_KINDS = ['auto', 'plain', 'tty', 'json', 'quiet', 'none'] as const;
+
+/** `stagecraft build`. */
+export const build = defineCommand({
+  usage: '[OPTIONS] PATH | -',
+  summary: 'Build an image from a Dockerfile',
+  flags: BUILD_FLAGS,
+  words: { min: 1, max: 1, expected: 'one build context, a directory or "-"' },
+  async run({ flags, words: [contextWord = ''] }, context) {
+    const { env, cwd, arch, uid, homeDir, signal } = context;
+    const config = readConfigFile(context);
+    const root = storeRoot(flags.root, config, context);
+    const kind = progressKind(flags, context);
+    becomeRoot(context, root);
+    const request = await readBuildRequest(flags, contextWord, config, {
+      env,
+      cwd,
+      arch,
+      readStdin: () => readDockerfileFromStdin(context.stdin, signal),
+    });
+    checkResultFiles(flags, request.platforms.length);
+
+    const written: WrittenImage[] = [];
+    const progress = createProgress(kind, context.stderr, openProgressEnvironment(env));
+    let result: BuildResult;
+    try {
+      await using host = await openBuildHost({
+        root,
+        env,
+        cwd,
+        arch,
+        uid,
+        homeDir,
+        registries: config.registries,
+        stdout: context.stdout.stream(),
+        emit: (event) => {
+          if (event.type === 'image-written') written.push(event.image);
+          progress.emit(event);
+        },
+        now: () => context.now(),
+      });
+      result = await buildImage(request, host, signal);
+    } finally {
+      progress.close();
+    }
+    writeResultFiles(flags, cwd, result, written);
+    if (kind === 'quiet') for (const { id } of result.images) context.stdout.write(`${id}\n`);
+    return 0;
+  },
+});
+
+/** `-q`, else `--progress`, else BUILDKIT_PROGRESS as with Docker, else what the terminal can do. */
+function progressKind(flags: BuildFlagValues, context: CommandContext): ProgressKind {
+  if (flags.quiet === true) return 'quiet';
+  const fromEnv = context.env['BUILDKIT_PROGRESS'] ?? '';
+  const named = flags.progress ?? (fromEnv === '' ? 'auto' : fromEnv);
+  const written = flags.progress === undefined ? 'BUILDKIT_PROGRESS' : '--progress';
+  const word = named === 'rawjson' ? 'json' : named;
+  return chooseProgress(oneOf(written, word, PROGRESS_KINDS), context.stderr, context.env);
+}

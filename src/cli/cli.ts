@@ -1,0 +1,19 @@
+import { dispatch } from './dispatch.ts';
+import { reportFailure } from './exit.ts';
+import { openProcessContext } from './process-context.ts';
+
+/** The program behind `stagecraft`: runs the command and ends the process with its status. */
+async function main(): Promise<void> {
+  const context = openProcessContext();
+  let status: number;
+  try {
+    status = await dispatch(process.argv.slice(2), context);
+  } catch (error) {
+    status = reportFailure(error, context.stderr, context.signal);
+  }
+  // Writing to files, pipes and terminals is synchronous on Linux, so nothing is lost. Connections that
+  // registries keep open must not keep us.
+  process.exit(status);
+}
+
+void main();

@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { nearest } from '../core/suggest.ts';
+import type { RegistriesConfig } from '../build/open-host.ts';
+import { badConfig } from './errors.ts';
+import { isRootUser, type UserIdentity } from './user-identity.ts';
+
+/** What the configuration file may say. All of it is optional. */
+export interface ConfigFile {
+  /** Directory of the store, absolute. */
+  readonly root?: string | undefined;
+  readonly registries: RegistriesConfig;
+  /** Steps at the same time. */
+  readonly jobs?: number | undefined;
+}
+
+/** Steps at the same time that are still taken for meant. */
+export const MAX_JOBS = 1024;
+/** A larger file is not a configuration. */
+const MAX_CONFIG_CHARS = 1024 * 1024;
+
+/**
+ * Reads STAGECRAFT_CONFIG, else the file of the system (root) or of the user. The named file has to be
+ * there; the others may be missing.
+ * @throws BuildError CONFIG_INVALID
+ */
+export function readConfigFile(user: UserIdentity): ConfigFile {
+  const named = user.env['STAGECRAFT_CONFIG'];
+  const path = named === undefined || named === '' ? defaultPath(user) : named;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const isMissing = code === 'ENOENT' || code === 'ENOTDIR';
+    if (isMissing && path !== named) return { registries: {} };
+    throw badConfig(path, isMissing ? 'there is no such file' : code);
+  }
+  if (text.length > MAX_CONFIG_CHARS) throw badConfig(path, 'it is larger than 1 MiB');
+  return parseConfigFile(text, path);
+}
+
+/** Checks every key, so that a misspelt one is not passed over. @throws BuildError CONFIG_INVALID */
+export function parseConfigFile(text: string, path: string): ConfigFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw badConfig(path, error instanceof Error ? error.message : 'it is not JSON');
+  }
+  const reader = new ConfigReader(path);
+  const top = reader.object(json, '', ['root', 'registries', 'jobs']);
+  return {
+    root: reader.optional(top['root'], (value) => reader.absolutePath(value, 'root')),
+    registries: reader.registries(top['registries'] ?? {}),
+    jobs: reader.optional(top['jobs'], (value) => reader.jobs(value)),
+  };
+}
+
+function defaultPath(user: UserIdentity): string {
+  if (isRootUser(user)) return '/etc/stagecraft/config.json';
+  const base = user.env['XDG_CONFIG_HOME'];
+  const directory = base === undefined || !isAbsolute(base) ? join(user.homeDir, '.config') : base;
+  return join(directory, 'stagecraft', 'config.json');
+}
+
+class ConfigReader {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  optional<T>(value: unknown, read: (value: unknown) => T): T | undefined {
+    return value === undefined ? undefined : read(value);
+  }
+
+  /** An object with none but the given keys; undefined keys allow any. */
+  object(
+    value: unknown,
+    where: string,
+    keys: readonly string[] | undefined,
+  ): Readonly<Record<string, unknown>> {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw this.#bad(where, 'must be an object');
+    }
+    for (const key of Object.keys(value)) {
+      if (keys === undefined || keys.includes(key)) continue;
+      const meant = nearest(key, keys);
+      const hint = meant === undefined ? undefined : `Did you mean "${meant}"?`;
+      throw badConfig(this.#path, `unknown key "${joined(where, key)}"`, hint);
+    }
+    return value as Readonly<Record<string, unknown>>;
+  }
+
+  absolutePath(value: unknown, where: string): string {
+    if (typeof value === 'string' && isAbsolute(value)) return value;
+    throw this.#bad(where, 'must be an absolute path');
+  }
+
+  jobs(value: unknown): number {
+    const isGood = Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_JOBS;
+    if (!isGood) throw this.#bad('jobs', `must be a whole number from 1 to ${String(MAX_JOBS)}`);
+    return Number(value);
+  }
+
+  registries(value: unknown): RegistriesConfig {
+    const hosts = Object.entries(this.object(value, 'registries', undefined));
+    return Object.fromEntries(
+      hosts.map(([host, settings]) => {
+        const where = `registries.${host}`;
+        const { mirrors, insecure } = this.object(settings, where, ['mirrors', 'insecure']);
+        if (insecure !== undefined && typeof insecure !== 'boolean') {
+          throw this.#bad(`${where}.insecure`, 'must be true or false');
+        }
+        return [
+          host,
+          { insecure, mirrors: this.optional(mirrors, (list) => this.#hosts(list, where)) },
+        ];
+      }),
+    );
+  }
+
+  #hosts(value: unknown, where: string): readonly string[] {
+    const isGood =
+      Array.isArray(value) && value.every((host) => typeof host === 'string' && host !== '');
+    if (!isGood) throw this.#bad(`${where}.mirrors`, 'must be a list of host names');
+    return value as readonly string[];
+  }
+
+  #bad(where: string, rule: string): Error {
+    return badConfig(this.#path, `${where === '' ? 'it' : `"${where}"`} ${rule}`);
+  }
+}
+
+function joined(where: string, key: string): string {
+  return where === '' ? key : `${where}.${key}`;
+}

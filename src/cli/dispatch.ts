@@ -1,0 +1,97 @@
+import type { Command, CommandContext } from './command.ts';
+import { unavailableCommand, unknownCommand } from './errors.ts';
+import { renderOverview } from './overview.ts';
+import { VERSION } from './version.ts';
+
+/** A command's file is loaded when the command is run, and no other. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  build: async () => (await import('./build.ts')).build,
+  run: async () => (await import('./run.ts')).run,
+  ps: async () => (await import('./ps.ts')).ps,
+  logs: async () => (await import('./logs.ts')).logs,
+  stop: async () => (await import('./stop.ts')).stop,
+  rm: async () => (await import('./rm.ts')).rm,
+  images: async () => (await import('./images.ts')).images,
+  rmi: async () => (await import('./rmi.ts')).rmi,
+  tag: async () => (await import('./tag.ts')).tag,
+  info: async () => (await import('./info.ts')).info,
+  // Started by `run --detach`, not by people.
+  'internal-supervise': async () => (await import('./supervise.ts')).supervise,
+};
+
+/** Docker's longer forms. A group's word alone is no command. */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  buildx: { build: 'build', b: 'build' },
+  builder: { build: 'build' },
+  image: { build: 'build', ls: 'images', list: 'images', rm: 'rmi', remove: 'rmi', tag: 'tag' },
+  container: {
+    run: 'run',
+    ls: 'ps',
+    list: 'ps',
+    ps: 'ps',
+    stop: 'stop',
+    rm: 'rm',
+    remove: 'rm',
+    logs: 'logs',
+  },
+  system: { info: 'info' },
+};
+
+/** Commands of Docker's that people will try and that are not here. */
+const UNAVAILABLE: ReadonlySet<string> = new Set(
+  (
+    'attach commit cp create diff events exec export history import inspect kill load login logout ' +
+    'manifest network pause port prune pull push rename restart save search start stats top ' +
+    'unpause update volume wait'
+  ).split(' '),
+);
+
+/**
+ * Finds the command that the words name and runs it. Resolves to the exit status.
+ * @throws BuildError of the command; UNKNOWN_COMMAND, COMMAND_UNAVAILABLE
+ */
+export async function dispatch(argv: readonly string[], context: CommandContext): Promise<number> {
+  const { name, written, rest } = resolveName(argv);
+  if (name === '--help' || name === '-h' || name === 'help' || name === '') {
+    const [about] = rest;
+    // `help build` is `build --help`.
+    if (name === 'help' && about !== undefined) return dispatch([...rest, '--help'], context);
+    context.stdout.write(renderOverview());
+    return 0;
+  }
+  if (name === '--version' || name === '-v' || name === 'version') {
+    context.stdout.write(`stagecraft ${VERSION}\n`);
+    return 0;
+  }
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (load === undefined) throw noSuchCommand(name, written);
+  const command = await load();
+  return command.execute(written, rest, context);
+}
+
+interface ResolvedName {
+  /** Key of `COMMANDS`. */
+  readonly name: string;
+  /** As the user wrote it, `image ls`. */
+  readonly written: string;
+  readonly rest: readonly string[];
+}
+
+function resolveName(argv: readonly string[]): ResolvedName {
+  const [first = '', second] = argv;
+  const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
+  if (group === undefined) return { name: first, written: first, rest: argv.slice(1) };
+  const written = second === undefined ? first : `${first} ${second}`;
+  const name = second !== undefined && Object.hasOwn(group, second) ? group[second] : undefined;
+  if (name !== undefined) return { name, written, rest: argv.slice(2) };
+  if (second === '--help' || second === '-h') return { name: '--help', written, rest: [] };
+  if (second !== undefined && UNAVAILABLE.has(second)) throw unavailableCommand(written);
+  const known = Object.keys(group).map((word) => `${first} ${word}`);
+  throw unknownCommand(written, known);
+}
+
+function noSuchCommand(name: string, written: string): Error {
+  if (UNAVAILABLE.has(name)) return unavailableCommand(written);
+  const names = Object.keys(COMMANDS).filter((each) => !each.startsWith('internal-'));
+  return unknownCommand(written, [...names, 'version', 'help']);
+}

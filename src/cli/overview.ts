@@ -1,0 +1,37 @@
+/** A command in the list that `stagecraft --help` prints. */
+export interface CommandSummary {
+  readonly name: string;
+  readonly summary: string;
+}
+
+/** Every command for people, in the order of the list. Loaded before anything else: keep it free of imports. */
+export const COMMAND_LIST: readonly CommandSummary[] = [
+  { name: 'build', summary: 'Build an image from a Dockerfile' },
+  { name: 'run', summary: 'Run a command in a new container' },
+  { name: 'ps', summary: 'List containers' },
+  { name: 'logs', summary: 'Show what a container wrote' },
+  { name: 'stop', summary: 'Stop containers' },
+  { name: 'rm', summary: 'Remove containers' },
+  { name: 'images', summary: 'List images' },
+  { name: 'rmi', summary: 'Remove images' },
+  { name: 'tag', summary: 'Give an image another name' },
+  { name: 'info', summary: 'Show what this host can do, and where things are kept' },
+  { name: 'version', summary: 'Show the version' },
+];
+
+/** The text of `stagecraft --help`. */
+export function renderOverview(): string {
+  const width = Math.max(...COMMAND_LIST.map(({ name }) => name.length)) + 3;
+  const rows = COMMAND_LIST.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
+  return [
+    'Usage: stagecraft COMMAND [OPTIONS]',
+    '',
+    'Builds multi-stage Dockerfiles into container images, without a daemon.',
+    '',
+    'Commands:',
+    ...rows,
+    '',
+    'Run "stagecraft COMMAND --help" for the flags of a command.',
+    '',
+  ].join('\n');
+}
