@@ -34,15 +34,16 @@ export async function writeOutputs(
 ): Promise<void> {
   deps.store.snapshots.flush();
   const isStored = request.tags.length > 0 || request.outputs.length === 0;
-  if (isStored) for (const image of images) storeImage(image, request.tags, deps);
+  if (isStored) for (const image of images) await storeImage(image, request.tags, deps, signal);
   for (const output of request.outputs) await exportTo(output, images, request, deps, signal);
 }
 
-function storeImage(
+async function storeImage(
   image: FinishedImage,
   tags: readonly string[],
   { store, emit, now, elapsed }: OutputDeps,
-): void {
+  signal: AbortSignal,
+): Promise<void> {
   store.blobs.writeBytes(image.configBytes);
   const stored: StoredImage = {
     id: image.id,
@@ -50,7 +51,7 @@ function storeImage(
     manifestDigest: undefined,
     storedAt: new Date(now()).toISOString(),
   };
-  store.images.put(stored, tags);
+  await store.images.put(stored, tags, signal);
   const bytes = image.layers.reduce((sum, { size }) => sum + size, 0);
   for (const destination of tags.length === 0 ? ['image'] : tags.map((tag) => `image ${tag}`)) {
     emit({

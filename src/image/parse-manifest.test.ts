@@ -59,7 +59,13 @@ const REFUSED: readonly (readonly [string, unknown, string, string?])[] = [
 ];
 
 describe('parseManifest()', () => {
-  test.each(REFUSED)('refuses %s', (_, document, message, promised) => {
+  const cases = REFUSED.map(([title, document, message, promised]) => ({
+    title,
+    document,
+    message,
+    promised,
+  }));
+  test.each(cases)('refuses $title', ({ document, message, promised }) => {
     expect(() => parse(document, promised)).toThrow(message);
     expect(() => parse(document, promised)).toThrow(BuildError);
   });
