@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -11,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { tryLock, type Lock } from '../host/lock.ts';
+import { utimesNs } from '../host/sys.ts';
 import { openChainTree } from '../tree/chain-tree.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { snapshotHasChildren, snapshotNotFound } from './errors.ts';
@@ -155,8 +159,7 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const lock = tryLock(`${path}.lock`, 'exclusive');
     if (lock === undefined) throw new Error(`Snapshot ${id} is locked`);
     mkdirSync(path, { mode: 0o700 });
-    // The root directory of a file system: what Docker's first layer has.
-    mkdirSync(join(path, 'fs'), { mode: 0o755 });
+    makeRoot(join(path, 'fs'), lowers[0]?.dir);
     return new OverlayActive({ base: this.#dir, path, id, parent, lowers, lock }, (info) =>
       this.#commit(id, parent, path, info),
     );
@@ -273,6 +276,22 @@ class OverlayActive implements ActiveSnapshot {
     unlinkSync(`${this.#parts.path}.lock`);
     this.#parts.lock.release();
   }
+}
+
+/**
+ * The root directory of a snapshot is the root of the mounted view as well: it takes mode, owner and
+ * time of its parent's, and is 0755 where there is none. Not what the umask leaves of it.
+ */
+function makeRoot(path: string, parentDir: string | undefined): void {
+  mkdirSync(path);
+  if (parentDir === undefined) {
+    chmodSync(path, 0o755);
+    return;
+  }
+  const { uid, gid, mode, mtimeNs } = lstatSync(parentDir, { bigint: true });
+  chownSync(path, Number(uid), Number(gid));
+  chmodSync(path, Number(mode & 0o7777n));
+  utimesNs(Buffer.from(path), mtimeNs, mtimeNs);
 }
 
 function isId(text: string): text is SnapshotId {

@@ -54,6 +54,20 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       expect(read(again, '/f')).toBe('lower');
     });
 
+    test('the root directory has the mode and owner that its parent gave it, whatever the umask', async () => {
+      const umask = process.umask(0o077);
+      try {
+        await using snapshots = await open();
+        const first = await commit(snapshots, undefined, () => undefined);
+        expect(lstatSync(first.dir).mode & 0o7777).toBe(0o755);
+        const changed = await commit(snapshots, first.id, (root) => chmodSync(root, 0o1777));
+        const child = await commit(snapshots, changed.id, () => undefined);
+        expect(lstatSync(child.dir).mode & 0o7777).toBe(0o1777);
+      } finally {
+        process.umask(umask);
+      }
+    });
+
     test('a removed file is gone in the child and there in the parent', async () => {
       await using snapshots = await open();
       const parent = await commit(snapshots, undefined, (root) =>
