@@ -3,8 +3,6 @@ import { renderError } from '../diagnostics/render.ts';
 import { visibleText } from '../diagnostics/visible-text.ts';
 import type { Output } from './command.ts';
 
-/** Where bugs are reported. */
-const REPORT_TO = 'https://github.com/stagecraft-build/stagecraft/issues';
 /** Exit status of an error that nobody foresaw. */
 const STATUS_UNEXPECTED = 1;
 /** What a shell reports for a program that died of SIGPIPE. */
@@ -46,7 +44,7 @@ function reportOne(error: unknown, stderr: Output): number {
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   stderr.write(
-    `${visibleText(text)}\n\nThis is a bug in Stagecraft. Please report it, with the text above: ${REPORT_TO}\n`,
+    `${visibleText(text)}\n\nThis is a bug in Stagecraft. Please report it to its maintainers, with the text above.\n`,
   );
   return STATUS_UNEXPECTED;
 }

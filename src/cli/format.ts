@@ -18,34 +18,24 @@ export function formatSeconds(milliseconds: number): string {
   return `${(Math.max(0, milliseconds) / 1000).toFixed(1)}s`;
 }
 
-const AGES: readonly (readonly [seconds: number, name: string])[] = [
-  [60 * 60 * 24 * 365, 'year'],
-  [60 * 60 * 24 * 30, 'month'],
-  [60 * 60 * 24 * 7, 'week'],
-  [60 * 60 * 24, 'day'],
-  [60 * 60, 'hour'],
-  [60, 'minute'],
-  [1, 'second'],
-];
-/** Docker changes to the next larger unit only when there are two of it (go-units, HumanDuration). */
-const SWITCHES_AT = 2;
-
-/** How long ago, in Docker's words: `About a minute ago`, `3 weeks ago`, `2 years ago`. */
+/** How long ago, in Docker's words and with its limits (go-units, HumanDuration): `3 weeks ago`. */
 export function formatAge(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
   if (seconds < 1) return 'Less than a second ago';
+  if (seconds === 1) return '1 second ago';
+  if (seconds < 60) return `${String(seconds)} seconds ago`;
   const minutes = Math.floor(seconds / 60);
   if (minutes === 1) return 'About a minute ago';
-  // Docker rounds hours, and only those.
+  if (minutes < 60) return `${String(minutes)} minutes ago`;
+  // Hours are rounded, everything else is cut.
   const hours = Math.floor(seconds / 3600 + 0.5);
-  if (minutes >= 60 && hours === 1) return 'About an hour ago';
-  for (const [length, name] of AGES) {
-    const count = name === 'hour' ? hours : Math.floor(seconds / length);
-    const enough = name === 'year' || name === 'month' || name === 'week' ? SWITCHES_AT : 1;
-    const limit = name === 'day' ? SWITCHES_AT : enough;
-    if (count >= limit) return `${String(count)} ${name}${count === 1 ? '' : 's'} ago`;
-  }
-  return 'Less than a second ago';
+  if (hours === 1) return 'About an hour ago';
+  if (hours < 48) return `${String(hours)} hours ago`;
+  const days = Math.floor(hours / 24);
+  if (days < 14) return `${String(days)} days ago`;
+  if (days < 60) return `${String(Math.floor(days / 7))} weeks ago`;
+  if (days < 730) return `${String(Math.floor(days / 30))} months ago`;
+  return `${String(Math.floor(days / 365))} years ago`;
 }
 
 /** Rows as columns two or more spaces apart, the last one not padded. Cells must be visible text. */
