@@ -50,7 +50,12 @@ export async function runExecOp(
     const prepared = prepareRoot(
       view.root,
       { path: op.cwd, uid: user.uid, gid: user.gid },
-      mounts.list.map(({ mount, targetType }) => ({ path: mount.target, type: targetType })),
+      mounts.list.map(({ mount, targetType }) => ({
+        path: mount.target,
+        type: targetType,
+        // A tmpfs takes the mode of the directory it is mounted on.
+        ...(mount.type === 'tmpfs' ? { mode: mount.mode } : {}),
+      })),
     );
     try {
       const tail = createOutputTail();
