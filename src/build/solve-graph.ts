@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import type { InputUse } from '../cache/input-parts.ts';
+import { inputUses, type InputUse } from '../cache/input-parts.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit } from '../events/event.ts';
 import { runOp, type OpInput, type OpRunnerDeps } from '../exec/op-runner.ts';
-import { inputUses } from '../cache/input-parts.ts';
+import { inputOrigin } from '../ops/input-origin.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { OpId } from '../ops/op.ts';
 import { Solver, type Output, type SolvedOp } from '../solve/solver.ts';
@@ -81,14 +81,14 @@ function createGraphSolver(graph: OpGraph, deps: SolveGraphDeps): Solver {
   const runner: OpRunnerDeps = {
     ...deps.runner,
     contextTree: (name) => deps.contexts.tree(name),
-    checkUnchanged: (id, signal) => checkUnchanged(graph, id, deps, signal),
+    checkUnchanged,
   };
   const selectionHashes = new Map<string, string>();
   return new Solver(graph.ops, graph.metadata, {
     cache: deps.store.cache,
     hasSnapshot: (id) => deps.store.snapshots.get(id as SnapshotId) !== undefined,
     async hashFiles(use, input, signal) {
-      const hash = await hashUse(use, input, deps, signal);
+      const hash = await hashUse(use, input, graph, deps, signal);
       if (input.kind === 'local') selectionHashes.set(hashName(use, input.name), hash);
       return hash;
     },
@@ -99,27 +99,22 @@ function createGraphSolver(graph: OpGraph, deps: SolveGraphDeps): Solver {
     emit: deps.emit,
     slotOf: (id) => slotOf(graph, id, deps.dockerfileId),
     jobs: deps.jobs ?? availableParallelism() * JOBS_PER_CORE,
-    now: deps.now,
+    now: () => deps.now(),
   });
 
   /** Hashes again what a step read from a build context: the same bytes that the key stands for? */
-  async function checkUnchanged(
-    ofGraph: OpGraph,
-    id: OpId,
-    { contexts }: SolveGraphDeps,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const op = ofGraph.ops[id];
+  async function checkUnchanged(id: OpId, signal: AbortSignal): Promise<void> {
+    const op = graph.ops[id];
     if (op === undefined) return;
     for (const use of inputUses(op)) {
-      const from = ofGraph.ops[use.from];
+      const from = graph.ops[use.from];
       if (from?.kind !== 'source' || from.source.type !== 'local') continue;
       const { name } = from.source;
       const before = selectionHashes.get(hashName(use, name));
       if (before === undefined) continue;
-      contexts.refresh(name);
-      const after = await hashUse(use, { kind: 'local', name }, deps, signal);
-      if (before !== after) throw changed(ofGraph, id);
+      deps.contexts.refresh(name);
+      const after = await hashUse(use, { kind: 'local', name }, graph, deps, signal);
+      if (before !== after) throw changed(graph, id);
     }
   }
 }
@@ -135,6 +130,7 @@ function hashName(use: InputUse, context: string): string {
 async function hashUse(
   use: InputUse,
   input: Output,
+  graph: OpGraph,
   deps: SolveGraphDeps,
   signal: AbortSignal,
 ): Promise<string> {
@@ -142,19 +138,13 @@ async function hashUse(
   const { selection } = use;
   const wanted: Selection =
     selection.kind === 'copy' ? selection.action : pathSelection(selection.path);
-  return input.kind === 'local'
-    ? hashSelection(
-        deps.contexts.tree(input.name),
-        wanted,
-        { cache: deps.contexts.hashCache(input.name) },
-        signal,
-      )
-    : hashSelection(
-        deps.store.snapshots.tree(input.id as SnapshotId | undefined),
-        wanted,
-        {},
-        signal,
-      );
+  const origin = inputOrigin(graph, use.from);
+  if (input.kind === 'local') {
+    const cache = deps.contexts.hashCache(input.name);
+    return hashSelection(deps.contexts.tree(input.name), wanted, { cache, origin }, signal);
+  }
+  const tree = deps.store.snapshots.tree(input.id as SnapshotId | undefined);
+  return hashSelection(tree, wanted, { origin }, signal);
 }
 
 function pathSelection(path: string): Selection {

@@ -1,3 +1,4 @@
+import { timeText } from '../core/time-text.ts';
 import type { Emit } from '../events/event.ts';
 import { layerTar } from '../layer/layer-tar.ts';
 import type { StoredImage } from '../image/stored-image.ts';
@@ -41,15 +42,16 @@ export async function writeOutputs(
 async function storeImage(
   image: FinishedImage,
   tags: readonly string[],
-  { store, emit, now, elapsed }: OutputDeps,
+  deps: OutputDeps,
   signal: AbortSignal,
 ): Promise<void> {
+  const { store, emit } = deps;
   store.blobs.writeBytes(image.configBytes);
   const stored: StoredImage = {
     id: image.id,
     layers: image.layers,
     manifestDigest: undefined,
-    storedAt: new Date(now()).toISOString(),
+    storedAt: timeText(deps.now()),
   };
   await store.images.put(stored, tags, signal);
   const bytes = image.layers.reduce((sum, { size }) => sum + size, 0);
@@ -57,7 +59,7 @@ async function storeImage(
     emit({
       type: 'image-written',
       image: { destination, digest: image.id, bytes },
-      at: elapsed(),
+      at: deps.elapsed(),
     });
   }
 }
@@ -69,13 +71,13 @@ async function exportTo(
   deps: OutputDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, emit, elapsed } = deps;
+  const { store, emit } = deps;
   const [{ parseOutput }, { exportImage }] = await Promise.all([
     import('../export/parse-output.ts'),
     import('../export/export-image.ts'),
   ]);
   const task = `export ${text}`;
-  emit({ type: 'task-started', task, name: `exporting to ${text}`, at: elapsed() });
+  emit({ type: 'task-started', task, name: `exporting to ${text}`, at: deps.elapsed() });
   const exportable = images.map((image) => ({
     config: image.config,
     configBytes: image.configBytes,
@@ -101,8 +103,8 @@ async function exportTo(
     { blobs: store.blobs, root: store.root, cwd: deps.cwd, stdout: deps.stdout },
     signal,
   );
-  emit({ type: 'task-done', task, at: elapsed(), detail: undefined });
-  emit({ type: 'image-written', image: written, at: elapsed() });
+  emit({ type: 'task-done', task, at: deps.elapsed(), detail: undefined });
+  emit({ type: 'image-written', image: written, at: deps.elapsed() });
 }
 
 function snapshotDir(store: Store, id: string | undefined): string {

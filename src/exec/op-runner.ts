@@ -1,6 +1,7 @@
 import { bytesToText, textToBytes } from '../core/bytes.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import type { BaseImage } from '../image/base-image.ts';
+import { inputOrigin } from '../ops/input-origin.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { CopyAction, FileOp, MergeOp, OpId, SourceOp } from '../ops/op.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
@@ -54,9 +55,9 @@ export async function runOp(
       return runExecOp(op, id, metadata, root, { ...deps, openInput }, signal);
     }
     case 'file':
-      return runFile(op, id, inputs, deps, signal);
+      return runFile(op, id, graph, inputs, deps, signal);
     case 'merge':
-      return runFile(mergeAsCopies(op), id, inputs, deps, signal);
+      return runFile(mergeAsCopies(op), id, graph, inputs, deps, signal);
     case 'diff':
       throw unsupportedOp(
         'take the difference of two file systems',
@@ -106,6 +107,7 @@ async function runSourceOp(
 async function runFile(
   op: FileOp,
   id: OpId,
+  graph: OpGraph,
   inputs: ReadonlyMap<OpId, OpInput>,
   deps: OpRunnerDeps,
   signal: AbortSignal,
@@ -115,6 +117,7 @@ async function runFile(
   const info = await runFileOp(op, active, (input) => treeOf(inputOf(inputs, input), deps), {
     signal,
     isImmutable: (input) => inputOf(inputs, input).kind === 'snapshot',
+    originOf: (input) => inputOrigin(graph, input),
   });
   await deps.checkUnchanged(id, signal);
   const { id: snapshot } = await active.commit(info);

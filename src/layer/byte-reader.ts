@@ -29,9 +29,9 @@ export class ByteReader {
   /** Some bytes, at most `max`, valid until the next call; undefined at the end. */
   async next(max: number): Promise<Uint8Array | undefined> {
     while (this.#chunk.length === 0) {
-      const { done, value } = await this.#source.next();
-      if (done === true) return undefined;
-      this.#chunk = value;
+      const result: IteratorResult<Uint8Array, unknown> = await this.#source.next();
+      if (result.done === true) return undefined;
+      this.#chunk = result.value;
     }
     const part = this.#chunk.subarray(0, max);
     this.#chunk = this.#chunk.subarray(part.length);

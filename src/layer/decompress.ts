@@ -92,19 +92,19 @@ async function withStart(
   const chunks: Buffer[] = [];
   let length = 0;
   while (length < 4) {
-    const { done, value } = await iterator.next();
-    if (done === true) break;
-    chunks.push(Buffer.from(value));
-    length += value.length;
+    const result: IteratorResult<Uint8Array, unknown> = await iterator.next();
+    if (result.done === true) break;
+    chunks.push(Buffer.from(result.value));
+    length += result.value.length;
   }
   const head = Buffer.concat(chunks);
   async function* whole(): AsyncGenerator<Uint8Array, void> {
     try {
       if (head.length > 0) yield head;
       for (;;) {
-        const { done, value } = await iterator.next();
-        if (done === true) return;
-        yield value;
+        const result: IteratorResult<Uint8Array, unknown> = await iterator.next();
+        if (result.done === true) return;
+        yield result.value;
       }
     } finally {
       await iterator.return?.();

@@ -19,7 +19,7 @@ const MAX_ID = 4_294_967_294;
 export interface ReadEntry {
   readonly entry: TarEntry;
   /** Chunks valid until the next one. Empty for all but files. */
-  content(): AsyncGenerator<Uint8Array, void>;
+  readonly content: () => AsyncGenerator<Uint8Array, void>;
 }
 
 /**

@@ -32,7 +32,8 @@ export function mountOverlay(dirs: OverlayDirs): void {
   if (lowers.length > MAX_LOWERS) throw tooManyLayers(lowers.length);
   const direct = options(lowers, dirs.upper, dirs.work);
   if (Buffer.byteLength(direct) <= MAX_MOUNT_OPTION_BYTES) {
-    return mountFrom(base, direct, dirs.target);
+    mountFrom(base, direct, dirs.target);
+    return;
   }
   const links = join(base, dirs.links);
   mkdirSync(links, { mode: 0o700 });

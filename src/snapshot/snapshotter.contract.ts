@@ -36,7 +36,7 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       // Only children see the mount for certain: what a step does is done by one here too.
       write(view.root);
     }
-    return active.commit(measureUpper(active.upper));
+    return await active.commit(measureUpper(active.upper));
   }
   const read = (active: ActiveSnapshot, path: string): string | undefined => {
     const node = active.tree.lookup(path as BytePath, { followsLast: true });
