@@ -17,7 +17,7 @@ import { badContextWord, badFlagValue, flagConflict } from './errors.ts';
 /** What of the world a request depends on. */
 export type RequestEnvironment = Pick<CommandContext, 'env' | 'cwd' | 'arch'> & {
   /** Reads standard input to its end. */
-  readStdin(): Promise<string>;
+  readonly readStdin: () => Promise<string>;
 };
 
 const ISOLATIONS = ['auto', 'oci', 'runc', 'crun', 'namespaces'] as const;
@@ -68,7 +68,8 @@ function readNoCache(flags: BuildFlagValues): BuildRequest['noCache'] {
   return stages.length === 0 ? false : stages;
 }
 
-function readIsolation(text: string | undefined): BuildRequest['isolation'] {
+/** `--isolation`. @throws BuildError FLAG_VALUE_INVALID */
+export function readIsolation(text: string | undefined): BuildRequest['isolation'] {
   // Docker's word for what the daemon does by itself.
   if (text === undefined || text === 'default') return 'auto';
   return oneOf('--isolation', text, ISOLATIONS);

@@ -30,6 +30,7 @@ export interface CommandContext {
   /** The words that it was given. */
   readonly argv: readonly string[];
   readonly stdin: NodeJS.ReadableStream;
+  readonly isStdinTerminal: boolean;
   readonly stdout: Output;
   readonly stderr: Output;
   /** Aborted by Ctrl-C and SIGTERM. */

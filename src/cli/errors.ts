@@ -158,6 +158,16 @@ export function badStdin(found: string, hint?: string): BuildError {
   });
 }
 
+/** An image of the store whose files are not unpacked. */
+export function imageNotRunnable(name: string): BuildError {
+  return new BuildError({
+    code: 'IMAGE_NOT_UNPACKED',
+    class: 'host',
+    message: `Cannot run image "${name}": its files are not unpacked in this store`,
+    hint: 'Build it again',
+  });
+}
+
 function seeHelp(command: string): string {
   return `Run "${command} --help" for the flags`;
 }

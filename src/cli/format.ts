@@ -18,24 +18,29 @@ export function formatSeconds(milliseconds: number): string {
   return `${(Math.max(0, milliseconds) / 1000).toFixed(1)}s`;
 }
 
-/** How long ago, in Docker's words and with its limits (go-units, HumanDuration): `3 weeks ago`. */
+/** How long ago, in Docker's words: `About a minute ago`, `3 weeks ago`, `2 years ago`. */
 export function formatAge(milliseconds: number): string {
+  return `${formatSpan(milliseconds)} ago`;
+}
+
+/** A span of time as go-units' HumanDuration words it: `Less than a second`, `2 hours`, `5 weeks`. */
+export function formatSpan(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
-  if (seconds < 1) return 'Less than a second ago';
-  if (seconds === 1) return '1 second ago';
-  if (seconds < 60) return `${String(seconds)} seconds ago`;
+  if (seconds < 1) return 'Less than a second';
+  if (seconds === 1) return '1 second';
+  if (seconds < 60) return `${String(seconds)} seconds`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes === 1) return 'About a minute ago';
-  if (minutes < 60) return `${String(minutes)} minutes ago`;
-  // Hours are rounded, everything else is cut.
-  const hours = Math.floor(seconds / 3600 + 0.5);
-  if (hours === 1) return 'About an hour ago';
-  if (hours < 48) return `${String(hours)} hours ago`;
+  if (minutes === 1) return 'About a minute';
+  if (minutes < 60) return `${String(minutes)} minutes`;
+  // Hours are rounded, and only they.
+  const hours = Math.round(seconds / 3600);
+  if (hours === 1) return 'About an hour';
+  if (hours < 48) return `${String(hours)} hours`;
   const days = Math.floor(hours / 24);
-  if (days < 14) return `${String(days)} days ago`;
-  if (days < 60) return `${String(Math.floor(days / 7))} weeks ago`;
-  if (days < 730) return `${String(Math.floor(days / 30))} months ago`;
-  return `${String(Math.floor(days / 365))} years ago`;
+  if (days < 14) return `${String(days)} days`;
+  if (days < 60) return `${String(Math.floor(days / 7))} weeks`;
+  if (days < 730) return `${String(Math.floor(days / 30))} months`;
+  return `${String(Math.floor(days / 365))} years`;
 }
 
 /** Rows as columns two or more spaces apart, the last one not padded. Cells must be visible text. */

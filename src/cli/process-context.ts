@@ -23,6 +23,7 @@ export function openProcessContext(): CommandContext {
     get stdin() {
       return process.stdin;
     },
+    isStdinTerminal: isatty(0),
     stdout: openOutput(1, onFailure),
     stderr: openOutput(2, onFailure),
     signal: interruption.signal,

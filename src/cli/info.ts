@@ -1,0 +1,56 @@
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { describeHost } from '../sandbox/choose-sandbox.ts';
+import { defineCommand } from './command.ts';
+import { renderTable } from './format.ts';
+import { switchFlag } from './flag-table.ts';
+import { commandRoot, ROOT_FLAG } from './open-command-store.ts';
+import { becomeRoot } from './rootless.ts';
+import { hostUserId } from './user-identity.ts';
+import { VERSION } from './version.ts';
+
+/** `stagecraft info`: what would be in force in a build on this host. */
+export const info = defineCommand({
+  usage: '[OPTIONS]',
+  summary: 'Show what this host can do, and where things are kept',
+  flags: { json: switchFlag('Print JSON'), root: ROOT_FLAG },
+  words: { min: 0, max: 0, expected: 'no words' },
+  async run({ flags }, context) {
+    const { env, uid, signal } = context;
+    const root = commandRoot(flags.root, context);
+    // What steps can do depends on the namespace that they are started from.
+    becomeRoot(context, root);
+    const host = await describeHost({ env, cacheDir: join(root, 'cache'), signal });
+    const facts = {
+      version: VERSION,
+      node: process.version,
+      kernel: release(),
+      architecture: host.architecture,
+      user: hostUserId(env, uid),
+      isRootless: host.isRootless,
+      cgroups: host.cgroups,
+      store: root,
+      isolation: host.sandboxes,
+    };
+    if (flags.json === true) {
+      context.stdout.write(`${JSON.stringify(facts, undefined, 2)}\n`);
+      return 0;
+    }
+    const rows = [
+      ['Version:', facts.version],
+      ['Node.js:', facts.node],
+      ['Kernel:', facts.kernel],
+      ['Architecture:', facts.architecture],
+      ['User:', `${String(facts.user)}${facts.isRootless ? ' (rootless)' : ''}`],
+      ['Cgroups:', facts.cgroups],
+      ['Store:', facts.store],
+    ];
+    const isolation = facts.isolation.map(({ name, detail, isDefault }) => [
+      `  ${name}${isDefault ? ' *' : ''}`,
+      detail,
+    ]);
+    context.stdout.write(`${renderTable(rows)}Isolation of steps (* by default):\n`);
+    context.stdout.write(renderTable(isolation));
+    return 0;
+  },
+});
