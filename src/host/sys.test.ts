@@ -159,6 +159,16 @@ test('device numbers keep 12 bits of major and 20 bits of minor', () => {
   }
 });
 
+test.each([
+  [0x1000, 0],
+  [0, 0x100000],
+  [-1, 0],
+  [0, 2 ** 32],
+  [0.5, 0],
+])('makeDevice() refuses %d/%d instead of naming another device', (major, minor) => {
+  expect(() => sys.makeDevice(major, minor)).toThrow(/EINVAL/);
+});
+
 describe('user attributes', () => {
   test('values are bytes, absent ones undefined, names sorted', () => {
     fs.writeFileSync(at('f'), '');

@@ -1,4 +1,4 @@
-import { declareNative, nativePath, type NativePath } from './ffi.ts';
+import { declareNative, nativePath, type NativePath, SystemError } from './ffi.ts';
 
 /**
  * Linux system calls that `node:fs` does not have. All are synchronous and throw `SystemError`.
@@ -52,9 +52,23 @@ export function mkfifo(path: NativePath, mode: number): void {
   mknodCall(path, [nativePath(path), NODE_TYPE.fifo | mode, 0], 'mkfifo');
 }
 
-/** Device number as in `stat.rdev` (glibc's gnu_dev_makedev). `major` < 2^12 and `minor` < 2^20 in the kernel. */
+const MAX_MAJOR = 0xfff;
+const MAX_MINOR = 0xfffff;
+
+/**
+ * Device number as in `stat.rdev`. The kernel keeps 12 bits of major and 20 of minor; cut to that, a
+ * larger pair would be another device, or 0/0: an overlay whiteout.
+ * @throws SystemError EINVAL for what does not fit
+ */
 export function makeDevice(major: number, minor: number): number {
-  return (minor & 0xff) + (major & 0xfff) * 0x100 + (minor >>> 8) * 0x100000;
+  if (!isWithin(major, MAX_MAJOR) || !isWithin(minor, MAX_MINOR)) {
+    throw new SystemError('EINVAL', 'mknod', `device ${major}/${minor}`);
+  }
+  return (minor & 0xff) + major * 0x100 + (minor >>> 8) * 0x100000;
+}
+
+function isWithin(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= max;
 }
 
 /** Major part of a `stat.rdev`. */
