@@ -1,13 +1,15 @@
 // Builds what is published: dist/main.cjs and dist/cli.cjs (the program), dist/lib (the API).
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const out = join(root, 'dist');
+const published = join(root, 'dist');
+/** Beside it, so that a build that fails leaves the last good one. */
+const out = join(root, 'node_modules', '.cache', 'stagecraft-build');
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 
 /**
@@ -37,8 +39,10 @@ const common = {
 };
 
 await rm(out, { recursive: true, force: true });
-await mkdir(out);
+await mkdir(out, { recursive: true });
 await Promise.all([bundleMain(), bundleCli(), compileLibrary()]);
+await rm(published, { recursive: true, force: true });
+await rename(out, published);
 
 async function bundleMain() {
   const { outputFiles } = await build({
@@ -58,7 +62,6 @@ async function bundleCli() {
     ...common,
     entryPoints: ['src/cli/cli.ts'],
     external: ['koffi'],
-    keepNames: false,
     minifySyntax: true,
     minifyWhitespace: true,
     outfile: join(out, 'cli.cjs'),
@@ -67,13 +70,17 @@ async function bundleCli() {
 
 async function compileLibrary() {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-  const child = spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+  const child = spawn(
+    process.execPath,
+    [tsc, '-p', 'tsconfig.build.json', '--outDir', join(out, 'lib')],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  );
   const status = await new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', resolve);
   });
-  if (status !== 0) process.exitCode = 1;
+  if (status !== 0) throw new Error(`tsc ended with status ${status}`);
 }
