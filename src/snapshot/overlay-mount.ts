@@ -71,8 +71,9 @@ function options(lowers: readonly string[], upper: string, work: string): string
     `lowerdir=${lowers.join(':')}`,
     `upperdir=${upper}`,
     `workdir=${work}`,
-    ...['redirect_dir=off', 'metacopy=off', 'index=off'],
-    ...(isUserNamespace() ? ['userxattr'] : []),
+    ...['metacopy=off', 'index=off'],
+    // Where the kernel follows redirects by default, `off` means `follow`, which userxattr forbids.
+    ...(isUserNamespace() ? ['userxattr', 'redirect_dir=nofollow'] : ['redirect_dir=off']),
   ].join(',');
 }
 
