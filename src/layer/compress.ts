@@ -1,0 +1,130 @@
+import { createBreather } from '../core/breathe.ts';
+
+/** Bytes that are compressed apart from the others. Part of the format: it decides the output. */
+const BLOCK_BYTES = 1024 * 1024;
+/** How far back deflate can refer (RFC 1951). */
+const WINDOW_BYTES = 32 * 1024;
+/** Taken from the middle of a block to tell whether compressing it is worth the time. */
+const PROBE_BYTES = 16 * 1024;
+/** A probe that shrinks to more than this part of itself is of files that are compressed already. */
+const PROBE_RATIO = 0.97;
+/** As many as Node's thread pool has threads. */
+const BLOCKS_IN_FLIGHT = 4;
+
+/** Magic, deflate, no flags, no time, no extra flags, made on Unix (RFC 1952). */
+const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+/** A last block with nothing in it (RFC 1951, 3.2.6). */
+const LAST_BLOCK = Buffer.from([3, 0]);
+
+export interface GzipOptions {
+  /** 0 (stored) to 9 (smallest). */
+  readonly level: number;
+}
+
+/**
+ * The bytes of `source` as one gzip member without name and time, compressed on several threads. The
+ * same bytes and level give the same output, however `source` is cut into chunks and however many
+ * threads there are. A chunk of `source` need only be valid until the next one is asked for.
+ *
+ * Blocks are deflated apart, each with the end of the one before as its dictionary, and end at a byte
+ * boundary (Z_SYNC_FLUSH), so that they can be strung together. That is how pigz does it.
+ */
+export async function* gzipStream(
+  source: AsyncIterable<Uint8Array>,
+  { level }: GzipOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  const zlib = await import('node:zlib');
+  const inFlight: Promise<Buffer>[] = [];
+  const breather = createBreather(signal);
+  let crc = 0;
+  let size = 0;
+  let previous: Buffer | undefined;
+  yield GZIP_HEADER;
+  for await (const block of blocksOf(source)) {
+    signal.throwIfAborted();
+    crc = zlib.crc32(block, crc);
+    size += block.length;
+    const deflated = deflateBlock(zlib, block, previous?.subarray(-WINDOW_BYTES), level);
+    // Its failure is reported when its turn comes; until then nobody else listens.
+    deflated.catch(() => undefined);
+    inFlight.push(deflated);
+    previous = block;
+    const first = inFlight.length < BLOCKS_IN_FLIGHT ? undefined : inFlight.shift();
+    if (first !== undefined) yield await first;
+    if (breather.isDue()) await breather.breathe();
+  }
+  for (const deflated of inFlight) {
+    yield await deflated;
+    signal.throwIfAborted();
+  }
+  yield LAST_BLOCK;
+  yield trailer(crc, size);
+}
+
+type Zlib = typeof import('node:zlib');
+
+/** Cuts a stream into blocks of one size. Each block is a buffer of its own. */
+async function* blocksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void> {
+  let block = Buffer.allocUnsafe(BLOCK_BYTES);
+  let length = 0;
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length;) {
+      const count = Math.min(chunk.length - at, BLOCK_BYTES - length);
+      block.set(chunk.subarray(at, at + count), length);
+      at += count;
+      length += count;
+      if (length < BLOCK_BYTES) continue;
+      yield block;
+      block = Buffer.allocUnsafe(BLOCK_BYTES);
+      length = 0;
+    }
+  }
+  if (length > 0) yield block.subarray(0, length);
+}
+
+async function deflateBlock(
+  zlib: Zlib,
+  block: Buffer,
+  dictionary: Buffer | undefined,
+  level: number,
+): Promise<Buffer> {
+  if (level === 0 || !(await isCompressible(zlib, block)))
+    return deflate(zlib, block, 0, undefined);
+  return deflate(zlib, block, level, dictionary);
+}
+
+async function isCompressible(zlib: Zlib, block: Buffer): Promise<boolean> {
+  if (block.length < 4 * PROBE_BYTES) return true;
+  const at = Math.floor((block.length - PROBE_BYTES) / 2);
+  const probe = await deflate(zlib, block.subarray(at, at + PROBE_BYTES), 1, undefined);
+  return probe.length < PROBE_BYTES * PROBE_RATIO;
+}
+
+function deflate(
+  zlib: Zlib,
+  bytes: Buffer,
+  level: number,
+  dictionary: Buffer | undefined,
+): Promise<Buffer> {
+  const options = {
+    level,
+    finishFlush: zlib.constants.Z_SYNC_FLUSH,
+    chunkSize: Math.max(64, bytes.length + (bytes.length >> 9) + 64),
+    ...(dictionary === undefined ? {} : { dictionary }),
+  };
+  return new Promise((resolve, reject) => {
+    zlib.deflateRaw(bytes, options, (error, result) => {
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+  });
+}
+
+/** CRC-32 and size modulo 2^32, both little-endian. */
+function trailer(crc: number, size: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32LE(crc, 0);
+  bytes.writeUInt32LE(size % 2 ** 32, 4);
+  return bytes;
+}
