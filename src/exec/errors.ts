@@ -1,5 +1,6 @@
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { idMap } from '../layer/copy-up.ts';
 import type { ProcessExit } from '../sandbox/sandbox.ts';
 
 /** A RUN ended with another status than 0. `output` is the last of what it printed. */
@@ -43,6 +44,9 @@ const MEANING: Readonly<Record<number, string>> = {
 function hintFor(exit: ProcessExit, output: string): string | undefined {
   if (/exec format error/i.test(output)) {
     return 'The program is for another processor: build it for the platform of this stage (GOARCH, --platform)';
+  }
+  if (idMap().isSingle && /Invalid argument|Operation not permitted/.test(output)) {
+    return 'This user has a single id, so steps cannot use others: install uidmap and give the user a range in /etc/subuid and /etc/subgid';
   }
   if (exit.kind === 'exited' && exit.status === 127) {
     return 'Install the command in this stage, or check its spelling and PATH';
