@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { recipeFor } from '../bases/base-images.ts';
+import { cacheDirectory, ensureBase } from '../bases/make-base.ts';
+import { pushLayout } from './push-layout.ts';
+
+/** Debian's package docker-registry. */
+const PROGRAM = '/usr/bin/docker-registry';
+const START_TRIES = 500;
+const POLL_MS = 20;
+
+/** A registry server on loopback. */
+export interface RegistryServer extends AsyncDisposable {
+  /** With scheme, without a slash at the end. */
+  readonly url: string;
+}
+
+/**
+ * Starts a registry server with the stand-ins for `names` (as users write them). What it stores is kept
+ * in the cache of the tests, so only stand-ins that are new are made and pushed.
+ */
+export async function startBaseRegistry(names: readonly string[]): Promise<RegistryServer> {
+  const server = await startRegistry(join(cacheDirectory(), 'registry'));
+  try {
+    for (const name of names) {
+      const dir = await ensureBase(recipeFor(name), (text) => process.stderr.write(`${text}\n`));
+      const { repository, tag } = repositoryOf(name);
+      await pushLayout(dir, server.url, repository, tag);
+    }
+    return server;
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Starts an empty registry server, or one with what `storage` has. */
+export async function startRegistry(storage: string): Promise<RegistryServer> {
+  mkdirSync(storage, { recursive: true });
+  const dir = mkdtempSync(join(tmpdir(), 'stagecraft-registry-'));
+  const address = `127.0.0.1:${String(await freePort())}`;
+  const config = {
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
+    http: { addr: address },
+  };
+  // JSON is YAML.
+  writeFileSync(join(dir, 'config.yml'), JSON.stringify(config));
+  const child = spawn(PROGRAM, ['serve', join(dir, 'config.yml')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' },
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const ended = once(child, 'close');
+  const url = `http://${address}`;
+  const server: RegistryServer = {
+    url,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  for (let tries = 0; tries < START_TRIES; tries++) {
+    if (await answers(`${url}/v2/`)) return server;
+    if (child.exitCode !== null) break;
+    await delay(POLL_MS);
+  }
+  await server[Symbol.asyncDispose]();
+  throw new Error(`Cannot start ${PROGRAM}: ${said.slice(-2000)}`);
+}
+
+/** A port of loopback that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('No port on loopback');
+  return address.port;
+}
+
+/** Where a mirror of docker.io, and of gcr.io, has an image. */
+function repositoryOf(name: string): { repository: string; tag: string } {
+  const [path = '', tag = 'latest'] = name.split(':');
+  const [first = '', ...rest] = path.split('/');
+  if (rest.length === 0) return { repository: `library/${first}`, tag };
+  return { repository: first.includes('.') ? rest.join('/') : path, tag };
+}
+
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    get(url, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    }).on('error', () => resolve(false));
+  });
+}
