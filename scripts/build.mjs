@@ -2,14 +2,23 @@
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
+const { values: flags } = parseArgs({
+  options: {
+    /** Where to, instead of dist. */
+    out: { type: 'string' },
+    /** Only these of main, cli and lib. */
+    only: { type: 'string', default: 'main,cli,lib' },
+  },
+});
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const published = join(root, 'dist');
+const published = resolve(flags.out ?? join(root, 'dist'));
 /** Beside it, so that a build that fails leaves the last good one. */
-const out = join(root, 'node_modules', '.cache', 'stagecraft-build');
+const out = `${published}.new`;
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 
 /**
@@ -38,11 +47,17 @@ const common = {
   target: 'node20',
 };
 
+const parts = { main: bundleMain, cli: bundleCli, lib: compileLibrary };
+
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
-await Promise.all([bundleMain(), bundleCli(), compileLibrary()]);
-await rm(published, { recursive: true, force: true });
-await rename(out, published);
+try {
+  await Promise.all(flags.only.split(',').map((name) => parts[name]()));
+  await rm(published, { recursive: true, force: true });
+  await rename(out, published);
+} finally {
+  await rm(out, { recursive: true, force: true });
+}
 
 async function bundleMain() {
   const { outputFiles } = await build({
