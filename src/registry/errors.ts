@@ -1,30 +1,99 @@
 import { BuildError } from '../diagnostics/build-error.ts';
-import type { Span } from '../diagnostics/source.ts';
+import { shown } from '../image/errors.ts';
 
-const MAX_SHOWN_CHARACTERS = 400;
+/** What error bodies and messages of registries may not carry into ours. */
+const CREDENTIALS =
+  /\b(bearer|basic)\s+[\w.~+/=-]{8,}|\b(token|password|secret|sig|signature)=[^&\s"]+/gi;
 
-/** Text from outside, fit for a message: one line, no control characters, not endless. */
-export function shown(text: string): string {
-  const line = text
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
-    // Directional marks could make a message read as something else.
-    .replace(/[\u200b-\u200f\u202a-\u202e\u2066-\u2069]/g, '')
-    .trim();
-  return line.length > MAX_SHOWN_CHARACTERS ? `${line.slice(0, MAX_SHOWN_CHARACTERS)}…` : line;
+/** Text from a registry or a credential program, fit for a message: short, one line, no credentials. */
+export function shownRemote(text: string): string {
+  return shown(
+    text.replace(CREDENTIALS, (_, scheme?: string, key?: string) =>
+      key === undefined ? `${scheme ?? ''} ***` : `${key}=***`,
+    ),
+  );
 }
 
-/** A name that no image can have. */
-export function invalidReference(
-  text: string,
-  fault: string,
-  hint: string | undefined,
-  span: Span | undefined,
-): BuildError {
+/** No connection, or one that broke again and again. `host` is host and port. */
+export function registryUnreachable(host: string, found: string, cause?: unknown): BuildError {
   return new BuildError({
-    code: 'INVALID_REFERENCE',
-    class: 'input',
-    message: `Cannot use "${shown(text)}" as an image name: ${shown(fault)}`,
-    hint: hint === undefined ? undefined : shown(hint),
-    span,
+    code: 'REGISTRY_UNREACHABLE',
+    class: 'registry',
+    message: `Cannot reach registry "${shown(host)}": ${shownRemote(found)}`,
+    hint: 'Check the network, the name of the registry and its mirrors in the configuration.',
+    cause,
+  });
+}
+
+/** The certificate of the registry is not one to trust. */
+export function registryUntrusted(host: string, found: string): BuildError {
+  return new BuildError({
+    code: 'REGISTRY_UNTRUSTED',
+    class: 'registry',
+    message: `Cannot trust registry "${shown(host)}": ${shownRemote(found)}`,
+    hint: 'Name a file with its certificate authority in STAGECRAFT_EXTRA_CA_CERTS.',
+  });
+}
+
+/** The registry wants credentials, or other ones. */
+export function registryUnauthorized(
+  host: string,
+  what: string,
+  hadCredentials: boolean,
+): BuildError {
+  const found = hadCredentials ? 'it refuses the credentials' : 'it wants credentials';
+  return new BuildError({
+    code: 'REGISTRY_UNAUTHORIZED',
+    class: 'registry',
+    message: `Cannot ${what} at registry "${shown(host)}": ${found}`,
+    hint: `Log in to ${shown(host)} with the right account; the name may also be wrong, as registries hide what is private.`,
+  });
+}
+
+/** Too many requests, also after waiting. */
+export function registryRateLimited(host: string, found: string): BuildError {
+  return new BuildError({
+    code: 'REGISTRY_RATE_LIMITED',
+    class: 'registry',
+    message: `Cannot go on at registry "${shown(host)}": too many requests: ${shownRemote(found)}`,
+    hint: 'Log in for a higher limit, wait, or set a mirror in the configuration.',
+  });
+}
+
+/** Any other answer that is not what was asked for. */
+export function registryFailed(host: string, what: string, found: string): BuildError {
+  return new BuildError({
+    code: 'REGISTRY_ERROR',
+    class: 'registry',
+    message: `Cannot ${what} at registry "${shown(host)}": ${shownRemote(found)}`,
+  });
+}
+
+/** Bytes that are not the ones of their digest or size. */
+export function registryBadContent(host: string, what: string, found: string): BuildError {
+  return new BuildError({
+    code: 'REGISTRY_BAD_CONTENT',
+    class: 'registry',
+    message: `Cannot use ${shown(what)} from registry "${shown(host)}": ${shown(found)}`,
+  });
+}
+
+/** A file or program with credentials cannot be used. Going on without could pull another image. */
+export function credentialsUnusable(source: string, found: string, hint?: string): BuildError {
+  return new BuildError({
+    code: 'CREDENTIALS_UNUSABLE',
+    class: 'host',
+    message: `Cannot read credentials from ${shown(source)}: ${shownRemote(found)}`,
+    hint,
+  });
+}
+
+/** The file named by STAGECRAFT_EXTRA_CA_CERTS. */
+export function caFileUnusable(path: string, found: string): BuildError {
+  return new BuildError({
+    code: 'CA_FILE_UNUSABLE',
+    class: 'host',
+    message: `Cannot use the certificates in "${shown(path)}": ${shown(found)}`,
+    hint: 'Correct or unset STAGECRAFT_EXTRA_CA_CERTS.',
   });
 }

@@ -1,0 +1,79 @@
+import { createCredentialStore } from './credentials.ts';
+import { createRegistryClient, type Endpoint, type RegistryClient } from './registry-client.ts';
+import type { RetryTimings } from './retry.ts';
+import { isLoopbackHost } from './token-realm.ts';
+import { createTransport } from './transport.ts';
+
+/** Mirrors and exceptions by registry host (and port), as in the configuration file. */
+export type RegistriesConfig = Readonly<Record<string, RegistryConfig>>;
+
+/** How one registry is reached. */
+export interface RegistryConfig {
+  /** Asked before the registry itself, in this order: `http://127.0.0.1:5000`, or a host for HTTPS. */
+  readonly mirrors?: readonly string[] | undefined;
+  /** Plain HTTP is allowed, and certificates are not checked. */
+  readonly insecure?: boolean | undefined;
+}
+
+/** The clients of a configuration. They share connections, tokens and credentials. */
+export interface Registries {
+  /** Mirrors in order, then the registry itself. */
+  clientsFor(registry: string): readonly RegistryClient[];
+  /** Closes connections that are kept open. */
+  close(): void;
+}
+
+/** What Docker Hub is called in names, and what answers. */
+const HUB = { name: 'docker.io', host: 'registry-1.docker.io' };
+
+export function openRegistries(options: {
+  readonly registries: RegistriesConfig;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly homeDir: string;
+  readonly retryTimings?: RetryTimings | undefined;
+}): Registries {
+  const { registries, env, retryTimings } = options;
+  const isInsecure = (host: string): boolean =>
+    isLoopbackHost(host) || registries[host]?.insecure === true;
+  const transport = createTransport({
+    isInsecure,
+    extraCaPath: env['STAGECRAFT_EXTRA_CA_CERTS'],
+  });
+  const credentials = createCredentialStore(options);
+  const clients = new Map<string, RegistryClient>();
+
+  function clientOf(endpoint: Endpoint): RegistryClient {
+    const key = `${endpoint.name} ${endpoint.origins.join(' ')}`;
+    let client = clients.get(key);
+    client ??= createRegistryClient(endpoint, { transport, credentials, retryTimings });
+    clients.set(key, client);
+    return client;
+  }
+
+  return {
+    clientsFor(registry) {
+      const mirrors = registries[registry]?.mirrors ?? [];
+      return [
+        ...mirrors.map((mirror) => clientOf(mirrorEndpoint(mirror, isInsecure))),
+        clientOf(registryEndpoint(registry, isInsecure)),
+      ];
+    },
+    close: () => transport.close(),
+  };
+}
+
+function registryEndpoint(registry: string, isInsecure: (host: string) => boolean): Endpoint {
+  const host = registry === HUB.name ? HUB.host : registry;
+  return { name: registry, origins: originsOf(host, isInsecure(registry)) };
+}
+
+/** A mirror with a scheme is taken at its word: who configures `http://` wants it. */
+function mirrorEndpoint(mirror: string, isInsecure: (host: string) => boolean): Endpoint {
+  const [, scheme, host = ''] = /^(https?:\/\/)?([^/]*)/.exec(mirror) ?? [];
+  const origins = scheme === undefined ? originsOf(host, isInsecure(host)) : [`${scheme}${host}`];
+  return { name: host, origins };
+}
+
+function originsOf(host: string, isPlainAllowed: boolean): readonly string[] {
+  return isPlainAllowed ? [`https://${host}`, `http://${host}`] : [`https://${host}`];
+}

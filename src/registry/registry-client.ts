@@ -1,0 +1,270 @@
+import type { Digest } from '../core/digest.ts';
+import type { Descriptor } from '../image/manifest.ts';
+import { MANIFEST_ACCEPT, MAX_MANIFEST_BYTES } from '../image/parse-manifest.ts';
+import { createAuthenticator, type Actions, type Authenticator } from './auth.ts';
+import { openBody, readBody, readErrorBody } from './body.ts';
+import type { CredentialStore } from './credentials.ts';
+import { registryFailed, registryUnauthorized } from './errors.ts';
+import {
+  MAX_TRIES,
+  RETRY_TIMINGS,
+  TransientError,
+  withRetries,
+  type RetryTimings,
+} from './retry.ts';
+import { transientStatus } from './status.ts';
+import { discard, type HttpRequest, type HttpResponse, type Transport } from './transport.ts';
+
+/** Where a registry, or a mirror of one, is reached. */
+export interface Endpoint {
+  /** Host and port, as credentials are kept under: `docker.io`, `localhost:5000`. */
+  readonly name: string;
+  /** `https://host`, then `http://host` where plain HTTP is allowed. The first that answers is kept. */
+  readonly origins: readonly string[];
+}
+
+/** A request below one repository. */
+export interface RepositoryRequest {
+  readonly method: HttpRequest['method'];
+  /** After `/v2/<repository>/`, or a whole URL on the registry's own origin. */
+  readonly path: string | URL;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: HttpRequest['body'];
+  readonly actions: Actions;
+  /** For messages: `pull "library/alpine"`. */
+  readonly what: string;
+}
+
+/** A manifest or index as it was sent. */
+export interface FetchedManifest {
+  readonly bytes: Buffer;
+  /** What the Content-Type header says. */
+  readonly mediaType: string | undefined;
+}
+
+/** Speaks the OCI distribution API, version 2, with one registry. */
+export interface RegistryClient {
+  readonly name: string;
+  /** A manifest by tag or digest, unchecked; undefined when the registry has none. */
+  fetchManifest(
+    repository: string,
+    reference: string,
+    signal: AbortSignal,
+  ): Promise<FetchedManifest | undefined>;
+  /** A small blob, unchecked; undefined when the registry has none. */
+  fetchBlob(
+    repository: string,
+    digest: Digest,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<Buffer | undefined>;
+  /** A blob as it arrives, unchecked. When the connection breaks it goes on where it was. */
+  openBlob(
+    repository: string,
+    blob: Descriptor,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void>;
+  /**
+   * One try of any request, logged in if asked to. Answers with 401, 403 and passing faults are thrown.
+   * @throws TransientError @throws BuildError REGISTRY_*
+   */
+  request(
+    repository: string,
+    request: RepositoryRequest,
+    signal: AbortSignal,
+  ): Promise<HttpResponse>;
+}
+
+export interface RegistryClientDeps {
+  readonly transport: Transport;
+  readonly credentials: CredentialStore;
+  readonly retryTimings?: RetryTimings | undefined;
+}
+
+/** Connects with nothing before the first request. */
+export function createRegistryClient(endpoint: Endpoint, deps: RegistryClientDeps): RegistryClient {
+  return new HttpRegistryClient(endpoint, deps);
+}
+
+class HttpRegistryClient implements RegistryClient {
+  readonly name: string;
+  readonly #transport: Transport;
+  readonly #credentials: CredentialStore;
+  readonly #retryTimings: RetryTimings;
+  readonly #authenticator: Authenticator;
+  /** Those that may still be the right one; one, after the first answer. */
+  #origins: readonly string[];
+
+  constructor(endpoint: Endpoint, deps: RegistryClientDeps) {
+    this.name = endpoint.name;
+    this.#origins = endpoint.origins;
+    this.#transport = deps.transport;
+    this.#credentials = deps.credentials;
+    this.#retryTimings = deps.retryTimings ?? RETRY_TIMINGS;
+    this.#authenticator = createAuthenticator(endpoint.name, deps.transport, deps.credentials);
+  }
+
+  async request(
+    repository: string,
+    request: RepositoryRequest,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const { actions, what } = request;
+    const known = this.#authenticator.header(repository, actions);
+    let response = await this.#send(repository, request, known, signal);
+    if (response.status === 401) {
+      discard(response);
+      const header = await this.#authenticator.answer(response, repository, actions, signal);
+      if (header === undefined) throw registryUnauthorized(this.name, what, false);
+      response = await this.#send(repository, request, header, signal);
+    }
+    if (response.status === 401 || response.status === 403) {
+      discard(response);
+      const hasLogin = (await this.#credentials.find(this.name, signal)) !== undefined;
+      throw registryUnauthorized(this.name, what, hasLogin);
+    }
+    const error = registryFailed(this.name, what, `status ${response.status}`);
+    const passing = transientStatus(response, error);
+    if (passing === undefined) return response;
+    discard(response);
+    throw passing;
+  }
+
+  async fetchManifest(
+    repository: string,
+    reference: string,
+    signal: AbortSignal,
+  ): Promise<FetchedManifest | undefined> {
+    const accept = MANIFEST_ACCEPT.join(', ');
+    const path = `manifests/${reference}`;
+    const found = await this.#fetch(repository, path, accept, MAX_MANIFEST_BYTES, signal);
+    const type = found?.response.headers['content-type'];
+    return found && { bytes: found.bytes, mediaType: type?.split(';')[0]?.trim() };
+  }
+
+  async fetchBlob(
+    repository: string,
+    digest: Digest,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<Buffer | undefined> {
+    return (await this.#fetch(repository, `blobs/${digest}`, '*/*', maxBytes, signal))?.bytes;
+  }
+
+  openBlob(
+    repository: string,
+    blob: Descriptor,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void> {
+    const openAt = (offset: number): Promise<BlobPart> =>
+      this.#openAt(repository, blob, offset, signal);
+    return resumingBlob(blob, openAt, signal);
+  }
+
+  async #send(
+    repository: string,
+    { method, path, headers, body }: RepositoryRequest,
+    authorization: string | undefined,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const request = { method, headers, body, authorization };
+    if (path instanceof URL) return this.#transport.send({ ...request, url: path }, signal);
+    for (const [index, origin] of this.#origins.entries()) {
+      const url = new URL(`/v2/${repository}/${path}`, origin);
+      try {
+        const response = await this.#transport.send({ ...request, url }, signal);
+        this.#origins = [origin];
+        return response;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (index === this.#origins.length - 1) throw error;
+      }
+    }
+    throw new TypeError(`Registry "${this.name}" has no address`);
+  }
+
+  /** The answer's body when it is 200, undefined when 404. */
+  #fetch(
+    repository: string,
+    path: string,
+    accept: string,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: Buffer; readonly response: HttpResponse } | undefined> {
+    const what = `pull "${repository}"`;
+    const request = { method: 'GET', path, headers: { accept }, actions: 'pull', what } as const;
+    const once = async (): Promise<{ bytes: Buffer; response: HttpResponse } | undefined> => {
+      const response = await this.request(repository, request, signal);
+      if (response.status === 404) {
+        discard(response);
+        return undefined;
+      }
+      if (response.status !== 200) {
+        throw registryFailed(this.name, what, await readErrorBody(response, signal));
+      }
+      return { bytes: await readBody(response, maxBytes, signal), response };
+    };
+    return withRetries(once, signal, this.#retryTimings);
+  }
+
+  async #openAt(
+    repository: string,
+    blob: Descriptor,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<BlobPart> {
+    const what = `pull "${repository}"`;
+    const headers = offset === 0 ? {} : { range: `bytes=${offset}-` };
+    const path = `blobs/${blob.digest}`;
+    const request = { method: 'GET', path, headers, actions: 'pull', what } as const;
+    const response = await withRetries(
+      () => this.request(repository, request, signal),
+      signal,
+      this.#retryTimings,
+    );
+    if (response.status === 200) return { response, skip: offset };
+    const range = response.headers['content-range'] ?? '';
+    const isRest = response.status === 206 && range.startsWith(`bytes ${offset}-`);
+    if (isRest) return { response, skip: 0 };
+    const found = await readErrorBody(response, signal);
+    throw registryFailed(this.name, what, `${blob.digest}: ${found}`);
+  }
+}
+
+/** An answer with a blob from some place on. */
+interface BlobPart {
+  readonly response: HttpResponse;
+  /** Bytes at its start that were there before. */
+  readonly skip: number;
+}
+
+/** Tries without a new byte are counted, so that a large layer survives any number of breaks. */
+async function* resumingBlob(
+  blob: Descriptor,
+  openAt: (offset: number) => Promise<BlobPart>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  let offset = 0;
+  let failures = 0;
+  for (;;) {
+    const part = await openAt(offset);
+    let toSkip = part.skip;
+    try {
+      for await (const chunk of openBody(part.response, signal)) {
+        const wanted = chunk.subarray(Math.min(toSkip, chunk.length));
+        toSkip -= chunk.length - wanted.length;
+        if (wanted.length === 0) continue;
+        offset += wanted.length;
+        failures = 0;
+        yield wanted;
+      }
+      return;
+    } catch (thrown) {
+      if (!(thrown instanceof TransientError)) throw thrown;
+      failures++;
+      // All bytes are there: what broke was only the end of the connection.
+      if (offset >= blob.size) return;
+      if (failures >= MAX_TRIES) throw thrown.error;
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import type { Digest } from '../core/digest.ts';
+import type { BlobStore } from '../content/blob-store.ts';
+import { imageNotFound } from '../image/errors.ts';
+import type { Descriptor } from '../image/manifest.ts';
+import { MAX_MANIFEST_BYTES } from '../image/parse-manifest.ts';
+import { formatReference, parseReference, type ImageReference } from '../image/reference.ts';
+import { resolveImage, type RootDocument } from '../image/resolve-image.ts';
+import type { ImageSource } from './image-source.ts';
+import { registryFailed } from './errors.ts';
+import { openRegistries, type RegistriesConfig } from './registries.ts';
+import type { RegistryClient } from './registry-client.ts';
+import type { RetryTimings } from './retry.ts';
+
+/** What pulling works with. */
+export interface RegistryImageSourceOptions {
+  /** Mirrors and exceptions by registry host. */
+  readonly registries: RegistriesConfig;
+  /** Manifests and configs are kept here, and looked up here first. */
+  readonly blobs: BlobStore;
+  /** DOCKER_CONFIG, REGISTRY_AUTH_FILE, STAGECRAFT_EXTRA_CA_CERTS, PATH for credential programs. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** For ~/.docker/config.json. */
+  readonly homeDir: string;
+  readonly retryTimings?: RetryTimings | undefined;
+}
+
+/** Images of registries, by the names that FROM uses. Nothing is loaded or connected before it is needed. */
+export function createRegistryImageSource(
+  options: RegistryImageSourceOptions,
+): ImageSource & Disposable {
+  const { blobs } = options;
+  const registries = openRegistries(options);
+
+  const firstOf: Ask = (reference, signal, ask) =>
+    askInTurn(registries.clientsFor(reference.registry), signal, ask);
+
+  async function fetchRoot(reference: ImageReference, signal: AbortSignal): Promise<RootDocument> {
+    const { repository, tag, digest } = reference;
+    if (digest !== undefined && blobs.sizeOf(digest) !== undefined) {
+      const bytes = blobs.readBytes(digest, MAX_MANIFEST_BYTES);
+      return { bytes, digest, mediaType: undefined };
+    }
+    const wanted = digest ?? tag ?? 'latest';
+    const found = await firstOf(reference, signal, (client) =>
+      client.fetchManifest(repository, wanted, signal),
+    );
+    if (found === undefined) throw notFound(reference);
+    return { bytes: found.bytes, digest, mediaType: found.mediaType };
+  }
+
+  async function fetchBytes(
+    reference: ImageReference,
+    descriptor: Descriptor,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { repository, registry } = reference;
+    const { digest } = descriptor;
+    if (blobs.sizeOf(digest) !== undefined) return blobs.readBytes(digest, maxBytes);
+    const bytes = await firstOf(reference, signal, async (client) =>
+      isManifestType(descriptor)
+        ? (await client.fetchManifest(repository, digest, signal))?.bytes
+        : client.fetchBlob(repository, digest, maxBytes, signal),
+    );
+    if (bytes !== undefined) return bytes;
+    throw registryFailed(registry, `pull "${repository}"`, `it does not have ${digest}`);
+  }
+
+  return {
+    async resolve(name, platform, signal) {
+      const reference = parseReference(name);
+      const root = await fetchRoot(reference, signal);
+      const fetched: Uint8Array[] = [root.bytes];
+      const image = await resolveImage(
+        formatReference(reference),
+        root,
+        platform,
+        async (descriptor, maxBytes) => {
+          const bytes = await fetchBytes(reference, descriptor, maxBytes, signal);
+          fetched.push(bytes);
+          return bytes;
+        },
+      );
+      // All of them are checked by now.
+      for (const bytes of fetched) blobs.writeBytes(bytes);
+      return image;
+    },
+    async openLayer(image, layer, signal) {
+      const reference = parseReference(image.name);
+      const opened = await firstOf(reference, signal, (client) =>
+        openedBlob(client, reference.repository, layer, signal),
+      );
+      if (opened !== undefined) return opened;
+      const what = `pull "${reference.repository}"`;
+      throw registryFailed(reference.registry, what, `it does not have ${layer.digest}`);
+    },
+    [Symbol.dispose]: () => registries.close(),
+  };
+}
+
+/** Asks mirrors and the registry. */
+type Ask = <T>(
+  reference: ImageReference,
+  signal: AbortSignal,
+  ask: (client: RegistryClient) => Promise<T | undefined>,
+) => Promise<T | undefined>;
+
+/** The first answer of mirrors and registry; a mirror that is down or has nothing is passed over. */
+async function askInTurn<T>(
+  clients: readonly RegistryClient[],
+  signal: AbortSignal,
+  ask: (client: RegistryClient) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  for (const [index, client] of clients.entries()) {
+    const isLast = index === clients.length - 1;
+    try {
+      const answer = await ask(client);
+      if (answer !== undefined || isLast) return answer;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isLast) throw error;
+    }
+  }
+  return undefined;
+}
+
+function isManifestType({ mediaType }: Descriptor): boolean {
+  return /\.(?:manifest|index)\b/.test(mediaType);
+}
+
+/** A blob whose first bytes have come, so that a mirror without it is found out while others can be asked. */
+async function openedBlob(
+  client: RegistryClient,
+  repository: string,
+  layer: Descriptor,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const blob = client.openBlob(repository, layer, signal);
+  const first = await blob.next();
+  return (async function* () {
+    try {
+      if (first.done !== true) yield first.value;
+      yield* blob;
+    } finally {
+      await blob.return();
+    }
+  })();
+}
+
+function notFound(reference: ImageReference): Error {
+  const { registry, repository, tag, digest } = reference;
+  const name = formatReference(reference);
+  const missing: Digest | string = digest ?? `tag "${tag ?? 'latest'}"`;
+  return imageNotFound(
+    name,
+    `registry "${registry}" has no ${missing} in "${repository}"`,
+    'Check the spelling of the name and the tag.',
+  );
+}
