@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mountsBelow, processesUsing } from './leftovers.ts';
-
-/** The program under test; `npm run build` makes it. */
-export const PROGRAM = join(import.meta.dirname, '../../dist/main.cjs');
+import { PROGRAM } from './program.ts';
 
 /** How long processes may take to end after they were told to, before a test calls them left over. */
 const GRACE_MS = 2000;

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Every test, from a fresh clone: `npm test`. As root on Debian it installs what is missing; as an
+# ordinary user it says what is. Stops at the first failure, with its status.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/setup.sh
+
+need_commands \
+  runc:runc crun:crun docker-registry:docker-registry mmdebstrap:mmdebstrap \
+  busybox:busybox-static skopeo:skopeo umoci:umoci newuidmap:uidmap slirp4netns:slirp4netns \
+  unshare:util-linux script:bsdutils ip:iproute2 git:git tar:tar xz:xz-utils zstd:zstd
+install_node_modules
+
+say 'build'
+npm run --silent build
+for step in typecheck lint format knip unit system; do
+  say "$step"
+  npm run --silent "$step"
+done
+say 'all tests passed'
