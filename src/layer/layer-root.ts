@@ -1,5 +1,6 @@
-import { lstatSync, mkdirSync, rmSync } from 'node:fs';
-import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { mkdirSync, rmSync, unlinkSync } from 'node:fs';
+import { bytesToText, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import type { BuildError } from '../diagnostics/build-error.ts';
 import { lsetxattr } from '../host/xattr.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { isWhiteout, joinPath, readLink, readNode, ROOT } from '../tree/node.ts';
@@ -14,8 +15,10 @@ export interface LayerDirectory {
   /** Where it is in the root: absolute, no links. */
   readonly path: BytePath;
   readonly hostPath: BytePath;
-  /** False when what lies below this layer is hidden here. */
+  /** True when the layers below have a directory here too, and it shows through. */
   readonly seesLower: boolean;
+  /** Undefined for the root. */
+  readonly parent: LayerDirectory | undefined;
 }
 
 /**
@@ -25,59 +28,71 @@ export interface LayerDirectory {
  * Nobody else writes here while a layer is unpacked, so what was looked at stays as it was.
  */
 export class LayerRoot {
-  readonly #hostRoot: BytePath;
+  readonly root: LayerDirectory;
   readonly #lower: FileTree | undefined;
   /** Directories that hide what `lower` has at their place. */
   readonly #opaque = new Set<BytePath>();
-  /** Directories by the name they were asked for. Emptied when a name may lead elsewhere. */
-  readonly #known = new Map<string, LayerDirectory>();
+  /** Directories by the names they were asked for, where no link was on the way. */
+  readonly #direct = new Map<string, LayerDirectory>();
+  /** The same with links on the way, and the paths of these links. */
+  readonly #linked = new Map<string, LayerDirectory>();
+  readonly #crossed = new Set<BytePath>();
 
   constructor(dir: string, lower: FileTree | undefined) {
-    this.#hostRoot = textToBytes(dir);
     this.#lower = lower;
-  }
-
-  get root(): LayerDirectory {
-    return this.#directory(ROOT, true);
+    this.root = {
+      path: ROOT,
+      hostPath: textToBytes(dir),
+      seesLower: lower !== undefined,
+      parent: undefined,
+    };
   }
 
   /** The directory that `names` lead to, made where it is not there. @throws LAYER_ENTRY_REFUSED */
   directory(names: readonly BytePath[]): LayerDirectory {
+    if (names.length === 0) return this.root;
     const key = names.join('/');
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const found = this.#walk(names, key);
-    this.#known.set(key, found);
-    return found;
+    return this.#direct.get(key) ?? this.#linked.get(key) ?? this.#walk(names, key);
   }
 
-  /** What is at `name` of a directory in this layer itself; undefined also for a whiteout. */
+  /** What is at `name` of a directory in this layer itself, whiteouts included. */
   own(directory: LayerDirectory, name: BytePath): TreeNode | undefined {
     return readNode(joinPath(directory.hostPath, name), joinPath(directory.path, name));
   }
 
-  /** What the layers below show at `name` of a directory. */
+  /** What the layers below show at `name` of a directory, whatever this layer has there. */
   lower(directory: LayerDirectory, name: BytePath): TreeNode | undefined {
     if (!directory.seesLower || this.#lower === undefined) return undefined;
+    // The directory is one of `lower` too, without links on the way: none is followed here.
     return this.#lower.lookup(joinPath(directory.path, name), { followsLast: false });
   }
 
-  /** Removes what is at `name` in this layer, whole trees included. Follows nothing. */
-  remove(directory: LayerDirectory, name: BytePath): void {
-    rmSync(fsPath(joinPath(directory.hostPath, name)), { recursive: true, force: true });
-    this.forget();
+  /** Removes a node of this layer, whole trees included. Follows nothing. */
+  remove({ path, hostPath, type }: TreeNode): void {
+    if (type !== 'directory') {
+      unlinkSync(fsPath(hostPath));
+      this.changed(path);
+      return;
+    }
+    rmSync(fsPath(hostPath), { recursive: true });
+    for (const opaque of this.#opaque) {
+      if (opaque === path || opaque.startsWith(`${path}/`)) this.#opaque.delete(opaque);
+    }
+    this.#forget();
   }
 
-  /** Call when a name was made or removed that directories may be found by. */
-  forget(): void {
-    this.#known.clear();
+  /** Call when a name was made or removed: if a link was there, it leads on no more. */
+  changed(path: BytePath): void {
+    if (!this.#crossed.has(path)) return;
+    this.#linked.clear();
+    this.#crossed.clear();
   }
 
   /** Hides what `lower` has in a directory. */
-  makeOpaque(directory: LayerDirectory): void {
-    lsetxattr(directory.hostPath, opaqueXattr(), Buffer.from('y'));
-    this.#opaque.add(directory.path);
-    this.forget();
+  makeOpaque(path: BytePath, hostPath: BytePath): void {
+    lsetxattr(hostPath, opaqueXattr(), Buffer.from('y'));
+    this.#opaque.add(path);
+    this.#forget();
   }
 
   /**
@@ -95,70 +110,74 @@ export class LayerRoot {
     if (below.type !== 'file' && below.type !== 'symlink') return undefined;
     const hostPath = joinPath(directory.hostPath, name);
     copyFileUp(below, hostPath);
+    this.changed(below.path);
     return hostPath;
   }
 
-  #walk(names: readonly BytePath[], shown: string): LayerDirectory {
-    if (names.length > MAX_DEPTH) throw badLayerEntry(shown, 'it is too deep');
+  #forget(): void {
+    this.#direct.clear();
+    this.#linked.clear();
+    this.#crossed.clear();
+  }
+
+  #walk(names: readonly BytePath[], key: string): LayerDirectory {
+    if (names.length > MAX_DEPTH) throw badLayerEntry(shown(key), 'it is too deep');
     const pending = [...names].reverse();
     let at = this.root;
     let links = 0;
     for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
       if (name === '..') {
-        at = this.#parentOf(at);
+        at = at.parent ?? this.root;
         continue;
       }
       const own = this.own(at, name);
       const node = own ?? this.lower(at, name);
       if (node?.type === 'symlink') {
-        if (++links > MAX_LINKS) throw badLayerEntry(shown, 'it leads through too many links');
+        if (++links > MAX_LINKS) throw badLayerEntry(shown(key), 'it leads through too many links');
         const target = readLink(node);
+        this.#crossed.add(joinPath(at.path, name));
         if (target.startsWith('/')) at = this.root;
         pending.push(...namesOf(target).reverse());
         continue;
       }
-      at = this.#enter(at, name, own, shown);
+      at = this.#enter(at, name, own, key);
     }
+    (links === 0 ? this.#direct : this.#linked).set(key, at);
     return at;
   }
 
   #enter(
-    at: LayerDirectory,
+    parent: LayerDirectory,
     name: BytePath,
     own: TreeNode | undefined,
-    shown: string,
+    key: string,
   ): LayerDirectory {
-    const path = joinPath(at.path, name);
-    const hostPath = joinPath(at.hostPath, name);
+    const path = joinPath(parent.path, name);
+    const hostPath = joinPath(parent.hostPath, name);
+    const below = this.lower(parent, name);
     if (own === undefined) {
-      const below = this.lower(at, name);
-      if (below !== undefined && below.type !== 'directory') {
-        throw badLayerEntry(shown, `"${path}" is not a directory`);
-      }
+      if (below !== undefined && below.type !== 'directory') throw notDirectory(key, path);
       mkdirSync(fsPath(hostPath), { mode: 0o755 });
       if (below !== undefined) copyMetadata(below, hostPath);
     } else if (isWhiteout(own)) {
       rmSync(fsPath(hostPath));
       mkdirSync(fsPath(hostPath), { mode: 0o755 });
-      this.makeOpaque({ path, hostPath, seesLower: false });
+      this.makeOpaque(path, hostPath);
     } else if (own.type !== 'directory') {
-      throw badLayerEntry(shown, `"${path}" is not a directory`);
+      throw notDirectory(key, path);
     }
-    return this.#directory(path, at.seesLower);
+    // Over anything but a directory, one of this layer stands alone.
+    const seesLower = below?.type === 'directory' && !this.#opaque.has(path);
+    return { path, hostPath, seesLower, parent };
   }
+}
 
-  #parentOf(directory: LayerDirectory): LayerDirectory {
-    const slash = directory.path.lastIndexOf('/');
-    if (slash <= 0) return this.root;
-    const path = directory.path.slice(0, slash) as BytePath;
-    const hidden = [...this.#opaque].some((o) => path === o || path.startsWith(`${o}/`));
-    return this.#directory(path, !hidden);
-  }
+function notDirectory(key: string, path: BytePath): BuildError {
+  return badLayerEntry(shown(key), `"${bytesToText(path)}" is not a directory`);
+}
 
-  #directory(path: BytePath, parentSeesLower: boolean): LayerDirectory {
-    const hostPath = (path === ROOT ? this.#hostRoot : `${this.#hostRoot}${path}`) as BytePath;
-    return { path, hostPath, seesLower: parentSeesLower && !this.#opaque.has(path) };
-  }
+function shown(key: string): string {
+  return bytesToText(key as BytePath);
 }
 
 /** Names of a path without empty ones and `.`; `..` stays. */
@@ -174,9 +193,4 @@ export function entryNames(path: BytePath): BytePath[] {
     else names.push(name);
   }
   return names;
-}
-
-/** True when a host path is a real directory. */
-export function isRealDirectory(hostPath: BytePath): boolean {
-  return lstatSync(fsPath(hostPath), { throwIfNoEntry: false })?.isDirectory() === true;
 }

@@ -236,6 +236,72 @@ describe.runIf(process.getuid?.() === 0)('unpackLayer()', () => {
     expect(read(tree, '/c/d')).toBe('y');
   });
 
+  test.each<[string, readonly EntrySketch[], readonly EntrySketch[], Record<string, string>]>([
+    [
+      'a directory over a link of the layer below',
+      [directory('e'), symlink('e/evil', '/etc'), directory('etc'), symlink('d', '/e')],
+      [directory('d'), file('d/evil/x', 'x')],
+      { '/d/evil': 'directory', '/d/evil/x': 'file', '/etc/x': '', '/e/evil': 'symlink' },
+    ],
+    [
+      'a directory over a file of the layer below',
+      [directory('e'), file('e/f'), file('d')],
+      [directory('d'), file('d/x')],
+      { '/d/x': 'file', '/e/f': 'file' },
+    ],
+    [
+      'a directory that takes the place of a link which was followed before',
+      [directory('e'), symlink('d', '/e')],
+      [file('d/before'), directory('d'), file('d/after')],
+      { '/e/before': 'file', '/e/after': '', '/d/after': 'file' },
+    ],
+    [
+      'a link that takes the place of one which was followed before',
+      [directory('e'), directory('g'), symlink('d', '/e')],
+      [file('d/before'), symlink('d', 'g'), file('d/after')],
+      { '/e/before': 'file', '/e/after': '', '/g/after': 'file' },
+    ],
+    [
+      'a directory after a file of the same name',
+      [directory('a'), file('a/b')],
+      [file('a'), directory('a'), file('a/c')],
+      { '/a/b': '', '/a/c': 'file' },
+    ],
+    [
+      'a directory after a link of the same name',
+      [directory('a'), directory('a/b'), file('a/b/c')],
+      [symlink('a', '/x'), directory('a'), directory('a/b')],
+      { '/a/b': 'directory', '/a/b/c': '' },
+    ],
+    [
+      'a directory after a hard link of the same name',
+      [directory('a'), file('a/b')],
+      [file('f'), hardlink('a', 'f'), directory('a')],
+      { '/a/b': '', '/a': 'directory' },
+    ],
+    [
+      'a directory that was opaque and comes back',
+      [directory('a'), directory('a/b'), file('a/b/c')],
+      [directory('a/b'), file('a/b/.wh..wh..opq'), file('a'), directory('a'), file('a/b/d')],
+      { '/a/b/c': '', '/a/b/d': 'file' },
+    ],
+  ])('gives what applying the entries one by one gives: %s', async (_what, below, above, want) => {
+    const tree = await unpackAll(below, above);
+    const found = Object.keys(want).map((path) => [path, look(tree, path)?.type ?? '']);
+    expect(Object.fromEntries(found)).toEqual(want);
+  });
+
+  test('links nothing that the layer below shows behind a replaced link', async () => {
+    const unpacked = unpackAll(
+      [directory('e'), file('e/f'), symlink('d', '/e')],
+      [directory('d'), hardlink('y', 'd/f')],
+    );
+    await expect(unpacked).rejects.toMatchObject({
+      code: 'LAYER_ENTRY_REFUSED',
+      message: 'Cannot unpack "y": it links to "d/f", which is not there',
+    });
+  });
+
   test('replaces a fifo without opening it', async () => {
     const tree = await unpackAll([[{ name: 'p', type: 'fifo' as const }, file('p', 'x')]].flat());
     expect(read(tree, '/p')).toBe('x');

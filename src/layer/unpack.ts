@@ -6,7 +6,6 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  rmSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
@@ -15,7 +14,7 @@ import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
 import { finishDiffId, type DiffId } from '../core/digest.ts';
 import { hasCode, makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import type { FileTree } from '../tree/file-tree.ts';
-import { isWhiteout, joinPath } from '../tree/node.ts';
+import { joinPath } from '../tree/node.ts';
 import { idMap, setOwner, setXattr } from './copy-up.ts';
 import { decompress } from './decompress.ts';
 import { badLayerEntry, layerTooLarge, wrongDiffId } from './errors.ts';
@@ -129,7 +128,7 @@ class Unpacker {
 
   #whiteout(directory: LayerDirectory, name: BytePath, entry: TarEntry): void {
     if (name === OPAQUE_WHITEOUT) {
-      this.#root.makeOpaque(directory);
+      this.#root.makeOpaque(directory.path, directory.hostPath);
       return;
     }
     // Notes of the aufs driver of old Docker versions: no files, and nothing to hide.
@@ -142,11 +141,10 @@ class Unpacker {
     if (own === undefined) {
       // 0/0 is what overlayfs takes for a removed name.
       mknod(joinPath(directory.hostPath, hidden), NODE_TYPE.charDevice, 0);
-      this.#root.forget();
+      this.#root.changed(joinPath(directory.path, hidden));
     } else if (own.type === 'directory') {
       // A whiteout hides what is below this layer, never what the layer itself brings.
-      const { path, hostPath } = own;
-      this.#root.makeOpaque({ path, hostPath, seesLower: false });
+      this.#root.makeOpaque(own.path, own.hostPath);
     }
   }
 
@@ -163,24 +161,18 @@ class Unpacker {
       return;
     }
     const isKept = own?.type === 'directory' && entry.type === 'directory';
-    if (own !== undefined && !isKept) this.#root.remove(directory, name);
+    if (own !== undefined && !isKept) this.#root.remove(own);
     switch (entry.type) {
       case 'directory':
         if (!isKept) mkdirSync(fsPath(hostPath), { mode: 0o700 });
-        if (own !== undefined && isWhiteout(own)) {
-          this.#root.makeOpaque({
-            path: joinPath(directory.path, name),
-            hostPath,
-            seesLower: false,
-          });
-        }
+        // What this layer had here before has hidden what is below already.
+        if (own !== undefined && !isKept) this.#root.makeOpaque(own.path, hostPath);
         break;
       case 'file':
         await writeFile(hostPath, content);
         break;
       case 'symlink':
         symlinkSync(fsPath(entry.linkName ?? ('' as BytePath)), fsPath(hostPath));
-        this.#root.forget();
         break;
       case 'fifo':
         mkfifo(hostPath, 0o600);
@@ -192,6 +184,7 @@ class Unpacker {
       default:
         entry.type satisfies never;
     }
+    this.#root.changed(joinPath(directory.path, name));
     this.#applyMetadata(hostPath, entry);
   }
 
@@ -206,9 +199,10 @@ class Unpacker {
     }
     const hostPath = joinPath(directory.hostPath, name);
     if (source === hostPath) return;
-    rmSync(fsPath(hostPath), { recursive: true, force: true });
+    const own = this.#root.own(directory, name);
+    if (own !== undefined) this.#root.remove(own);
     linkSync(fsPath(source), fsPath(hostPath));
-    this.#root.forget();
+    this.#root.changed(joinPath(directory.path, name));
   }
 
   /** Owner before mode, as changing it clears setuid; attributes after both; times last. */
