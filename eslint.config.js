@@ -20,7 +20,7 @@ const MAY_IMPORT = {
   snapshot: [...CORE, 'tree'],
   layer: [...CORE, 'content', 'tree', 'snapshot'],
   registry: [...CORE, 'content', 'image'],
-  export: [...CORE, 'content', 'image', 'layer', 'snapshot', 'tree'],
+  export: [...CORE, 'content', 'dockerfile', 'image', 'layer', 'snapshot', 'tree'],
   sandbox: [...CORE, 'tree'],
   exec: [
     ...CORE,

@@ -1,0 +1,93 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
+import { digestOf, type DiffId } from '../core/digest.ts';
+import { compressedLayer, type LayerSource } from './compressed-layer.ts';
+
+const never = new AbortController().signal;
+const bytes = Buffer.alloc(3_000_000, 'not really a tar archive ');
+const gzip = { kind: 'gzip', level: 6 } as const;
+
+let root: string;
+let blobs: DiskBlobStore;
+let opened: number;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'compressed-layer-'));
+  blobs = openDiskBlobStore(root);
+  opened = 0;
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function layerOf(content: Buffer, diffId = digestOf(content)): LayerSource {
+  return {
+    diffId: diffId as string as DiffId,
+    size: content.length,
+    async *open() {
+      opened++;
+      await Promise.resolve();
+      yield content;
+    },
+  };
+}
+
+describe('compressedLayer', () => {
+  it('stores a gzip blob whose content has the diff id', async () => {
+    const { digest, size } = await compressedLayer(layerOf(bytes), gzip, { blobs, root }, never);
+    const stored = blobs.readBytes(digest, size);
+    expect(stored.length).toBe(size);
+    expect(gunzipSync(stored).equals(bytes)).toBe(true);
+  });
+
+  it('makes a blob once for each level', async () => {
+    const deps = { blobs, root };
+    const first = await compressedLayer(layerOf(bytes), gzip, deps, never);
+    expect(await compressedLayer(layerOf(bytes), gzip, deps, never)).toEqual(first);
+    expect(opened).toBe(1);
+    const other = await compressedLayer(layerOf(bytes), { kind: 'gzip', level: 0 }, deps, never);
+    expect(other.digest).not.toBe(first.digest);
+    expect(opened).toBe(2);
+  });
+
+  it('makes the blob again when it was removed or its record is torn', async () => {
+    const deps = { blobs, root };
+    const first = await compressedLayer(layerOf(bytes), gzip, deps, never);
+    blobs.remove(first.digest);
+    expect(await compressedLayer(layerOf(bytes), gzip, deps, never)).toEqual(first);
+    const [record = ''] = readdirSync(join(root, 'layers', 'gzip'));
+    for (const text of ['', 'sha256:', first.digest, `${first.digest} 7`]) {
+      writeFileSync(join(root, 'layers', 'gzip', record), text);
+      expect(await compressedLayer(layerOf(bytes), gzip, deps, never)).toEqual(first);
+    }
+    expect(opened).toBe(6);
+  });
+
+  it('keeps an uncompressed layer under its own digest', async () => {
+    const deps = { blobs, root };
+    const plain = await compressedLayer(layerOf(bytes), { kind: 'uncompressed' }, deps, never);
+    expect(plain).toEqual({ digest: digestOf(bytes), size: bytes.length });
+    await compressedLayer(layerOf(bytes), { kind: 'uncompressed' }, deps, never);
+    expect(opened).toBe(1);
+  });
+
+  it.each([gzip, { kind: 'uncompressed' } as const])(
+    'refuses files that changed, and keeps nothing ($kind)',
+    async (compression) => {
+      const layer = layerOf(bytes, digestOf('something else'));
+      const made = compressedLayer(layer, compression, { blobs, root }, never);
+      await expect(made).rejects.toMatchObject({ code: 'LAYER_CHANGED', class: 'host' });
+      expect([...blobs.list()]).toEqual([]);
+      expect(readdirSync(join(root, 'tmp'))).toEqual([]);
+    },
+  );
+
+  it('remembers digest and size as text', async () => {
+    const made = await compressedLayer(layerOf(bytes), gzip, { blobs, root }, never);
+    const [name = ''] = readdirSync(join(root, 'layers', 'gzip'));
+    const text = readFileSync(join(root, 'layers', 'gzip', name), 'utf8');
+    expect(text).toBe(`${made.digest} ${made.size}`);
+  });
+});
