@@ -3,6 +3,7 @@
  * why). What people and scripts ask most often is answered here, before anything else is loaded.
  */
 /* eslint-disable @typescript-eslint/no-require-imports -- a CommonJS file has no other way */
+const { writeSync } = require('node:fs') as typeof import('node:fs');
 const { renderOverview } = require('./cli/overview.ts') as typeof import('./cli/overview.ts');
 const { VERSION } = require('./cli/version.ts') as typeof import('./cli/version.ts');
 
@@ -10,12 +11,22 @@ const words = process.argv.slice(2);
 const [first] = words;
 
 if (words.length === 1 && (first === '--version' || first === '-v' || first === 'version')) {
-  process.stdout.write(`stagecraft ${VERSION}\n`);
+  print(`stagecraft ${VERSION}\n`);
 } else if (
   first === undefined ||
   (words.length === 1 && (first === '--help' || first === '-h' || first === 'help'))
 ) {
-  process.stdout.write(renderOverview());
+  print(renderOverview());
 } else {
   require('./cli.cjs');
+}
+
+/** Short texts need no stream: making `process.stdout` costs as much as everything else here. */
+function print(text: string): void {
+  try {
+    writeSync(1, text);
+  } catch {
+    // Nobody reads it, or the disk behind it is full.
+    process.exitCode = 1;
+  }
 }
