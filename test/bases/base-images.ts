@@ -119,6 +119,18 @@ export const BASE_IMAGES: readonly BaseImage[] = [
     files: { '/sbin/apk': 'apk' },
   },
   {
+    ...BUSYBOX,
+    recipe: 'terraform',
+    names: ['hashicorp/terraform:latest'],
+    files: { '/bin/terraform': 'terraform' },
+  },
+  {
+    ...BUSYBOX,
+    recipe: 'common-library',
+    names: ['myregistry/common:latest'],
+    files: { '/app/lib/common.txt': 'common-library' },
+  },
+  {
     recipe: 'debian',
     names: ['debian:latest', 'debian:bookworm', 'debian:bookworm-slim', 'debian:12'],
     from: 'debian',

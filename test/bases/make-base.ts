@@ -136,6 +136,8 @@ function makeDebian(image: BaseImage, settings: HostSettings, work: string, tar:
     'mmdebstrap',
     [
       '--variant=minbase',
+      // Java's packages link manual pages there, which are left out here.
+      '--setup-hook=mkdir -p "$1/usr/share/man/man1"',
       '--mode=root',
       '--aptopt=APT::Install-Recommends "false"',
       '--dpkgopt=path-exclude=/usr/share/doc/*',
