@@ -3,7 +3,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { formatBytes, formatSeconds, renderTable } from '../../src/cli/format.ts';
+import { formatBytes, renderTable } from '../../src/cli/format.ts';
 import type { StageMeasure } from '../../src/events/event.ts';
 import { recipeFor } from '../bases/base-images.ts';
 import { ensureBase } from '../bases/make-base.ts';
@@ -13,7 +13,6 @@ import { freePort } from './registry-server.ts';
 const CHECKOUT = join(import.meta.dirname, '../..');
 const SERVICE = join(CHECKOUT, 'examples/go-service');
 const BASE = 'golang:1.21-alpine';
-const CONTAINER = 'stagecraft-quickstart';
 const ANSWER_TRIES = 250;
 const POLL_MS = 20;
 
@@ -106,12 +105,20 @@ function tell(event: PrintedEvent, names: ReadonlyMap<number, string>): string |
   }
 }
 
-/** Runs the program, with its output shown. */
-async function stagecraft(...words: string[]): Promise<void> {
+/** Runs the program, shows what it prints and gives it. */
+async function stagecraft(...words: string[]): Promise<string> {
   say(`\n==> stagecraft ${words.join(' ')}`);
-  const status = await endOf(spawn(PROGRAM, words, { env, stdio: 'inherit' }));
-  if (status !== 0)
+  const child = spawn(PROGRAM, words, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    process.stdout.write(text);
+    printed += text;
+  });
+  const status = await endOf(child);
+  if (status !== 0) {
     throw new Error(`stagecraft ${words[0] ?? ''} ended with status ${String(status)}`);
+  }
+  return printed.trim();
 }
 
 function endOf(child: ReturnType<typeof spawn>): Promise<number | null> {
@@ -135,13 +142,12 @@ function showComparison(single: Built, multi: Built): void {
   say('What the second image left behind:');
   say(
     renderTable([
-      ['STAGE', 'BASE', 'SIZE', 'LEFT BEHIND', 'TIME'],
+      ['STAGE', 'BASE', 'SIZE', 'LEFT BEHIND'],
       ...left.map((stage) => [
         stage.name ?? String(stage.index),
         stage.baseName,
         formatBytes(stage.totalBytes),
         formatBytes(stage.leftBehindBytes),
-        formatSeconds(stage.durationMs),
       ]),
     ]),
   );
@@ -170,21 +176,13 @@ function fetchText(url: string): Promise<string | undefined> {
 async function runService(): Promise<void> {
   const port = String(await freePort());
   const url = `http://127.0.0.1:${port}/`;
+  const id = await stagecraft('run', '-d', '-p', `127.0.0.1:${port}:8080`, 'go-service:multi');
   try {
-    await stagecraft(
-      'run',
-      '-d',
-      '-p',
-      `127.0.0.1:${port}:8080`,
-      '--name',
-      CONTAINER,
-      'go-service:multi',
-    );
     say(`\n==> GET ${url}`);
     say((await askService(url)).trim());
   } finally {
-    await stagecraft('stop', CONTAINER);
-    await stagecraft('rm', CONTAINER);
+    await stagecraft('stop', id);
+    await stagecraft('rm', id);
   }
 }
 
