@@ -1,0 +1,9 @@
+import type { CaseGroup } from '../case.ts';
+import { FROM_CASES } from './from.ts';
+import { VARIABLE_CASES } from './variables.ts';
+
+/** Every case, by subject. */
+export const CASE_GROUPS: readonly CaseGroup[] = [
+  { name: 'FROM', cases: FROM_CASES },
+  { name: 'variables', cases: VARIABLE_CASES },
+];

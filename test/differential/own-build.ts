@@ -1,0 +1,150 @@
+import { createReadStream, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildImage, type BuildHost } from '../../src/build/build-image.ts';
+import { openStore, type Store } from '../../src/build/open-store.ts';
+import type { BuildRequest } from '../../src/build/request.ts';
+import { digestOf, parseDigest } from '../../src/core/digest.ts';
+import { BuildError } from '../../src/diagnostics/build-error.ts';
+import type { BaseImage } from '../../src/image/base-image.ts';
+import { MEDIA_TYPE } from '../../src/image/manifest.ts';
+import { parseConfig } from '../../src/image/parse-config.ts';
+import type { ImageSource } from '../../src/registry/image-source.ts';
+import { openSandbox } from '../../src/sandbox/choose-sandbox.ts';
+import type { BaseImageFiles } from './base-images.ts';
+import type { DifferentialCase } from './case.ts';
+import type { Outcome, WrittenCase } from './outcome.ts';
+import { readLayers } from './read-tree.ts';
+
+/** Stagecraft with a store of its own, for all cases of a run. */
+export interface OwnBuilder extends AsyncDisposable {
+  build(test: DifferentialCase, written: WrittenCase, signal: AbortSignal): Promise<Outcome>;
+}
+
+/** Opens a builder that keeps everything below `root` and knows the base images. */
+export function openOwnBuilder(root: string, bases: readonly BaseImageFiles[]): OwnBuilder {
+  const store = openStore(root, process.getuid?.() ?? 0);
+  const source = baseSource(bases);
+  return {
+    build: (test, written, signal) => build(test, written, hostOf(store, source, written), signal),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+}
+
+async function build(
+  test: DifferentialCase,
+  written: WrittenCase,
+  host: BuildHost,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  try {
+    const { images } = await buildImage(requestOf(test, written), host, signal);
+    const image = images[0];
+    if (image === undefined) throw new TypeError('A build without a result');
+    const { snapshots } = host.store;
+    const chain = image.root === undefined ? [] : snapshots.chain(image.root);
+    const layerDirs = chain.map(({ dir }) => dir);
+    const config: unknown = JSON.parse(Buffer.from(image.configBytes).toString('utf8'));
+    const tree = readLayers(layerDirs, written.mountPoint, written.startedNs);
+    return { kind: 'built', config, tree, layerDirs };
+  } catch (error) {
+    return refused(error);
+  }
+}
+
+/** A throw that is not for users is a bug: it ends the run. */
+function refused(error: unknown): Outcome {
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const known = errors.filter((each) => each instanceof BuildError);
+  if (known.length < errors.length) throw error;
+  return {
+    kind: 'refused',
+    codes: known.map(({ code }) => code),
+    message: known.map(({ message }) => message).join(' | '),
+    lines: known.flatMap(({ span }) =>
+      span === undefined ? [] : span.file.text.slice(0, span.start).split('\n').length,
+    ),
+  };
+}
+
+function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
+  const secrets = [...written.secrets].map(([id, path]) => [id, { kind: 'file', path }] as const);
+  return {
+    context: { kind: 'directory', path: written.contextDir },
+    dockerfile: { kind: 'file', path: written.dockerfile },
+    target: test.target,
+    buildArgs: new Map(Object.entries(test.buildArgs ?? {})),
+    labels: new Map(Object.entries(test.labels ?? {})),
+    platforms: [],
+    noCache: false,
+    namedContexts: new Map(),
+    tags: [],
+    outputs: [],
+    pull: false,
+    network: 'host',
+    addHosts: [],
+    shmBytes: 64 * 1024 * 1024,
+    jobs: undefined,
+    isolation: 'auto',
+    sourceDateEpoch: undefined,
+    secrets: new Map(secrets),
+  };
+}
+
+function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildHost {
+  return {
+    store,
+    cwd: written.contextDir,
+    arch: process.arch,
+    runtimeDir: join(store.root, 'run'),
+    images: {
+      local: () => undefined,
+      registry: () => Promise.resolve(source),
+      layout: () => Promise.resolve(source),
+    },
+    openSandbox: (isolation, signal) =>
+      openSandbox({ isolation, env: process.env, cacheDir: join(store.root, 'cache'), signal }),
+    stdout: process.stdout,
+    emit: () => undefined,
+    now: () => Date.now(),
+  };
+}
+
+/** Serves the base images from their uncompressed layers. */
+function baseSource(bases: readonly BaseImageFiles[]): ImageSource {
+  const files = new Map<string, string>();
+  for (const { layers } of bases) for (const { diffId, path } of layers) files.set(diffId, path);
+  return {
+    resolve(name) {
+      const base = bases.find((each) => name.includes(each.name));
+      if (base === undefined) return Promise.reject(notFound(name));
+      return Promise.resolve(baseImage(base));
+    },
+    openLayer(_image, { digest }) {
+      const path = files.get(digest);
+      if (path === undefined) throw new TypeError(`No layer ${digest}`);
+      return Promise.resolve(createReadStream(path));
+    },
+  };
+}
+
+function baseImage({ name, config, layers }: BaseImageFiles): BaseImage {
+  return {
+    name,
+    manifestDigest: digestOf(Buffer.from(name)),
+    config: parseConfig(config, layers.length, name),
+    configDigest: digestOf(config),
+    layers: layers.map(({ path, diffId }) => ({
+      mediaType: MEDIA_TYPE.ociLayer,
+      digest: parseDigest(diffId),
+      size: statSync(path).size,
+    })),
+  };
+}
+
+function notFound(name: string): BuildError {
+  return new BuildError({
+    code: 'IMAGE_NOT_FOUND',
+    class: 'registry',
+    message: `Cannot resolve "${name}": the test has no such image`,
+  });
+}
