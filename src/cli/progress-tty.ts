@@ -1,7 +1,7 @@
 import { renderDiagnostic } from '../diagnostics/render.ts';
 import { textWidth, visibleLine, visibleText } from '../diagnostics/visible-text.ts';
 import type { BuildEvent, StageMeasure, WrittenImage } from '../events/event.ts';
-import { renderStageTable, renderWrittenImage } from './build-summary.ts';
+import { renderMiss, renderStageTable, renderWrittenImage } from './build-summary.ts';
 import type { Output } from './command.ts';
 import { formatBytes } from './format.ts';
 import { OutputLines } from './output-lines.ts';
@@ -113,14 +113,15 @@ class TtyDisplay {
   }
 
   #showOp(event: Extract<BuildEvent, { readonly op: number }>): void {
-    // Whether a step was looked up in the cache is told when it starts or is done.
-    if (event.type === 'op-missed') return;
     const key = `op ${String(event.op)}`;
     const at = 'at' in event ? event.at : 0;
     const step = this.#steps.get(key) ?? this.#start(key, this.#names.get(event.op) ?? key, at);
     switch (event.type) {
       case 'op-started':
         step.startedAt = event.at;
+        return;
+      case 'op-missed':
+        if (event.because.kind === 'changed') step.note = renderMiss(event.because);
         return;
       case 'op-cached':
         end(step, 'cached', event.at);
@@ -183,6 +184,7 @@ class TtyDisplay {
       state: 'running',
       startedAt: at,
       endedAt: undefined,
+      note: undefined,
       amounts: new Map(),
       output: [],
       streams,

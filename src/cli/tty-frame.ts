@@ -9,6 +9,8 @@ export interface TtyRow {
   /** Milliseconds since the build began. */
   startedAt: number;
   endedAt: number | undefined;
+  /** Why it has to run, when its inputs changed since the last time. */
+  note: string | undefined;
   /** Bytes of a download and the like, as text, by what they are of. */
   readonly amounts: Map<string, string>;
   /** The last lines that it wrote. */
@@ -45,7 +47,8 @@ const RESET = '\u001b[0m';
  */
 export function renderFrame(state: TtyState, size: FrameSize, hasColour: boolean): string[] {
   const finished = state.rows.filter(({ state }) => state !== 'running').length;
-  const total = Math.max(state.total, state.rows.length);
+  // Steps that nobody needed, as a later one was cached, never begin.
+  const total = state.isFinished ? state.rows.length : Math.max(state.total, state.rows.length);
   const suffix = state.isFinished ? ' FINISHED' : '';
   const count = `(${String(finished)}/${String(total)})`;
   const head = `[+] Building ${formatSeconds(state.elapsed)} ${count}${suffix}`;
@@ -101,8 +104,10 @@ function rowLines(row: TtyRow, elapsed: number, columns: number, hasColour: bool
   const text = cutToWidth(`${left}${' '.repeat(room - textWidth(left) + 1)}${time}`, columns);
   const colour = { running: '', done: BLUE, cached: BLUE, failed: RED }[row.state];
   const line = hasColour && colour !== '' ? `${colour}${text}${RESET}` : text;
-  if (row.state !== 'running') return { line, details: [] };
+  const note = row.note === undefined ? [] : [cutToWidth(` => => ${row.note}`, columns)];
+  if (row.state !== 'running') return { line, details: note };
   const amounts = [...row.amounts].map(([what, amount]) => ` => => ${what}${amount}`);
   const output = row.output.slice(-SHOWN_OUTPUT_LINES).map((each) => ` => => # ${each}`);
-  return { line, details: [...amounts, ...output].map((each) => cutToWidth(each, columns)) };
+  const details = [...amounts, ...output].map((each) => cutToWidth(each, columns));
+  return { line, details: [...note, ...details] };
 }

@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import { renderError } from '../diagnostics/render.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
+import { renderFormatted } from './go-template.ts';
+import { parseImageFilters, repositoryFilter } from './image-filter.ts';
+import { imageFields, type ImageRow } from './image-rows.ts';
+import { LogLines } from './log-lines.ts';
+
+function row(repository: string, tag: string): ImageRow {
+  const id = `sha256:${'ab'.repeat(32)}`;
+  const createdAt = '2024-05-01T00:00:00Z';
+  return { repository, tag, id, digest: '<none>', createdAt, bytes: 4_100_000 };
+}
+
+const ROWS = [
+  row('app', 'latest'),
+  row('app', '1.0'),
+  row('ghcr.io/team/app', 'latest'),
+  row('<none>', '<none>'),
+];
+
+const names = (rows: readonly ImageRow[]): string[] =>
+  rows.map(({ repository, tag }) => `${repository}:${tag}`);
+
+function failure(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof BuildError) return renderError(error);
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('parseImageFilters()', () => {
+  test.each<[readonly string[], readonly string[]]>([
+    [[], ['app:latest', 'app:1.0', 'ghcr.io/team/app:latest', '<none>:<none>']],
+    [['dangling=true'], ['<none>:<none>']],
+    [['dangling=false'], ['app:latest', 'app:1.0', 'ghcr.io/team/app:latest']],
+    [['reference=app'], ['app:latest', 'app:1.0']],
+    [['reference=*'], ['app:latest', 'app:1.0']],
+    [['reference=*/*/app'], ['ghcr.io/team/app:latest']],
+    [['reference=a[p-q]p:l*'], ['app:latest']],
+    [
+      ['reference=*:1.*', 'reference=*/*/*'],
+      ['app:1.0', 'ghcr.io/team/app:latest'],
+    ],
+    [['reference=app', 'dangling=true'], []],
+  ])('%j', (filters, expected) => {
+    expect(names(ROWS.filter(parseImageFilters(filters)))).toEqual(expected);
+  });
+
+  test.each([
+    ['since=x', 'known are dangling=true|false, reference=PATTERN'],
+    ['dangling=maybe', 'known are dangling=true|false, reference=PATTERN'],
+    ['reference=[', 'it is no pattern'],
+  ])('refuses %s', (filter, found) => {
+    expect(failure(() => parseImageFilters([filter]))).toBe(
+      `error[FLAG_VALUE_INVALID]: Cannot use "${filter}" for "--filter": ${found}`,
+    );
+  });
+});
+
+describe('repositoryFilter()', () => {
+  test.each<[string, readonly string[]]>([
+    ['app', ['app:latest', 'app:1.0']],
+    ['docker.io/library/app', ['app:latest', 'app:1.0']],
+    ['app:1.0', ['app:1.0']],
+    ['ghcr.io/team/app', ['ghcr.io/team/app:latest']],
+    ['ap', []],
+    ['ap*', ['app:latest', 'app:1.0']],
+  ])('%s', (word, expected) => {
+    expect(names(ROWS.filter(repositoryFilter(word)))).toEqual(expected);
+  });
+});
+
+describe('imageFields()', () => {
+  test('are those of Docker', () => {
+    const now = Date.parse('2024-05-04T00:00:00Z');
+    expect(imageFields(row('app', 'latest'), false, now)).toEqual({
+      Repository: 'app',
+      Tag: 'latest',
+      Digest: '<none>',
+      ID: 'abababababab',
+      CreatedSince: '3 days ago',
+      CreatedAt: '2024-05-01T00:00:00Z',
+      Size: '4.1MB',
+    });
+  });
+
+  test('an image that does not say when it was made has no age', () => {
+    const { CreatedSince } = imageFields({ ...row('a', 'b'), createdAt: undefined }, false, 0);
+    expect(CreatedSince).toBe('N/A');
+  });
+});
+
+describe('renderFormatted()', () => {
+  const HEADINGS = { ID: 'IMAGE ID', Tag: 'TAG' };
+  const THINGS = [
+    { ID: '1', Tag: 'a"b' },
+    { ID: '234567890', Tag: 'c' },
+  ];
+
+  test.each([
+    ['{{.ID}}:{{ .Tag }}', '1:a"b\n234567890:c\n'],
+    ['{{- .ID -}}', '1\n234567890\n'],
+    [String.raw`{{.ID}}\t{{.Tag}}`, '1\ta"b\n234567890\tc\n'],
+    ['json', '{"ID":"1","Tag":"a\\"b"}\n{"ID":"234567890","Tag":"c"}\n'],
+    ['{{json .Tag}}', '"a\\"b"\n"c"\n'],
+    ['{{json .}}', '{"ID":"1","Tag":"a\\"b"}\n{"ID":"234567890","Tag":"c"}\n'],
+    [String.raw`table {{.ID}}\t{{.Tag}}`, 'IMAGE ID    TAG\n1           a"b\n234567890   c\n'],
+    ['plain', 'plain\nplain\n'],
+  ])('%s', (format, expected) => {
+    expect(renderFormatted(format, THINGS, HEADINGS)).toBe(expected);
+  });
+
+  test.each([['{{.Name}}'], ['{{range .}}'], ['{{upper .ID}}'], ['{{.}}']])(
+    'refuses %s, and says what is known',
+    (format) => {
+      const action = format.slice(2, -2);
+      expect(failure(() => renderFormatted(format, THINGS, HEADINGS))).toBe(
+        `error[FLAG_VALUE_INVALID]: Cannot use "${format}" for "--format": "${action}" is not known; known are .ID, .Tag`,
+      );
+    },
+  );
+});
+
+describe('LogLines', () => {
+  const PIECES = [
+    { time: 'T1', stream: 'stdout', bytes: Buffer.from('a\nb') },
+    { time: 'T2', stream: 'stderr', bytes: Buffer.from('x\n') },
+    { time: 'T3', stream: 'stdout', bytes: Buffer.from('c\n\nd') },
+  ] as const;
+
+  function show(skipped: number, hasTimes: boolean): { text: string; count: number } {
+    const lines = new LogLines({ skipped, hasTimes });
+    const text = PIECES.map((piece) => lines.push(piece).toString()).join('|');
+    return { text, count: lines.count };
+  }
+
+  test.each<[string, number, boolean, string]>([
+    ['shows everything as it was written', 0, false, 'a\nb|x\n|c\n\nd'],
+    [
+      'puts the time before each line, and not into one that goes on',
+      0,
+      true,
+      'T1 a\nT1 b|T2 x\n|c\nT3 \nT3 d',
+    ],
+    ['leaves out the first lines, in the order of their beginnings', 2, false, '|x\n|\nd'],
+    ['leaves out all', 9, true, '||'],
+  ])('%s', (_, skipped, hasTimes, text) => {
+    expect(show(skipped, hasTimes)).toEqual({ text, count: 5 });
+  });
+});
