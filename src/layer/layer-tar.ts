@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { createBreather } from '../core/breathe.ts';
 import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
 import { layerChanged } from './errors.ts';
-import { layerEntries } from './layer-entries.ts';
+import { layerEntries, type LayerEntry } from './layer-entries.ts';
 import { encodeHeader, END_OF_ARCHIVE, padding } from './tar-header.ts';
 
 /** Bytes that are handed on at once: large enough that hashing and writing are what takes the time. */
@@ -18,14 +18,26 @@ export interface LayerTarOptions {
  * always gives the same bytes. Each chunk is valid until the next one is asked for.
  * @throws BuildError LAYER_CHANGED when a file is not what it was when it was listed
  */
-export async function* layerTar(
+export function layerTar(
   dir: string,
   options: LayerTarOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
+  return entriesTar(layerEntries(dir, options.clampMtime), signal);
+}
+
+/**
+ * A tar archive of these entries, content read from this host's files. Each chunk is valid until the
+ * next one is asked for.
+ * @throws BuildError LAYER_CHANGED when a file is not what it was when it was listed
+ */
+export async function* entriesTar(
+  entries: Iterable<LayerEntry>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
   const breather = createBreather(signal);
   const out = new ChunkBuffer();
-  for (const { entry, hostPath } of layerEntries(dir, options.clampMtime)) {
+  for (const { entry, hostPath } of entries) {
     yield* out.add(encodeHeader(entry));
     if (hostPath !== undefined) {
       yield* out.addFile(hostPath, entry.size);
