@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import type { Output } from './command.ts';
 
 /** An output that keeps what was written. */
@@ -20,9 +21,13 @@ export function recordOutput(size?: {
     write: (part) => {
       writes.push(typeof part === 'string' ? part : Buffer.from(part).toString('utf8'));
     },
-    stream: () => {
-      throw new Error('This output has no stream');
-    },
+    stream: () =>
+      new Writable({
+        write: (chunk: Buffer, _, done) => {
+          writes.push(chunk.toString('utf8'));
+          done();
+        },
+      }),
     isTerminal: size !== undefined,
     size: () => current,
     onResize: (listener) => {
