@@ -1,4 +1,3 @@
-import type { BuildError } from './build-error.ts';
 import type { Span } from './source.ts';
 
 /** One finding about a source file. Parsers and checks collect these and report all of them at once. */
@@ -12,12 +11,3 @@ export interface Diagnostic {
   /** One action that helps; left out when it would be a guess. */
   readonly hint?: string | undefined;
 }
-
-/** What a function that collects findings returns next to its value. */
-export interface Diagnosed<T> {
-  readonly value: T;
-  readonly diagnostics: readonly Diagnostic[];
-}
-
-/** Turns the first of several errors into the thrown one; the rest travel in `others`. */
-export type ToBuildError = (diagnostic: Diagnostic) => BuildError;

@@ -20,7 +20,7 @@ export function stepFailed(
 }
 
 /** The end of a process in words: `exit status 127 (command not found)`. */
-export function describeExit(exit: ProcessExit): string {
+function describeExit(exit: ProcessExit): string {
   if (exit.kind === 'signaled') {
     return exit.isOutOfMemory
       ? `killed by ${exit.signal} (out of memory)`
