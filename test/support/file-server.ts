@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 
 /** A server of fixed texts on loopback. */
@@ -6,14 +7,25 @@ export interface FileServer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Serves `files` (path with leading slash → text) on a free port; other paths are 404. */
+/**
+ * Serves `files` (path with leading slash → text) on a free port; other paths are 404. With
+ * `isRendezvous`, the first answers wait until every path was asked for: who asks for one after the
+ * other gets none.
+ */
 export async function startFileServer(
   files: Readonly<Record<string, string>>,
+  { isRendezvous = false } = {},
 ): Promise<FileServer> {
   const texts = new Map(Object.entries(files));
+  const missing = new Set(isRendezvous ? texts.keys() : []);
+  let waiting: (() => void)[] = [];
   const server = createServer((request, response) => {
-    const text = texts.get(request.url ?? '');
-    response.writeHead(text === undefined ? 404 : 200).end(text ?? 'not found\n');
+    const path = request.url ?? '';
+    waiting.push(() => answer(response, texts.get(path)));
+    missing.delete(path);
+    if (missing.size > 0) return;
+    for (const resume of waiting) resume();
+    waiting = [];
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -27,4 +39,8 @@ export async function startFileServer(
       await once(server, 'close');
     },
   };
+}
+
+function answer(response: ServerResponse, text: string | undefined): void {
+  response.writeHead(text === undefined ? 404 : 200).end(text ?? 'not found\n');
 }
