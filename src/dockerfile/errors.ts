@@ -194,14 +194,13 @@ export function invalidHealthcheck(found: string, span: Span): Diagnostic {
   return finding('INVALID_HEALTHCHECK', `Cannot parse HEALTHCHECK: ${found}`, span);
 }
 
-export function emptyContinuation(span: Span): Diagnostic {
-  return {
-    severity: 'warning',
-    code: 'NoEmptyContinuation',
-    message: 'Empty continuation line',
+export function invalidCheckOptions(found: string, span: Span): Diagnostic {
+  return finding(
+    'INVALID_CHECK_OPTION',
+    `Cannot parse the check directive: ${found}`,
     span,
-    hint: 'Remove the empty line, or begin it with #',
-  };
+    'Write for example # check=skip=StageNameCasing;error=true',
+  );
 }
 
 export function invalidMount(found: string, span: Span, similar: string | undefined): Diagnostic {

@@ -15,6 +15,10 @@ export type {
 } from './expand.ts';
 export { parseIgnoreFile } from './ignore-file.ts';
 export type { ParsedIgnoreFile } from './ignore-file.ts';
+export { applyCheckDirective } from './lint/apply-check-directive.ts';
+export type { AppliedChecks } from './lint/apply-check-directive.ts';
+export type { LintContext } from './lint/lint-file.ts';
+export { lintDockerfile } from './lint/run-lint.ts';
 export { parseDockerfile, parseOnbuildTrigger } from './parse-dockerfile.ts';
 export type { ParsedDockerfile, ParsedTrigger } from './parse-dockerfile.ts';
 export { compilePatterns } from './pattern-matcher.ts';

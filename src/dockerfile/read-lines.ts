@@ -1,9 +1,10 @@
 import type { SourceFile, Span } from '../diagnostics/source.ts';
 import type { Comment } from './ast.ts';
 import { readDirective, type DirectiveState } from './directives.ts';
-import { emptyContinuation, lineTooLong, unterminatedHeredoc, type Report } from './errors.ts';
+import { lineTooLong, unterminatedHeredoc, type Report } from './errors.ts';
 import type { HeredocWord } from './heredoc.ts';
 import type { HeredocBody } from './instruction-request.ts';
+import { emptyContinuation } from './lint/no-empty-continuation.ts';
 import type { LogicalLine } from './logical-line.ts';
 import { skipSpace, trimRange, trimSpace, type Range } from './white-space.ts';
 

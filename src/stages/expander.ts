@@ -8,6 +8,8 @@ import {
   type Expansion,
   type ExpansionFailure,
 } from '../dockerfile/expand.ts';
+import { undefinedFromArgument } from '../dockerfile/lint/undefined-arg-in-from.ts';
+import { undefinedVariable } from '../dockerfile/lint/undefined-var.ts';
 import { expansionFailed } from './errors.ts';
 import type { Variables } from './planned-step.ts';
 
@@ -75,13 +77,10 @@ export function undefinedVariables(
   variables: Variables,
   span: Span,
 ): Diagnostic[] {
-  return [...new Set(unset)].map((name) => ({
-    severity: 'warning',
-    code: 'UndefinedVar',
-    message: `Usage of undefined variable '$${name}'`,
-    span,
-    hint: suggestion(similarName(name, variables.keys(), variables.size), '$'),
-  }));
+  return [...new Set(unset)].map((name) => {
+    const similar = similarName(name, variables.keys(), variables.size);
+    return undefinedVariable(name, similar, span);
+  });
 }
 
 function similarName(name: string, names: Iterable<string>, count: number): string | undefined {
@@ -95,15 +94,7 @@ export function undefinedFromArguments(
   span: Span,
 ): Diagnostic[] {
   const names = [...new Set(unset)].filter((name) => !known.has(name));
-  return names.map((name) => ({
-    severity: 'warning',
-    code: 'UndefinedArgInFrom',
-    message: `FROM argument '${name}' is not declared`,
-    span,
-    hint: suggestion(similarName(name, known, known.size), ''),
-  }));
-}
-
-function suggestion(name: string | undefined, prefix: string): string | undefined {
-  return name === undefined ? undefined : `Did you mean "${prefix}${name}"?`;
+  return names.map((name) =>
+    undefinedFromArgument(name, similarName(name, known, known.size), span),
+  );
 }

@@ -3,7 +3,7 @@ import { nearest } from '../core/suggest.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { Word } from '../dockerfile/ast.ts';
 import { imageNameInvalid, namedContextInvalid } from './errors.ts';
-import { fullName, parseImageName } from './image-name.ts';
+import { fullName, parseImageName } from '../core/image-name.ts';
 import type { FoundContext, NamedContexts } from './named-context.ts';
 import { findStage, stageByIndex, stageNames, stageTitle, type StageEntry } from './stage-entry.ts';
 import type { BaseKey, StageBase } from './stage-graph.ts';

@@ -1,7 +1,7 @@
 import { formatPlatform, type Platform } from '../core/platform.ts';
 import { namedContextInvalid } from './errors.ts';
 import { isGitUrl } from './git-reference.ts';
-import { familiarName, parseImageName } from './image-name.ts';
+import { familiarName, parseImageName } from '../core/image-name.ts';
 import type { NamedContext } from './plan-request.ts';
 
 /**

@@ -1,7 +1,8 @@
-import { formatPlatform, type Platform } from '../core/platform.ts';
+import type { Platform } from '../core/platform.ts';
 import { nearest } from '../core/suggest.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { DockerfileAst, StageInstruction } from '../dockerfile/ast.ts';
+import { otherBaseImagePlatform } from '../dockerfile/lint/invalid-base-image-platform.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import { expandStep } from './expand-step.ts';
 import type { Expander } from './expander.ts';
@@ -187,12 +188,8 @@ function warnOtherPlatform(
   const isSame = os === expected.os && architecture === expected.architecture;
   if (architecture === '' || isSame) return;
   const actual = { os, architecture, variant };
-  scope.report({
-    severity: 'warning',
-    code: 'InvalidBaseImagePlatform',
-    message: `Base image ${entry.baseName} was pulled with platform "${formatPlatform(actual)}", expected "${formatPlatform(expected)}" for current build`,
-    span: entry.node.from.image.span,
-  });
+  const { span } = entry.node.from.image;
+  scope.report(otherBaseImagePlatform(entry.baseName, { actual, expected }, span));
 }
 
 function expandSteps(

@@ -1,0 +1,45 @@
+import { textToBytes } from '../../core/bytes.ts';
+import type { StageInstruction } from '../ast.ts';
+import { cleanPath } from '../clean-path.ts';
+import type { Rule } from './rule.ts';
+
+/** What the ignore file leaves out is not there to be copied. */
+export const copyIgnoredFile: Rule = {
+  name: 'CopyIgnoredFile',
+  description: 'Attempting to Copy file that is excluded by .dockerignore',
+  *check(file) {
+    const matcher = file.context.ignoreMatcher;
+    if (matcher === undefined) return;
+    for (const stage of file.stages) {
+      for (const { instruction, expandAll } of file.walk(stage)) {
+        if (!copiesFromContext(instruction)) continue;
+        for (const word of instruction.sources) {
+          for (const source of expandAll(word) ?? []) {
+            if (isRemote(source)) continue;
+            const cleaned = cleanPath(source);
+            const path = textToBytes(cleaned.replace(/^\/+/, ''));
+            // An exception below an ignored directory leaves something to copy.
+            if (!matcher.matches(path).isIgnored || matcher.mayContainReincluded(path)) continue;
+            const verb = instruction.kind === 'add' ? 'Add' : 'Copy';
+            yield {
+              span: word.span,
+              message: `Attempting to ${verb} file ${JSON.stringify(cleaned)} that is excluded by .dockerignore`,
+            };
+          }
+        }
+      }
+    }
+  },
+};
+
+type Transfer = Extract<StageInstruction, { readonly kind: 'add' | 'copy' }>;
+
+function copiesFromContext(instruction: StageInstruction): instruction is Transfer {
+  if (instruction.kind === 'add') return true;
+  return instruction.kind === 'copy' && (instruction.from?.raw ?? '') === '';
+}
+
+/** URLs and git repositories of ADD. */
+function isRemote(source: string): boolean {
+  return /^(?:[a-z+]+:\/\/|git@[^/]+:|github\.com\/)/i.test(source);
+}
