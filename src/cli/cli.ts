@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { dispatch } from './dispatch.ts';
 import { reportFailure } from './exit.ts';
 import { openProcessContext } from './process-context.ts';
@@ -8,6 +9,9 @@ async function main(): Promise<void> {
   let status: number;
   try {
     status = await dispatch(process.argv.slice(2), context);
+    // Streams tell on the next turn that a write failed.
+    await setImmediate();
+    context.signal.throwIfAborted();
   } catch (error) {
     status = reportFailure(error, context.stderr, context.signal);
   }
