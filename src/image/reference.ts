@@ -56,7 +56,10 @@ export function familiarName(reference: ImageReference): string {
   if (reference.registry !== DEFAULT_REGISTRY) return full;
   const path = full.slice(DEFAULT_REGISTRY.length + 1);
   const rest = path.slice(OFFICIAL_PREFIX.length);
-  return path.startsWith(OFFICIAL_PREFIX) && !rest.includes('/') ? rest : path;
+  const short = path.startsWith(OFFICIAL_PREFIX) && !rest.includes('/') ? rest : path;
+  // `docker.io/a.b/c` without its registry would be `c` in the registry `a.b`.
+  const again = tryParse(short);
+  return 'fault' in again || formatReference(again) !== full ? full : short;
 }
 
 interface Fault {
