@@ -1,5 +1,6 @@
 import type { Platform } from '../core/platform.ts';
 import type { Digest } from '../core/digest.ts';
+import { blame } from '../diagnostics/blame.ts';
 import type { Emit } from '../events/event.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import type { Descriptor } from '../image/manifest.ts';
@@ -46,7 +47,9 @@ export function createBaseImages(
     const task = `resolve ${request.key}`;
     const name = `[internal] load metadata for ${request.reference}`;
     emit({ type: 'task-started', task, name, at: elapsed() });
-    const found = await find(request, signal);
+    const found = await find(request, signal).catch((error: unknown) => {
+      throw blame(error, request.span, hintFor(request));
+    });
     resolved.set(request.key, found.image);
     byManifest.set(found.image.manifestDigest, found);
     emit({ type: 'task-done', task, at: elapsed(), detail: undefined });
@@ -84,4 +87,11 @@ export function createBaseImages(
       return source.openLayer(image, layer, signal);
     },
   };
+}
+
+/** A stage whose name was misspelt is looked for as an image. */
+function hintFor({ why, similar }: BaseRequest): string | undefined {
+  if (similar === undefined) return undefined;
+  const what = why === 'base' ? 'FROM' : '--from';
+  return `Did you mean the stage "${similar}"? ${what} names no earlier stage, so an image was looked for`;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Emit, StageMeasure } from '../events/event.ts';
+import { parseReference } from '../image/reference.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
@@ -59,6 +60,7 @@ export async function buildImage(
   const startedAt = host.now();
   const elapsed = (): number => host.now() - startedAt;
 
+  await checkNames(request);
   const contextDir = contextDirectory(request, host.cwd);
   const dockerfile = readDockerfile(request, contextDir, host.cwd);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
@@ -157,4 +159,12 @@ function readSecret(request: BuildRequest, id: string): Uint8Array | undefined {
   } catch (error) {
     throw secretUnreadable(id, source.path, error);
   }
+}
+
+/** A mistake in a tag or an output is told before the work, not after it. */
+async function checkNames(request: BuildRequest): Promise<void> {
+  for (const tag of request.tags) parseReference(tag);
+  if (request.outputs.length === 0) return;
+  const { parseOutput } = await import('../export/parse-output.ts');
+  for (const output of request.outputs) parseOutput(output);
 }

@@ -3,6 +3,7 @@ import { missReason, type CacheRecord, type CacheStore } from '../cache/cache-st
 import { inputParts, inputUses, type InputUse } from '../cache/input-parts.ts';
 import { opParts } from '../cache/op-parts.ts';
 import { timeText } from '../core/time-text.ts';
+import { blame } from '../diagnostics/blame.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit, MissReason } from '../events/event.ts';
 import { inputsOf, type Op, type OpId, type OpMetadata } from '../ops/op.ts';
@@ -197,7 +198,8 @@ export class Solver {
       const result = await this.#deps.run(id, outputs, signal);
       emit({ type: 'op-done', op: id, at: this.#elapsed(), bytes: result.bytes });
       return result;
-    } catch (error) {
+    } catch (thrown) {
+      const error = this.#blame(id, thrown);
       if (error instanceof BuildError) {
         emit({ type: 'op-failed', op: id, error, at: this.#elapsed() });
       }
@@ -259,9 +261,19 @@ export class Solver {
     const content = new Map<InputUse, string>();
     for (const use of uses) {
       const output = use.kind === 'files' ? outputOf(use.from) : undefined;
-      if (output !== undefined) content.set(use, await this.#hash(use, output, signal));
+      if (output === undefined) continue;
+      try {
+        content.set(use, await this.#hash(use, output, signal));
+      } catch (error) {
+        throw this.#blame(id, error);
+      }
     }
     return { ...opParts(op), ...inputParts(uses, keyOf, (use) => content.get(use)) };
+  }
+
+  /** An error of a step names the instruction, whoever throws it. */
+  #blame(id: OpId, error: unknown): unknown {
+    return blame(error, this.#metadata[id]?.span);
   }
 
   #hash(use: InputUse, input: Output, signal: AbortSignal): Promise<string> {
