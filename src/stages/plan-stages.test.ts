@@ -294,7 +294,7 @@ describe('planStages() warns of', () => {
     [
       'a variable that is not set',
       ['FROM scratch', 'ENV APPDIR=/x', 'COPY a $APPDRI'],
-      ['UndefinedVar: Usage of undefined variable \'$APPDRI\' (did you mean $APPDIR?)'],
+      ["UndefinedVar: Usage of undefined variable '$APPDRI' (did you mean $APPDIR?)"],
     ],
     ['none that an ARG declares', ['FROM scratch', 'ARG X', 'COPY a /$X'], []],
     ['none in a command', ['FROM scratch', 'RUN echo $X', 'CMD echo $Y'], []],
@@ -306,7 +306,7 @@ describe('planStages() warns of', () => {
     [
       'an argument that FROM does not see',
       ['ARG BASE=alpine', 'FROM ${BSAE:-alpine}'],
-      ['UndefinedArgInFrom: FROM argument \'BSAE\' is not declared (did you mean BASE?)'],
+      ["UndefinedArgInFrom: FROM argument 'BSAE' is not declared (did you mean BASE?)"],
     ],
     ['none that is declared without value', ['ARG TAG', 'FROM alpine:${TAG:-1}'], []],
   ])('%s', (_claim, lines, expected) => {
