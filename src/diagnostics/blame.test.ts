@@ -6,13 +6,18 @@ const span = { file: { path: 'Dockerfile', text: 'COPY a b' }, start: 0, end: 8 
 const bare = new BuildError({ code: 'X', class: 'input', message: 'Cannot do it' });
 
 describe('blame()', () => {
-  test('adds the place and the hint that are missing', () => {
-    expect(blame(bare, span, 'Try again')).toMatchObject({ code: 'X', span, hint: 'Try again' });
+  test('adds the place that is missing', () => {
+    expect(blame(bare, span)).toMatchObject({ code: 'X', message: 'Cannot do it', span });
   });
 
-  test('keeps the place and the hint that are there', () => {
-    const own = new BuildError({ ...bare, message: bare.message, hint: 'Own', span });
-    expect(blame(own, { ...span, start: 5 }, 'Other')).toBe(own);
+  test('keeps the place that is there', () => {
+    const own = new BuildError({ ...bare, message: bare.message, span });
+    expect(blame(own, { ...span, start: 5 })).toBe(own);
+  });
+
+  test('puts the better hint in place of the general one', () => {
+    const own = new BuildError({ ...bare, message: bare.message, hint: 'General' });
+    expect(blame(own, span, 'Better')).toMatchObject({ hint: 'Better' });
   });
 
   test('leaves other errors alone', () => {
