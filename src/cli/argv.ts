@@ -1,4 +1,3 @@
-import { BuildError } from '../diagnostics/build-error.ts';
 import { badFlagSyntax, badSwitchValue, missingFlagValue, unknownFlag } from './errors.ts';
 import type { Flag, FlagTable, FlagValues } from './flag-table.ts';
 
@@ -159,9 +158,4 @@ function parseSwitch(text: string, written: string): boolean {
   if (TRUE.has(text)) return true;
   if (FALSE.has(text)) return false;
   throw badSwitchValue(written, text);
-}
-
-/** True for errors about the command line itself, after which help is worth pointing at. */
-export function isUsageError(error: unknown): error is BuildError {
-  return error instanceof BuildError && error.class === 'usage';
 }

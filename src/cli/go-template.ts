@@ -7,7 +7,7 @@ export type TemplateFields = Readonly<Record<string, string>>;
 type Part = { readonly text: string } | { readonly field: string; readonly isJson: boolean };
 
 /** Renders one thing; no newline at the end. */
-export type Template = (fields: TemplateFields) => string;
+type Template = (fields: TemplateFields) => string;
 
 const ACTION = /\{\{-?\s*(.*?)\s*-?\}\}/g;
 const WORD = /^(?:(json)\s+)?\.([A-Za-z]*)$/;
@@ -32,7 +32,7 @@ export function renderFormatted(
 }
 
 /** @throws BuildError FLAG_VALUE_INVALID when it uses what we do not know */
-export function parseTemplate(format: string, names: readonly string[]): Template {
+function parseTemplate(format: string, names: readonly string[]): Template {
   const parts: Part[] = [];
   let from = 0;
   for (const match of format.matchAll(ACTION)) {

@@ -47,7 +47,7 @@ function rowsOf({ image, references }: NamedImage, store: Store): ImageRow[] {
 }
 
 /** The first 12 digits, as Docker shows ids. */
-export function shortId(id: string): string {
+function shortId(id: string): string {
   return id.replace(/^sha256:/, '').slice(0, 12);
 }
 

@@ -19,7 +19,7 @@ export function createJsonProgress(out: Output): Progress {
 }
 
 /** One event as one line of JSON. */
-export function eventToJson(event: BuildEvent): string {
+function eventToJson(event: BuildEvent): string {
   switch (event.type) {
     case 'op-output': {
       const { bytes, ...rest } = event;
