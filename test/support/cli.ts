@@ -26,6 +26,8 @@ export interface CommandOptions {
   /** On top of the rig's. */
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Another program instead of the one under test, for example one that starts it. */
+  readonly program?: string;
 }
 
 /** A command that runs. */
@@ -126,7 +128,7 @@ function startProgram(
   args: readonly string[],
   options: CommandOptions & { readonly env: Readonly<Record<string, string>> },
 ): RunningCommand {
-  const child = spawn(PROGRAM, args, {
+  const child = spawn(options.program ?? PROGRAM, args, {
     cwd: options.cwd,
     env: options.env,
     signal: options.signal,

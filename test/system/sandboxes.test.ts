@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildWithEvents } from '../support/build-events.ts';
+import { openRig, type Rig } from '../support/cli.ts';
+import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+
+const ISOLATIONS = ['runc', 'crun', 'namespaces'] as const;
+let registry: RegistryServer;
+let rigs: Rig[] = [];
+
+beforeAll(async () => {
+  registry = await startBaseRegistry(['busybox:latest']);
+});
+
+afterAll(async () => {
+  for (const rig of rigs) await rig[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+});
+
+const DOCKERFILE = `FROM busybox AS builder
+WORKDIR /work
+ENV GREETING="hello there"
+COPY --chmod=755 script.sh .
+RUN ./script.sh > out.txt
+USER 1000:1000
+RUN id > /tmp/id.txt
+RUN ["/bin/sh", "-c", "ls /proc/self/fd > /dev/null && pwd > /tmp/pwd.txt"]
+FROM scratch
+COPY --from=builder /work /work
+COPY --from=builder /tmp /tmp
+CMD ["/work/script.sh"]
+`;
+/** No names, times or numbers of the host may show in what a step writes. */
+const SCRIPT = `#!/bin/sh
+echo "$GREETING"; pwd; id; umask; echo "$$"
+touch made; chmod 4751 made; mkdir -p deep/er; ln -s ../made deep/link
+env | grep -v ^HOSTNAME= | sort; ls -la /dev | awk '{print $1, $NF}' | sort
+cat /proc/self/status | grep -E '^(Cap|NoNewPrivs|Seccomp:)' | sort
+`;
+
+test('Every way of isolating steps gives the same image', async () => {
+  const digests = new Map<string, readonly string[]>();
+  for (const isolation of ISOLATIONS) {
+    const rig = openRig({ mirror: registry.url, env: { SOURCE_DATE_EPOCH: '1700000000' } });
+    rigs = [...rigs, rig];
+    const context = rig.context({ Dockerfile: DOCKERFILE, 'script.sh': SCRIPT });
+    const words = ['--isolation', isolation, '-t', 'same', context];
+    const log = await buildWithEvents(rig, words);
+    expect(log.status, log.stderr).toBe(0);
+    expect(log.stderr).toContain(isolation === 'namespaces' ? 'Linux namespaces' : isolation);
+    digests.set(isolation, log.images);
+  }
+  expect(digests.get('crun')).toEqual(digests.get('runc'));
+  expect(digests.get('namespaces')).toEqual(digests.get('runc'));
+});
+
+test('An isolation that the host does not have gives an error that names the others', async () => {
+  const rig = openRig({ mirror: registry.url });
+  rigs = [...rigs, rig];
+  const context = rig.context({ Dockerfile: 'FROM busybox\nRUN true\n' });
+  // Nothing but the shell and Node.
+  const bin = rig.context({ 'bin/keep': '' });
+  const words = ['build', '--isolation', 'runc', context];
+  const { status, stderr } = await rig.run(words, {
+    env: { PATH: `${bin}/bin:${process.execPath.replace(/\/node$/, '')}` },
+  });
+  expect(status, stderr).toBe(6);
+  expect(stderr).toContain('runc');
+  expect(stderr).toContain('hint: ');
+});
