@@ -12,6 +12,7 @@ import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
 import { namedContextsOf, planBuild } from './plan-build.ts';
 import { contextDirectory, readDockerfile } from './read-dockerfile.ts';
+import { lintIgnoreFile } from './read-ignore-file.ts';
 import type { BuildRequest } from './request.ts';
 import { solveGraph } from './solve-graph.ts';
 import { writeOutputs } from './write-outputs.ts';
@@ -64,7 +65,8 @@ export async function buildImage(
   const contextDir = contextDirectory(request, host.cwd);
   const dockerfile = readDockerfile(request, contextDir, host.cwd);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
-  const planHost = { arch: host.arch, now: startedAt, emit };
+  const ignoreMatcher = lintIgnoreFile(contextDir, dockerfile.hostPath);
+  const planHost = { arch: host.arch, now: startedAt, ignoreMatcher, emit };
   const { graph, sourceDateEpoch: epoch } = await planBuild(
     dockerfile.source,
     request,

@@ -61,3 +61,13 @@ export function secretUnreadable(id: string, path: string, cause: unknown): Buil
     cause,
   });
 }
+
+/** `# check=error=true`, and the checks found something. */
+export function lintViolation(rules: readonly string[]): BuildError {
+  return new BuildError({
+    code: 'LINT_VIOLATION',
+    class: 'input',
+    message: `Cannot build: lint violation found for rules: ${rules.join(', ')}`,
+    hint: 'Mend what the warnings show, or leave a check out with # check=skip=NAME',
+  });
+}

@@ -1,58 +1,74 @@
-import { BuildError } from '../diagnostics/build-error.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
+import type { DockerfileAst } from '../dockerfile/ast.ts';
 import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts';
+import type { PatternMatcher } from '../dockerfile/pattern-matcher.ts';
 import type { Emit } from '../events/event.ts';
 import { lowerStages } from '../ops/lower-stages.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import { parseNamedContext } from '../stages/named-context.ts';
 import type { NamedContext, PlanRequest } from '../stages/plan-request.ts';
-import { planStages } from '../stages/plan-stages.ts';
+import type { StageGraph } from '../stages/stage-graph.ts';
 import { hostPlatform } from '../core/platform.ts';
 import { timeText } from '../core/time-text.ts';
 import type { BaseImages } from './base-images.ts';
+import { applyChecks, checkDockerfile } from './check-dockerfile.ts';
+import { lintViolation } from './errors.ts';
+import { planStagesWithBases } from './plan-stages-with-bases.ts';
 import type { BuildRequest } from './request.ts';
 import { throwDiagnostics } from './throw-diagnostics.ts';
 
 /** A graph to solve, and the time that its image is dated to when that is fixed. */
 export interface PlannedBuild {
+  readonly ast: DockerfileAst;
+  readonly plan: StageGraph;
   readonly graph: OpGraph;
   /** Seconds since 1970. */
   readonly sourceDateEpoch: number | undefined;
 }
 
-/** Triggers of base images may name further images; no sane chain of them is this long. */
-const MAX_PLAN_ROUNDS = 20;
+/** What planning takes from the world. */
+export interface PlanHost {
+  /** Value of `process.arch`. */
+  readonly arch: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** The rules of the main context's ignore file, for a build check. */
+  readonly ignoreMatcher: PatternMatcher | undefined;
+  readonly emit: Emit;
+}
 
 /**
  * Text to graph: parses, plans with the base images that turn out to be needed, and lowers. Fetches
- * manifests and configs, no layers.
- * @throws BuildError, or AggregateError of them when the Dockerfile has several mistakes
+ * manifests and configs, no layers. Tells what the build checks find.
+ * @throws BuildError, or AggregateError of them when the Dockerfile has several mistakes;
+ * LINT_VIOLATION when the file asks to fail for what the checks find
  */
 export async function planBuild(
   source: SourceFile,
   request: BuildRequest,
   bases: BaseImages,
-  host: { readonly arch: string; readonly now: number; readonly emit: Emit },
+  host: PlanHost,
   signal: AbortSignal,
 ): Promise<PlannedBuild> {
   const { ast, diagnostics } = parseDockerfile(source);
-  throwDiagnostics(diagnostics, host.emit);
-  const wishes = planRequest(request, host.arch);
-  for (let round = 0; round < MAX_PLAN_ROUNDS; round++) {
-    const plan = planStages(ast, wishes, bases.resolved);
-    if (plan.missing.length === 0) {
-      for (const diagnostic of plan.diagnostics) host.emit({ type: 'diagnostic', diagnostic });
-      const graph = lowerStages(plan, bases.resolved, { now: timeText(host.now) });
-      return { graph, sourceDateEpoch: plan.sourceDateEpoch };
-    }
-    await bases.resolve(plan.missing, signal);
+  const { buildArgs } = request;
+  const parsed = applyChecks(diagnostics, ast, buildArgs).diagnostics;
+  if (parsed.some(({ severity }) => severity === 'error')) throwDiagnostics(parsed, host.emit);
+  let plan: StageGraph;
+  try {
+    plan = await planStagesWithBases(ast, planRequest(request, host.arch), bases, signal);
+  } catch (error) {
+    // What is known by now may explain the failure.
+    throwDiagnostics(parsed, host.emit);
+    throw error;
   }
-  throw new BuildError({
-    code: 'TOO_MANY_TRIGGERS',
-    class: 'input',
-    message: `Cannot plan the build: triggers of base images name new images ${MAX_PLAN_ROUNDS} times in a row`,
-    hint: 'Look at the ONBUILD instructions of the base images',
-  });
+  const { ignoreMatcher, emit } = host;
+  const input = { buildArgs, ignoreMatcher, images: bases.resolved };
+  const checks = checkDockerfile(ast, diagnostics, [plan], input);
+  throwDiagnostics(checks.diagnostics, emit);
+  if (checks.violations.length > 0) throw lintViolation(checks.violations);
+  const graph = lowerStages(plan, bases.resolved, { now: timeText(host.now) });
+  return { ast, plan, graph, sourceDateEpoch: plan.sourceDateEpoch };
 }
 
 /** The named contexts of a request, by name. @throws BuildError NAMED_CONTEXT_INVALID */
@@ -62,7 +78,8 @@ export function namedContextsOf(request: BuildRequest): ReadonlyMap<string, Name
   );
 }
 
-function planRequest(request: BuildRequest, arch: string): PlanRequest {
+/** What planning takes from a request. `arch` is the value of `process.arch`. */
+export function planRequest(request: BuildRequest, arch: string): PlanRequest {
   return {
     target: request.target,
     buildArgs: request.buildArgs,

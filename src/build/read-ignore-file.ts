@@ -31,3 +31,13 @@ export function readIgnoreFile(
   throwDiagnostics(diagnostics, emit);
   return matcher;
 }
+
+/** The same rules for the build checks. What is wrong with them is told when the context is read. */
+export function lintIgnoreFile(
+  contextDir: string | undefined,
+  dockerfilePath: string | undefined,
+): PatternMatcher | undefined {
+  return contextDir === undefined
+    ? undefined
+    : readIgnoreFile(contextDir, dockerfilePath, () => undefined);
+}
