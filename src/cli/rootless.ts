@@ -1,6 +1,8 @@
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { enterUserNamespace } from '../host/user-namespace.ts';
 import type { CommandContext } from './command.ts';
+import { runtimeDirectory } from './runtime-directory.ts';
 import { HOST_UID_VARIABLE } from './user-identity.ts';
 
 /**
@@ -14,6 +16,7 @@ export function becomeRoot(context: CommandContext, root: string): void {
   const env = {
     ...context.env,
     STAGECRAFT_ROOT: root,
+    XDG_RUNTIME_DIR: runtimeDirectory(context.env, context.uid, join(root, 'tmp')),
     [HOST_UID_VARIABLE]: String(context.uid),
   };
   enterUserNamespace([...context.program, ...context.argv], env, userName(), context.uid);
