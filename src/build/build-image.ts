@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Emit, StageMeasure } from '../events/event.ts';
+import { inputsOf } from '../ops/op.ts';
 import { parseReference } from '../image/reference.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -112,7 +113,10 @@ export async function buildImage(
 }
 
 function announce(graph: OpGraph, emit: Emit, at: number): void {
-  const ops = graph.metadata.map(({ name, stage }, op) => ({ op, name, stage, inputs: [] }));
+  const ops = graph.ops.map((each, op) => {
+    const { name = '', stage } = graph.metadata[op] ?? {};
+    return { op, name, stage, inputs: inputsOf(each) };
+  });
   emit({ type: 'graph-planned', ops, at });
 }
 
