@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BuildError } from '../diagnostics/build-error.ts';
+import { diskError } from './disk-error.ts';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
@@ -121,14 +122,18 @@ function reasonOf(cause: unknown): string {
   return errnoOf(cause) ?? (cause instanceof Error ? cause.message : String(cause));
 }
 
-/** A file of ours could not be written. Names the path and the system's reason. */
+/**
+ * A file of ours could not be written. Names the path and the system's reason: FILE_WRITE, or DISK_FULL
+ * and DISK_FAILED where that is the disk.
+ */
 export function fileWrite(path: string, cause: unknown): BuildError {
+  const disk = diskError(path, cause);
+  if (disk !== undefined) return disk;
   const reason = reasonOf(cause);
   return new BuildError({
     code: 'FILE_WRITE',
     class: 'host',
     message: `Cannot write "${path}": ${REASONS[reason] ?? reason}`,
-    hint: reason === 'ENOSPC' ? 'Free some space, for example with "stagecraft prune".' : undefined,
     cause,
   });
 }
@@ -147,10 +152,7 @@ function tooLarge(path: string, maxBytes: number): BuildError {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space is left on the device (ENOSPC)',
-  EDQUOT: 'the disk quota is used up (EDQUOT)',
   EACCES: 'permission denied (EACCES)',
-  EROFS: 'the file system is read-only (EROFS)',
   ENOENT: 'the directory does not exist (ENOENT)',
   EISDIR: 'it is a directory (EISDIR)',
 };
