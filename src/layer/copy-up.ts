@@ -1,16 +1,39 @@
 import { constants, copyFileSync, lchownSync, readFileSync, symlinkSync, chmodSync } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
-import { hasCode, utimesNs } from '../host/sys.ts';
+import { hasCode, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import { lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
 import { readLink } from '../tree/node.ts';
 
-/** Copies a file or symlink of a lower layer to `hostPath`, metadata included. */
+/** Copies what is no directory and no socket from a lower layer to `hostPath`, metadata included. */
 export function copyFileUp(node: TreeNode, hostPath: BytePath): void {
-  if (node.type === 'symlink') symlinkSync(fsPath(readLink(node)), fsPath(hostPath));
-  else copyFileSync(fsPath(node.hostPath), fsPath(hostPath), constants.COPYFILE_EXCL);
+  switch (node.type) {
+    case 'file':
+      copyFileSync(fsPath(node.hostPath), fsPath(hostPath), COPY_FLAGS);
+      break;
+    case 'symlink':
+      symlinkSync(fsPath(readLink(node)), fsPath(hostPath));
+      break;
+    case 'fifo':
+      mkfifo(hostPath, 0o600);
+      break;
+    case 'char-device':
+      mknod(hostPath, NODE_TYPE.charDevice | 0o600, node.rdev);
+      break;
+    case 'block-device':
+      mknod(hostPath, NODE_TYPE.blockDevice | 0o600, node.rdev);
+      break;
+    case 'directory':
+    case 'socket':
+      throw new TypeError(`A ${node.type} is not copied up`);
+    default:
+      node.type satisfies never;
+  }
   copyMetadata(node, hostPath);
 }
+
+/** Shares the bytes where the file system can, and never writes to what is there. */
+const COPY_FLAGS = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
 
 /** Gives `hostPath` the owner, mode, attributes and times of a node of a lower layer. */
 export function copyMetadata(node: TreeNode, hostPath: BytePath): void {

@@ -2,12 +2,8 @@ import { existsSync } from 'node:fs';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { badCompression, layerTooLarge } from './errors.ts';
+import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from './unpack-limits.ts';
 
-/** Uncompressed bytes of one layer. */
-const MAX_LAYER_BYTES = 64 * 1024 ** 3;
-/** How much more comes out than went in, once enough came out to tell. */
-const MAX_RATIO = 1000;
-const RATIO_FROM_BYTES = 1024 ** 3;
 const OUTPUT_CHUNK_BYTES = 256 * 1024;
 
 /**
@@ -18,13 +14,14 @@ const OUTPUT_CHUNK_BYTES = 256 * 1024;
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
+  limits: UnpackLimits = DEFAULT_UNPACK_LIMITS,
 ): AsyncGenerator<Uint8Array, void> {
   const counts = { read: 0, written: 0 };
   const [start, rest] = await withStart(counted(source, counts));
   const plain = await openPlain(start, rest, signal);
   for await (const chunk of plain) {
     counts.written += chunk.length;
-    checkBounds(counts);
+    checkBounds(counts, limits);
     yield chunk;
   }
 }
@@ -128,9 +125,10 @@ async function* counted(
   }
 }
 
-function checkBounds({ read, written }: Counts): void {
-  if (written > MAX_LAYER_BYTES) throw layerTooLarge(`it has more than ${MAX_LAYER_BYTES} bytes`);
-  if (written > RATIO_FROM_BYTES && written > read * MAX_RATIO) {
-    throw layerTooLarge(`${read} compressed bytes became ${written}`);
+function checkBounds({ read, written }: Counts, limits: UnpackLimits): void {
+  const { bytes, ratio, ratioFromBytes } = limits;
+  if (written > bytes) throw layerTooLarge(`it has more than ${String(bytes)} bytes`);
+  if (read >= ratioFromBytes && written > read * ratio) {
+    throw layerTooLarge(`${String(read)} compressed bytes became ${String(written)}`);
   }
 }

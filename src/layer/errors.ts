@@ -21,12 +21,13 @@ export function badTar(found: string): BuildError {
 }
 
 /** A layer's entry asks for something that no image may ask for. */
-export function badLayerEntry(name: string, found: string): BuildError {
+export function badLayerEntry(name: string, found: string, cause?: unknown): BuildError {
   return new BuildError({
     code: 'LAYER_ENTRY_REFUSED',
     class: 'input',
-    message: `Cannot unpack "${name}": ${found}`,
+    message: `Cannot unpack "${shortened(name)}": ${found}`,
     hint: undefined,
+    cause,
   });
 }
 
@@ -58,4 +59,14 @@ export function badCompression(found: string, hint: string | undefined): BuildEr
     message: `Cannot decompress layer: ${found}`,
     hint,
   });
+}
+
+/** Chars of a stranger's name in a message. */
+const MAX_NAME_CHARS = 200;
+
+/** A name that a message can hold: no control characters, and cut in the middle when it is very long. */
+export function shortened(name: string): string {
+  const clean = name.replace(/\p{Cc}/gu, '?');
+  if (clean.length <= MAX_NAME_CHARS) return clean;
+  return `${clean.slice(0, MAX_NAME_CHARS / 2)}…${clean.slice(-MAX_NAME_CHARS / 2)}`;
 }

@@ -1,9 +1,11 @@
-import { mkdirSync, rmSync, unlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, unlinkSync } from 'node:fs';
 import { bytesToText, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
+import { mknod, NODE_TYPE } from '../host/sys.ts';
 import { lsetxattr } from '../host/xattr.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { isWhiteout, joinPath, readLink, readNode, ROOT } from '../tree/node.ts';
+import { isOpaque } from '../tree/opaque.ts';
 import { copyFileUp, copyMetadata, opaqueXattr } from './copy-up.ts';
 import { badLayerEntry } from './errors.ts';
 
@@ -30,13 +32,12 @@ export interface LayerDirectory {
 export class LayerRoot {
   readonly root: LayerDirectory;
   readonly #lower: FileTree | undefined;
-  /** Directories that hide what `lower` has at their place. */
-  readonly #opaque = new Set<BytePath>();
   /** Directories by the names they were asked for, where no link was on the way. */
   readonly #direct = new Map<string, LayerDirectory>();
   /** The same with links on the way, and the paths of these links. */
   readonly #linked = new Map<string, LayerDirectory>();
   readonly #crossed = new Set<BytePath>();
+  #madeCount = 0;
 
   constructor(dir: string, lower: FileTree | undefined) {
     this.#lower = lower;
@@ -46,6 +47,11 @@ export class LayerRoot {
       seesLower: lower !== undefined,
       parent: undefined,
     };
+  }
+
+  /** Directories that were made here without an entry of their own. */
+  get madeCount(): number {
+    return this.#madeCount;
   }
 
   /** The directory that `names` lead to, made where it is not there. @throws LAYER_ENTRY_REFUSED */
@@ -75,9 +81,6 @@ export class LayerRoot {
       return;
     }
     rmSync(fsPath(hostPath), { recursive: true });
-    for (const opaque of this.#opaque) {
-      if (opaque === path || opaque.startsWith(`${path}/`)) this.#opaque.delete(opaque);
-    }
     this.#forget();
   }
 
@@ -89,29 +92,50 @@ export class LayerRoot {
   }
 
   /** Hides what `lower` has in a directory. */
-  makeOpaque(path: BytePath, hostPath: BytePath): void {
+  hideLower(directory: LayerDirectory): void {
+    if (directory.parent === undefined) this.#hideRoot();
+    else this.makeOpaque(directory.hostPath);
+  }
+
+  /** Hides the name of what `lower` has. 0/0 is what overlayfs takes for a removed name. */
+  makeWhiteout(path: BytePath, hostPath: BytePath): void {
+    mknod(hostPath, NODE_TYPE.charDevice, 0);
+    this.changed(path);
+  }
+
+  /** Marks a directory that is no root as one that shows nothing of `lower`. */
+  makeOpaque(hostPath: BytePath): void {
     lsetxattr(hostPath, opaqueXattr(), Buffer.from('y'));
-    this.#opaque.add(path);
     this.#forget();
   }
 
   /**
-   * The file that `names` lead to, for a hard link: one that only `lower` has is copied into this layer
-   * first, as overlayfs does. Undefined when there is none.
+   * What `names` lead to, for a hard link: a file that only `lower` has is copied into this layer first,
+   * as overlayfs does. Undefined when there is nothing. Directories are not copied.
    */
-  linkSource(names: readonly BytePath[]): BytePath | undefined {
+  linkSource(names: readonly BytePath[]): TreeNode | undefined {
     const name = names.at(-1);
     if (name === undefined) return undefined;
     const directory = this.directory(names.slice(0, -1));
     const own = this.own(directory, name);
-    if (own !== undefined) return isWhiteout(own) ? undefined : own.hostPath;
+    if (own !== undefined) return isWhiteout(own) ? undefined : own;
     const below = this.lower(directory, name);
-    if (below === undefined) return undefined;
-    if (below.type !== 'file' && below.type !== 'symlink') return undefined;
-    const hostPath = joinPath(directory.hostPath, name);
-    copyFileUp(below, hostPath);
+    if (below === undefined || below.type === 'directory' || below.type === 'socket') return below;
+    copyFileUp(below, joinPath(directory.hostPath, name));
     this.changed(below.path);
-    return hostPath;
+    return this.own(directory, name);
+  }
+
+  /** Overlayfs merges roots always, so what is in them is hidden name by name. */
+  #hideRoot(): void {
+    const below = this.#lower?.lookup(ROOT, { followsLast: false });
+    if (this.#lower === undefined || below === undefined) return;
+    for (const name of this.#lower.list(below)) {
+      const own = this.own(this.root, name);
+      if (own?.type === 'directory') this.makeOpaque(own.hostPath);
+      if (own !== undefined) continue;
+      this.makeWhiteout(joinPath(ROOT, name), joinPath(this.root.hostPath, name));
+    }
   }
 
   #forget(): void {
@@ -157,18 +181,25 @@ export class LayerRoot {
     const below = this.lower(parent, name);
     if (own === undefined) {
       if (below !== undefined && below.type !== 'directory') throw notDirectory(key, path);
-      mkdirSync(fsPath(hostPath), { mode: 0o755 });
+      this.#makeDirectory(hostPath);
       if (below !== undefined) copyMetadata(below, hostPath);
     } else if (isWhiteout(own)) {
-      rmSync(fsPath(hostPath));
-      mkdirSync(fsPath(hostPath), { mode: 0o755 });
-      this.makeOpaque(path, hostPath);
+      unlinkSync(fsPath(hostPath));
+      this.#makeDirectory(hostPath);
+      this.makeOpaque(hostPath);
     } else if (own.type !== 'directory') {
       throw notDirectory(key, path);
     }
     // Over anything but a directory, one of this layer stands alone.
-    const seesLower = below?.type === 'directory' && !this.#opaque.has(path);
+    const seesLower = below?.type === 'directory' && !(own !== undefined && isOpaque(hostPath));
     return { path, hostPath, seesLower, parent };
+  }
+
+  /** A directory that the layer does not name: 0755, whatever the umask leaves of that. */
+  #makeDirectory(hostPath: BytePath): void {
+    mkdirSync(fsPath(hostPath));
+    chmodSync(fsPath(hostPath), 0o755);
+    this.#madeCount++;
   }
 }
 

@@ -74,8 +74,9 @@ function paxName(name: BytePath): BytePath {
   return full.slice(0, MAX_NAME) as BytePath;
 }
 
+/** What is left for tools that do not know PAX. Control characters are ASCII too, as in Go's writer. */
 function ascii(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '');
+  return text.replace(/[^\x01-\x7f]/g, '');
 }
 
 function fitsName(name: BytePath): boolean {

@@ -12,16 +12,19 @@ import {
 import { createBreather } from '../core/breathe.ts';
 import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
 import { finishDiffId, type DiffId } from '../core/digest.ts';
+import type { BuildError } from '../diagnostics/build-error.ts';
 import { hasCode, makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import type { FileTree } from '../tree/file-tree.ts';
-import { joinPath } from '../tree/node.ts';
+import { joinPath, readNode } from '../tree/node.ts';
 import { idMap, setOwner, setXattr } from './copy-up.ts';
 import { decompress } from './decompress.ts';
-import { badLayerEntry, layerTooLarge, wrongDiffId } from './errors.ts';
+import { attributeFailure, entryFailure } from './entry-failure.ts';
+import { badLayerEntry, layerTooLarge, shortened, wrongDiffId } from './errors.ts';
 import { OPAQUE_WHITEOUT, WHITEOUT_PREFIX } from './layer-entries.ts';
 import { entryNames, LayerRoot, type LayerDirectory } from './layer-root.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { readTar, type ReadEntry } from './tar-read.ts';
+import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from './unpack-limits.ts';
 
 /** What a layer is unpacked onto and checked against. */
 export interface UnpackOptions {
@@ -29,6 +32,8 @@ export interface UnpackOptions {
   readonly lower: FileTree | undefined;
   /** Undefined when nobody has promised one. */
   readonly expectedDiffId: DiffId | undefined;
+  /** `DEFAULT_UNPACK_LIMITS` where left out. */
+  readonly limits?: Partial<UnpackLimits> | undefined;
 }
 
 /** What a layer turned out to be. */
@@ -41,8 +46,6 @@ export interface UnpackedLayer {
   readonly entries: number;
 }
 
-const MAX_ENTRIES = 2_000_000;
-
 /**
  * Unpacks a layer, compressed or not, into an empty directory in overlay upper form. Entries come from
  * strangers: whatever they name, nothing outside the directory is made, changed or followed. Absolute
@@ -53,26 +56,30 @@ const MAX_ENTRIES = 2_000_000;
 export async function unpackLayer(
   stream: AsyncIterable<Uint8Array>,
   dir: string,
-  { lower, expectedDiffId }: UnpackOptions,
+  options: UnpackOptions,
   signal: AbortSignal,
 ): Promise<UnpackedLayer> {
+  const { lower, expectedDiffId } = options;
+  const limits = { ...DEFAULT_UNPACK_LIMITS, ...options.limits };
   const hash = createHash('sha256');
   const counts = { size: 0, bytes: 0, entries: 0 };
   async function* measured(): AsyncGenerator<Uint8Array, void> {
-    for await (const chunk of decompress(stream, signal)) {
+    for await (const chunk of decompress(stream, signal, limits)) {
       hash.update(chunk);
       counts.size += chunk.length;
       yield chunk;
     }
   }
-  const unpacker = new Unpacker(dir, lower);
+  const unpacker = new Unpacker(dir, lower, limits);
   const breather = createBreather(signal);
   for await (const read of readTar(measured())) {
     signal.throwIfAborted();
-    if (++counts.entries > MAX_ENTRIES)
-      throw layerTooLarge(`it has more than ${MAX_ENTRIES} files`);
+    counts.entries++;
     await unpacker.add(read);
     counts.bytes += read.entry.size;
+    if (counts.entries + unpacker.madeCount > limits.entries) {
+      throw layerTooLarge(`it has more than ${String(limits.entries)} files`);
+    }
     if (breather.isDue()) await breather.breathe();
   }
   unpacker.finish();
@@ -84,37 +91,45 @@ export async function unpackLayer(
 }
 
 class Unpacker {
+  readonly #dir: string;
   readonly #root: LayerRoot;
+  readonly #maxXattrBytes: number;
   /** Times of directories, set at the end: making files in them changes them. */
   readonly #directoryTimes = new Map<BytePath, bigint>();
 
-  constructor(dir: string, lower: FileTree | undefined) {
+  constructor(dir: string, lower: FileTree | undefined, { xattrBytes }: UnpackLimits) {
+    this.#dir = dir;
+    this.#maxXattrBytes = xattrBytes;
     this.#root = new LayerRoot(dir, lower);
   }
 
+  /** Directories made on the way to entries. */
+  get madeCount(): number {
+    return this.#root.madeCount;
+  }
+
   async add({ entry, content }: ReadEntry): Promise<void> {
-    const names = entryNames(entry.name);
-    const name = names.pop();
-    if (name === undefined) {
-      this.#applyToRoot(entry);
-      return;
+    try {
+      const names = entryNames(entry.name);
+      const name = names.pop();
+      if (name === undefined) {
+        this.#applyToRoot(entry);
+        return;
+      }
+      const directory = this.#root.directory(names);
+      if (name.startsWith(WHITEOUT_PREFIX)) this.#whiteout(directory, name, entry);
+      else if (entry.type === 'hardlink') this.#link(directory, name, entry);
+      else await this.#place(directory, name, entry, content);
+    } catch (error) {
+      throw entryFailure(entry, this.#dir, error);
     }
-    const directory = this.#root.directory(names);
-    if (name.startsWith(WHITEOUT_PREFIX)) {
-      this.#whiteout(directory, name, entry);
-      return;
-    }
-    await this.#place(directory, name, entry, content);
   }
 
   finish(): void {
+    const real = new Set<BytePath>([this.#root.root.hostPath]);
     for (const [hostPath, mtime] of this.#directoryTimes) {
-      try {
-        utimesNs(hostPath, mtime, mtime);
-      } catch (error) {
-        // Replaced by a later entry.
-        if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
-      }
+      // A later entry may have put a link in its place, or in that of a directory above it.
+      if (isReal(hostPath, real)) utimesNs(hostPath, mtime, mtime);
     }
   }
 
@@ -128,7 +143,7 @@ class Unpacker {
 
   #whiteout(directory: LayerDirectory, name: BytePath, entry: TarEntry): void {
     if (name === OPAQUE_WHITEOUT) {
-      this.#root.makeOpaque(directory.path, directory.hostPath);
+      this.#root.hideLower(directory);
       return;
     }
     // Notes of the aufs driver of old Docker versions: no files, and nothing to hide.
@@ -139,12 +154,11 @@ class Unpacker {
     }
     const own = this.#root.own(directory, hidden);
     if (own === undefined) {
-      // 0/0 is what overlayfs takes for a removed name.
-      mknod(joinPath(directory.hostPath, hidden), NODE_TYPE.charDevice, 0);
-      this.#root.changed(joinPath(directory.path, hidden));
+      const path = joinPath(directory.path, hidden);
+      this.#root.makeWhiteout(path, joinPath(directory.hostPath, hidden));
     } else if (own.type === 'directory') {
       // A whiteout hides what is below this layer, never what the layer itself brings.
-      this.#root.makeOpaque(own.path, own.hostPath);
+      this.#root.makeOpaque(own.hostPath);
     }
   }
 
@@ -156,68 +170,113 @@ class Unpacker {
   ): Promise<void> {
     const hostPath = joinPath(directory.hostPath, name);
     const own = this.#root.own(directory, name);
-    if (entry.type === 'hardlink') {
-      this.#link(directory, name, entry);
-      return;
-    }
     const isKept = own?.type === 'directory' && entry.type === 'directory';
     if (own !== undefined && !isKept) this.#root.remove(own);
+    this.#root.changed(joinPath(directory.path, name));
     switch (entry.type) {
       case 'directory':
         if (!isKept) mkdirSync(fsPath(hostPath), { mode: 0o700 });
         // What this layer had here before has hidden what is below already.
-        if (own !== undefined && !isKept) this.#root.makeOpaque(own.path, hostPath);
+        if (own !== undefined && !isKept) this.#root.makeOpaque(hostPath);
         break;
       case 'file':
         await writeFile(hostPath, content);
         break;
       case 'symlink':
-        symlinkSync(fsPath(entry.linkName ?? ('' as BytePath)), fsPath(hostPath));
+        symlinkSync(fsPath(targetOf(entry)), fsPath(hostPath));
         break;
       case 'fifo':
         mkfifo(hostPath, 0o600);
         break;
       case 'char-device':
       case 'block-device':
-        if (!makeDeviceNode(hostPath, entry)) return;
-        break;
+        if (makeDeviceNode(hostPath, entry)) break;
+        // It cannot be had here; what is below it is not there either.
+        if (this.#root.lower(directory, name) !== undefined) {
+          this.#root.makeWhiteout(joinPath(directory.path, name), hostPath);
+        }
+        return;
+      case 'hardlink':
+        throw new TypeError('A hard link is no file of its own');
       default:
         entry.type satisfies never;
     }
-    this.#root.changed(joinPath(directory.path, name));
     this.#applyMetadata(hostPath, entry);
   }
 
   #link(directory: LayerDirectory, name: BytePath, entry: TarEntry): void {
-    const target = entry.linkName ?? ('' as BytePath);
-    const source = this.#root.linkSource(entryNames(target));
-    if (source === undefined) {
-      throw badLayerEntry(
+    const target = targetOf(entry);
+    const refused = (found: string): BuildError =>
+      badLayerEntry(
         bytesToText(entry.name),
-        `it links to "${bytesToText(target)}", which is not there`,
+        `it links to "${shortened(bytesToText(target))}", ${found}`,
       );
-    }
+    const source = this.#root.linkSource(entryNames(target));
+    if (source === undefined) throw refused('which is not there');
+    if (source.type === 'directory') throw refused('which is a directory');
+    if (source.type === 'socket') throw refused('which is a socket');
+    const path = joinPath(directory.path, name);
     const hostPath = joinPath(directory.hostPath, name);
-    if (source === hostPath) return;
+    if (source.hostPath === hostPath) return;
+    if (source.hostPath.startsWith(`${hostPath}/`)) {
+      throw refused('which is in the directory that it replaces');
+    }
     const own = this.#root.own(directory, name);
     if (own !== undefined) this.#root.remove(own);
-    linkSync(fsPath(source), fsPath(hostPath));
-    this.#root.changed(joinPath(directory.path, name));
+    linkSync(fsPath(source.hostPath), fsPath(hostPath));
+    this.#root.changed(path);
   }
 
   /** Owner before mode, as changing it clears setuid; attributes after both; times last. */
   #applyMetadata(hostPath: BytePath, entry: TarEntry): void {
-    setOwner(hostPath, entry.uid, entry.gid);
+    this.#setOwner(hostPath, entry);
     if (entry.type !== 'symlink') chmodSync(fsPath(hostPath), entry.mode);
-    for (const { name, value } of entry.xattrs) {
+    this.#checkXattrs(entry);
+    for (const xattr of entry.xattrs) {
       // What overlayfs would take for its own marks, and labels of another host.
-      if (/^(trusted|user)\.overlay\.|^security\.selinux$/.test(name)) continue;
-      setXattr(hostPath, name, value);
+      if (/^(trusted|user)\.overlay\.|^security\.selinux$/.test(xattr.name)) continue;
+      try {
+        setXattr(hostPath, xattr.name, xattr.value);
+      } catch (error) {
+        throw attributeFailure(entry, xattr, this.#dir, error) ?? error;
+      }
     }
     const mtimeNs = BigInt(clampTime(entry.mtime)) * 1_000_000_000n;
     if (entry.type === 'directory') this.#directoryTimes.set(hostPath, mtimeNs);
     else utimesNs(hostPath, mtimeNs, mtimeNs);
   }
+
+  #checkXattrs({ name, xattrs }: TarEntry): void {
+    let total = 0;
+    for (const { name: key, value } of xattrs) total += key.length + value.length;
+    if (total <= this.#maxXattrBytes) return;
+    const found = `its attributes have more than ${String(this.#maxXattrBytes)} bytes`;
+    throw badLayerEntry(bytesToText(name), found);
+  }
+
+  #setOwner(hostPath: BytePath, { name, uid, gid }: TarEntry): void {
+    try {
+      setOwner(hostPath, uid, gid);
+    } catch (error) {
+      if (!hasCode(error, 'EINVAL')) throw error;
+      const found = `its owner ${String(uid)}:${String(gid)} is not among the ids of this user`;
+      throw badLayerEntry(bytesToText(name), found, error);
+    }
+  }
+}
+
+/** True for a directory that no link is on the way to. `real` remembers those that were found so. */
+function isReal(hostPath: BytePath, real: Set<BytePath>): boolean {
+  if (real.has(hostPath)) return true;
+  const above = hostPath.slice(0, hostPath.lastIndexOf('/')) as BytePath;
+  if (above === '' || !isReal(above, real)) return false;
+  if (readNode(hostPath, hostPath)?.type !== 'directory') return false;
+  real.add(hostPath);
+  return true;
+}
+
+function targetOf(entry: TarEntry): BytePath {
+  return entry.linkName ?? ('' as BytePath);
 }
 
 const AUFS_NOTES = new Set<string>(['.wh..wh.aufs', '.wh..wh.orph', '.wh..wh.plnk']);
@@ -252,10 +311,19 @@ function makeDeviceNode(hostPath: BytePath, entry: TarEntry): boolean {
   }
   const kind = type === 'char-device' ? NODE_TYPE.charDevice : NODE_TYPE.blockDevice;
   try {
-    mknod(hostPath, kind | 0o600, makeDevice(devMajor, devMinor));
+    mknod(hostPath, kind | 0o600, deviceNumber(entry));
     return true;
   } catch (error) {
     if (hasCode(error, 'EPERM') && idMap().isNamespace) return false;
     throw error;
+  }
+}
+
+function deviceNumber({ name, devMajor, devMinor }: TarEntry): number {
+  try {
+    return makeDevice(devMajor, devMinor);
+  } catch (error) {
+    const found = `there is no device ${String(devMajor)}/${String(devMinor)}`;
+    throw badLayerEntry(bytesToText(name), found, error);
   }
 }
