@@ -4,7 +4,7 @@ import { openDiskCacheStore } from '../cache/disk-cache-store.ts';
 import type { CacheStore } from '../cache/cache-store.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import { openDiskBlobStore } from '../content/disk-blob-store.ts';
-import { acquireLock } from '../host/lock.ts';
+import { acquirePassingLock } from '../host/lock.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { openImageStore, type ImageStore } from '../image/image-store.ts';
 import { openLayerIndex, type LayerIndex } from '../layer/layer-index.ts';
@@ -48,7 +48,7 @@ export function openStore(root: string, uid: number): Store {
   checkOwner(root, uid);
   const lockDir = join(root, 'locks');
   const lock = (name: string, signal: AbortSignal): Promise<AsyncDisposable> =>
-    acquireLock(join(lockDir, name), { type: 'exclusive' }, signal);
+    acquirePassingLock(join(lockDir, name), signal);
   const snapshots = openOverlaySnapshotter(join(root, 'snapshots'));
   return {
     root,
@@ -56,7 +56,7 @@ export function openStore(root: string, uid: number): Store {
     snapshots,
     cache: openDiskCacheStore(join(root, 'cache'), lockDir, {
       writeFileAtomic: replaceFile,
-      acquireLock: (path, signal) => acquireLock(path, { type: 'exclusive' }, signal),
+      acquireLock: acquirePassingLock,
     }),
     layers: openLayerIndex(join(root, 'layers'), replaceFile),
     images: openImageStore(root),

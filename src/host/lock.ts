@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { errnoOf, fileWrite } from './atomic-file.ts';
 import { flock } from './sys.ts';
@@ -38,6 +38,26 @@ export async function acquireLock(
     await setTimeout(wait / 2 + (Math.random() * wait) / 2, undefined, { signal });
     wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   }
+}
+
+/**
+ * An exclusive lock whose file goes when it is given back: for locks named after work that is done once,
+ * of which there would be more and more. Whoever waits for it finds that the file is another one, and
+ * tries again.
+ */
+export async function acquirePassingLock(
+  path: string,
+  signal: AbortSignal,
+): Promise<AsyncDisposable> {
+  const lock = await acquireLock(path, { type: 'exclusive' }, signal);
+  return {
+    [Symbol.asyncDispose]() {
+      // While it is held, so that nobody's new file is removed.
+      rmSync(path, { force: true });
+      lock.release();
+      return Promise.resolve();
+    },
+  };
 }
 
 /**
