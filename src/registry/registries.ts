@@ -19,6 +19,8 @@ export interface RegistryConfig {
 export interface Registries {
   /** Mirrors in order, then the registry itself. */
   clientsFor(registry: string): readonly RegistryClient[];
+  /** The registry itself: what is pushed belongs there. */
+  clientOf(registry: string): RegistryClient;
   /** Closes connections that are kept open. */
   close(): void;
 }
@@ -26,6 +28,7 @@ export interface Registries {
 /** What Docker Hub is called in names, and what answers. */
 const HUB = { name: 'docker.io', host: 'registry-1.docker.io' };
 
+/** Opens no connection and no file yet. */
 export function openRegistries(options: {
   readonly registries: RegistriesConfig;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -42,7 +45,7 @@ export function openRegistries(options: {
   const credentials = createCredentialStore(options);
   const clients = new Map<string, RegistryClient>();
 
-  function clientOf(endpoint: Endpoint): RegistryClient {
+  function open(endpoint: Endpoint): RegistryClient {
     const key = `${endpoint.name} ${endpoint.origins.join(' ')}`;
     let client = clients.get(key);
     client ??= createRegistryClient(endpoint, { transport, credentials, retryTimings });
@@ -54,10 +57,11 @@ export function openRegistries(options: {
     clientsFor(registry) {
       const mirrors = registries[registry]?.mirrors ?? [];
       return [
-        ...mirrors.map((mirror) => clientOf(mirrorEndpoint(mirror, isInsecure))),
-        clientOf(registryEndpoint(registry, isInsecure)),
+        ...mirrors.map((mirror) => open(mirrorEndpoint(mirror, isInsecure))),
+        open(registryEndpoint(registry, isInsecure)),
       ];
     },
+    clientOf: (registry) => open(registryEndpoint(registry, isInsecure)),
     close: () => transport.close(),
   };
 }

@@ -26,7 +26,10 @@ export interface Endpoint {
 /** A request below one repository. */
 export interface RepositoryRequest {
   readonly method: HttpRequest['method'];
-  /** After `/v2/<repository>/`, or a whole URL on the registry's own origin. */
+  /**
+   * After `/v2/<repository>/`, or a whole URL that the registry named. Credentials go to the registry's
+   * own origin only.
+   */
   readonly path: string | URL;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: HttpRequest['body'];
@@ -109,7 +112,14 @@ class HttpRegistryClient implements RegistryClient {
     request: RepositoryRequest,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    const { actions, what } = request;
+    const { actions, what, path } = request;
+    if (path instanceof URL && !this.#origins.includes(path.origin)) {
+      return this.#checked(
+        await this.#send(repository, request, undefined, signal),
+        request,
+        signal,
+      );
+    }
     const known = this.#authenticator.header(repository, actions);
     let response = await this.#send(repository, request, known, signal);
     if (response.status === 401) {
@@ -118,6 +128,15 @@ class HttpRegistryClient implements RegistryClient {
       if (header === undefined) throw registryUnauthorized(this.name, what, false);
       response = await this.#send(repository, request, header, signal);
     }
+    return this.#checked(response, request, signal);
+  }
+
+  /** Throws for the answers that mean no whatever was asked, and for faults that may pass. */
+  async #checked(
+    response: HttpResponse,
+    { what }: RepositoryRequest,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
     if (response.status === 401 || response.status === 403) {
       discard(response);
       const hasLogin = (await this.#credentials.find(this.name, signal)) !== undefined;

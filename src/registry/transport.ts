@@ -110,6 +110,7 @@ export function createTransport(options: TransportOptions): Transport {
     } catch (cause) {
       clientRequest.destroy();
       signal.throwIfAborted();
+      if (cause instanceof SourceFailure) throw cause.cause;
       throw connectionError(url.host, cause);
     }
   }
@@ -195,14 +196,40 @@ function exchange(
       clearTimeout(timer);
       reject(error);
     });
-    writeBody(request, body).catch(reject);
+    writeBody(request, body).catch((error: unknown) => {
+      clearTimeout(timer);
+      reject(error instanceof Error ? error : new Error(String(error)));
+    });
   });
 }
 
 async function writeBody(request: ClientRequest, body: HttpRequest['body']): Promise<void> {
   const source = body?.();
-  if (source === undefined || source instanceof Uint8Array) request.end(source);
-  else await pipeline(Readable.from(source), request);
+  if (source === undefined || source instanceof Uint8Array) {
+    request.end(source);
+    return;
+  }
+  const own: { failure: SourceFailure | undefined } = { failure: undefined };
+  const watched = async function* (): AsyncGenerator<Uint8Array, void> {
+    try {
+      yield* source;
+    } catch (cause) {
+      own.failure = new SourceFailure(cause);
+      throw cause;
+    }
+  };
+  try {
+    await pipeline(Readable.from(watched()), request);
+  } catch (cause) {
+    throw own.failure ?? cause;
+  }
+}
+
+/** Reading what was to be sent failed: not the registry's fault, and no reason to try again. */
+class SourceFailure extends Error {
+  constructor(cause: unknown) {
+    super('The bytes to send could not be read', { cause });
+  }
 }
 
 function connectionError(host: string, cause: unknown): Error {
