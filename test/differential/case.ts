@@ -43,6 +43,7 @@ export type Expectation =
       /** Content of files of our result, by path. */
       readonly files?: Readonly<Record<string, string>>;
       readonly env?: readonly string[];
+      readonly labels?: Readonly<Record<string, string>>;
     }
   /** Only we refuse, on purpose. */
   | { readonly weRefuse: string; readonly line: number | undefined; readonly reason: string };

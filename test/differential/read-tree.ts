@@ -9,6 +9,7 @@ import {
   type BigIntStats,
 } from 'node:fs';
 import { join } from 'node:path';
+import { textToBytes } from '../../src/core/bytes.ts';
 import { lgetxattr, llistxattr } from '../../src/host/xattr.ts';
 
 /** What is compared of one file. */
@@ -50,33 +51,53 @@ export function readLayers(
   mkdirSync(join(mountPoint, 'empty'), { recursive: true });
   mkdirSync(join(mountPoint, 'root'), { recursive: true });
   const root = join(mountPoint, 'root');
-  if (dirs.length === 0) return readTree(join(mountPoint, 'empty'), newSince);
+  if (dirs.length === 0) return readTree(join(mountPoint, 'empty'), [], newSince);
   // An overlay without an upper directory needs two lower ones.
   const lowers = [...dirs, join(mountPoint, 'empty')].join(':');
   execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', `ro,lowerdir=${lowers}`, root]);
   try {
-    return readTree(root, newSince);
+    return readTree(root, dirs, newSince);
   } finally {
     execFileSync('umount', [root]);
   }
 }
 
-function readTree(root: string, newSince: bigint): TreeFacts {
+function readTree(root: string, layers: readonly string[], newSince: bigint): TreeFacts {
   const facts = new Map<string, FileFacts>();
-  const names = new Map<bigint, string[]>();
+  const names = new Map<string, string[]>();
   const stats = new Map<string, BigIntStats>();
   const visit = (path: string): void => {
     const stat = lstatSync(join(root, path), { bigint: true });
     stats.set(path, stat);
-    if (!stat.isDirectory()) names.set(stat.ino, [...(names.get(stat.ino) ?? []), path]);
-    else for (const name of readdirSync(join(root, path)).sort()) visit(join(path, name));
+    const id = identityOf(path, stat, layers);
+    if (id !== undefined) names.set(id, [...(names.get(id) ?? []), path]);
+    if (stat.isDirectory())
+      for (const name of readdirSync(join(root, path)).sort()) visit(join(path, name));
   };
   visit('/');
   for (const [path, stat] of stats) {
-    const links = stat.isDirectory() ? [] : (names.get(stat.ino) ?? []);
+    const links = names.get(identityOf(path, stat, layers) ?? '') ?? [];
     facts.set(path, factsOf(join(root, path), stat, links.length > 1 ? links : [], newSince));
   }
   return facts;
+}
+
+/**
+ * Same for all names of one file. Names in different layers are different files: no archive of a layer
+ * can say otherwise, though a builder may share the bytes on disk.
+ */
+function identityOf(
+  path: string,
+  stat: BigIntStats,
+  layers: readonly string[],
+): string | undefined {
+  if (stat.isDirectory() || stat.nlink < 2n) return undefined;
+  const layer = layers.findIndex((dir) => existsWithoutFollowing(join(dir, path)));
+  return `${String(layer)} ${String(stat.ino)}`;
+}
+
+function existsWithoutFollowing(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function factsOf(
@@ -110,8 +131,9 @@ function typeOf(stat: BigIntStats): string {
 }
 
 function xattrsOf(hostPath: string): string {
-  return llistxattr(hostPath)
+  const path = textToBytes(hostPath);
+  return llistxattr(path)
     .filter((name) => !name.startsWith(OWN_NOTES))
-    .map((name) => `${name}=${lgetxattr(hostPath, name)?.toString('hex') ?? ''}`)
+    .map((name) => `${name}=${lgetxattr(path, name)?.toString('hex') ?? ''}`)
     .join(' ');
 }

@@ -1,4 +1,5 @@
 import type { DifferentialCase } from '../case.ts';
+import { historyDiffers, REASON } from './reasons.ts';
 
 /** FROM: bases, stage names, arguments, reachability. */
 export const FROM_CASES: readonly DifferentialCase[] = [
@@ -25,15 +26,17 @@ export const FROM_CASES: readonly DifferentialCase[] = [
     name: 'name and tag from global arguments',
     dockerfile: 'ARG repo=diff/base\nARG tag=0\nFROM ${repo}:$tag\nARG tag\nENV t=$tag\n',
     buildArgs: { tag: '1' },
+    expect: historyDiffers(REASON.argValue, 2),
   },
   {
     name: 'a default when a global argument is not set',
     dockerfile: 'ARG which\nFROM diff/${which:-base}:1\nLABEL w=${which:-none}\n',
   },
   {
-    name: 'a stage of another stage inherits environment but not arguments of the other branch',
+    name: 'a stage of another stage inherits environment and arguments',
     dockerfile:
       'FROM diff/base:1 AS a\nARG x=1\nENV y=2\nWORKDIR /w\nUSER app\nFROM a AS b\nLABEL seen="$x-$y"\nRUN id -u > /tmp/u; pwd > /tmp/p; echo "$x $y" > /tmp/v\n',
+    expect: historyDiffers(REASON.argsInherited, 7),
   },
   {
     name: 'a target in the middle',
@@ -44,6 +47,11 @@ export const FROM_CASES: readonly DifferentialCase[] = [
     name: 'a target by its index',
     dockerfile: 'FROM diff/base:1\nENV v=1\nFROM diff/base:1\nRUN false\n',
     target: '0',
+    expect: {
+      dockerRefuses: /target stage 0 could not be found/,
+      reason: 'An index as target is an addition of ours',
+      env: ['v=1'],
+    },
   },
   {
     name: 'stages that nothing needs do not run',
@@ -58,6 +66,7 @@ export const FROM_CASES: readonly DifferentialCase[] = [
     name: 'a platform of a global argument',
     dockerfile:
       'FROM --platform=$BUILDPLATFORM diff/base:1\nARG BUILDPLATFORM\nARG TARGETARCH\nARG TARGETOS\nARG TARGETVARIANT\nRUN echo "$BUILDPLATFORM $TARGETARCH $TARGETOS $TARGETVARIANT" > /p\n',
+    expect: historyDiffers(REASON.argValue, 2, 3, 4, 5),
   },
   {
     name: 'a stage name that shadows an image',

@@ -1,4 +1,5 @@
 import type { DifferentialCase } from '../case.ts';
+import { historyDiffers, REASON } from './reasons.ts';
 
 const BASE = 'FROM diff/base:1\n';
 
@@ -14,7 +15,7 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
     name: 'ENV takes values from before the instruction',
     dockerfile: `${BASE}ENV a=old\nENV a=new b=$a\nENV c=$a\n`,
   },
-  { name: 'ENV, empty value', dockerfile: `${BASE}ENV a= b=""\nLABEL set="\${a+yes}\${b:+no}"\n` },
+  { name: 'ENV, empty value', dockerfile: `${BASE}ENV a= b=""\nLABEL set="\${a:-yes}\${b:+no}"\n` },
   {
     name: 'default forms',
     dockerfile: `${BASE}ENV s=set e=\nLABEL a=\${s:-d} b=\${e:-d} c=\${u:-d} d=\${s:+alt} e=\${e:+alt} f=\${u:+alt} g=\${u}\n`,
@@ -22,6 +23,11 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
   {
     name: 'default forms without colon',
     dockerfile: `${BASE}ENV s=set e=\nLABEL a=\${s-d} b=\${e-d} c=\${u-d} d=\${s+alt} e=\${e+alt} f=\${u+alt}\n`,
+    expect: {
+      dockerRefuses: /missing ':' in substitution/,
+      reason: REASON.newLanguage,
+      labels: { a: 'set', b: '', c: 'd', d: 'alt', e: 'alt', f: '' },
+    },
   },
   {
     name: 'defaults that hold variables',
@@ -49,16 +55,16 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
     name: 'ARG with and without value',
     dockerfile: `${BASE}ARG a\nARG b=2\nARG c="x y" d=4\nRUN echo "$a-$b-$c-$d" > /out\n`,
     buildArgs: { a: 'given', d: 'other' },
-    expect: {
-      dockerRefuses: /ARG requires exactly one argument/,
-      reason: 'Several names in one ARG came with a later version of the language (reference 1.2)',
-      files: { '/out': 'given-2-x y-other\n' },
-    },
+    expect: historyDiffers(REASON.argValue, 2, 4),
   },
   {
     name: 'ARG in the text of history',
     dockerfile: `${BASE}ARG a\nARG b=2\nARG c=\nRUN echo "$a-$b-$c" > /out\nARG b=3\nRUN echo $b > /out2\n`,
     buildArgs: { a: 'given' },
+    expect: {
+      differs: ['history[2].created_by', 'history[7].created_by'],
+      reason: `${REASON.argValue}; ${REASON.argsOnce}`,
+    },
   },
   {
     name: 'ARG without a value is not in the environment',
@@ -71,11 +77,13 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
   {
     name: 'ARG with a default from a global argument',
     dockerfile: `ARG g=global\nARG h=$g-more\n${BASE}ARG h\nARG own=$h-own\nENV h=$h own=$own\n`,
+    expect: historyDiffers(REASON.argValue, 2),
   },
   {
     name: 'ENV after ARG',
     dockerfile: `${BASE}ARG v=arg\nENV v=env\nRUN echo $v > /v\nLABEL v=$v\n`,
     buildArgs: { v: 'given' },
+    expect: historyDiffers(REASON.argValue, 2),
   },
   {
     name: 'ARG after ENV',
@@ -85,6 +93,7 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
     name: 'ARG after ENV with a build argument',
     dockerfile: `${BASE}ENV v=env\nARG v\nRUN echo $v > /v\nLABEL v=$v\n`,
     buildArgs: { v: 'given' },
+    expect: historyDiffers(REASON.argValue, 3),
   },
   {
     name: 'a build argument that nothing declares',
@@ -95,6 +104,7 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
     name: 'an empty build argument',
     dockerfile: `${BASE}ARG v=default\nLABEL v="[$v]"\nRUN echo "[$v]" > /v\n`,
     buildArgs: { v: '' },
+    expect: historyDiffers(REASON.argValue, 2),
   },
   {
     name: 'proxy arguments need no declaration and leave no trace',
@@ -105,6 +115,7 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
     name: 'a declared proxy argument',
     dockerfile: `${BASE}ARG HTTP_PROXY\nRUN echo "$HTTP_PROXY" > /v\n`,
     buildArgs: { HTTP_PROXY: 'http://proxy.invalid:3128' },
+    expect: historyDiffers(REASON.argValue, 2),
   },
   {
     name: 'a variable of the base image',
@@ -115,6 +126,7 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
     name: 'build arguments with equals signs and spaces',
     dockerfile: `${BASE}ARG v\nRUN echo "$v" > /v\n`,
     buildArgs: { v: 'a=b c="d"' },
+    expect: historyDiffers(REASON.argValue, 2),
   },
   {
     name: 'words of one variable do not split in LABEL and ENV',
@@ -123,11 +135,12 @@ export const VARIABLE_CASES: readonly DifferentialCase[] = [
   {
     name: 'where variables are not expanded',
     dockerfile: `${BASE}ENV v=x\nCMD ["$v", "\${v}"]\nENTRYPOINT ["$v"]\nSHELL ["/bin/sh", "-c"]\nHEALTHCHECK CMD echo $v\n`,
+    expect: historyDiffers(REASON.healthcheckText, 6),
   },
   {
     name: 'required variables',
-    dockerfile: `${BASE}ENV s=set\nLABEL a=\${s:?must be set}\nLABEL b=\${u:?must be set}\n`,
-    expect: { refused: 'REQUIRED_VARIABLE', docker: /must be set|unsupported modifier/, line: 4 },
+    dockerfile: `${BASE}ENV s=set\nLABEL a="\${s:?must be set}"\nLABEL b="\${u:?must be set}"\n`,
+    expect: { refused: 'EXPANSION_FAILED', docker: /must be set|unsupported modifier/, line: 4 },
   },
   {
     name: 'prefixes and suffixes',

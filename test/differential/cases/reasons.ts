@@ -1,0 +1,18 @@
+import type { Expectation } from '../case.ts';
+
+/** Why Docker's older language and today's differ; each is said once here and used by many cases. */
+export const REASON = {
+  argValue:
+    'Today the value that an ARG got is in history, not only its default (BuildKit convert.go, dispatchArg)',
+  argsOnce: 'Today every ARG is listed once, with its present value (reference 1.10)',
+  argsInherited:
+    'Today arguments of the stage below are listed too (BuildKit convert.go, init of a stage from its base)',
+  healthcheckText:
+    'Today the text has the names of the fields (BuildKit convert.go, dispatchHealthcheck)',
+  newLanguage: 'Docker has an older version of the language (reference 1.2 to 1.4)',
+} as const;
+
+/** The texts of these history entries differ. */
+export function historyDiffers(reason: string, ...entries: readonly number[]): Expectation {
+  return { differs: entries.map((entry) => `history[${String(entry)}].created_by`), reason };
+}
