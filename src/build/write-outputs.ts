@@ -100,7 +100,14 @@ async function exportTo(
   const written = await exportImage(
     parseOutput(text),
     exportable,
-    { blobs: store.blobs, root: store.root, cwd: deps.cwd, stdout: deps.stdout },
+    {
+      blobs: store.blobs,
+      root: store.root,
+      cwd: deps.cwd,
+      stdout: deps.stdout,
+      epoch: deps.epoch,
+      note: (text) => emit({ type: 'note', text }),
+    },
     signal,
   );
   emit({ type: 'task-done', task, at: deps.elapsed(), detail: undefined });

@@ -6,7 +6,7 @@ import { MEDIA_TYPE, type Descriptor, type DescriptorPlatform } from '../image/m
 import { serializeManifest } from '../image/serialize.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { compressedLayer, type LayerSource } from './compressed-layer.ts';
-import type { Compression } from './output.ts';
+import type { Compression, EncodingOptions } from './output.ts';
 
 /** An image that is to be written somewhere. */
 export interface ExportableImage {
@@ -35,12 +35,6 @@ export interface ImageBlobs {
   readonly configBytes: Uint8Array;
   /** Bottom to top. All are in the blob store. */
   readonly layers: readonly Descriptor[];
-}
-
-export interface EncodingOptions {
-  readonly compression: Compression;
-  /** False names media types as Docker does. */
-  readonly ociMediaTypes: boolean;
 }
 
 /**

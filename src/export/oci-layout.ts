@@ -60,7 +60,7 @@ export function dockerFiles(
   const manifest = [
     {
       Config: blobName(image.config.digest),
-      RepoTags: references.map(familiarName),
+      RepoTags: references.filter(({ tag }) => tag !== undefined).map(tagName),
       Layers: image.layers.map(({ digest }) => blobName(digest)),
     },
   ];
@@ -76,13 +76,18 @@ export function dockerFiles(
 function repositoriesFile(references: readonly ImageReference[], top: string): ArchiveMember {
   const repositories = new Map<string, [string, string][]>();
   for (const reference of references) {
-    const repository = familiarName({ ...reference, tag: undefined, digest: undefined });
-    const tags = repositories.get(repository) ?? [];
-    if (reference.tag !== undefined) tags.push([reference.tag, top]);
-    repositories.set(repository, tags);
+    const { tag } = reference;
+    if (tag === undefined) continue;
+    const repository = tagName(reference).slice(0, -`:${tag}`.length);
+    repositories.set(repository, [...(repositories.get(repository) ?? []), [tag, top]]);
   }
   const entries = [...repositories].map(([name, tags]) => [name, Object.fromEntries(tags)]);
   return { type: 'file', name: 'repositories', bytes: encode(Object.fromEntries(entries)) };
+}
+
+/** Docker takes no digests in `RepoTags`. */
+function tagName(reference: ImageReference): string {
+  return familiarName({ ...reference, digest: undefined });
 }
 
 function addBlobs(members: Map<Digest, ArchiveMember>, image: ImageBlobs, store: BlobStore): void {

@@ -5,16 +5,14 @@ export type Output =
   | { readonly type: 'local'; readonly dest: string }
   | { readonly type: 'tar'; readonly dest: string }
   /** The local store, and a registry when `push` is set. `names` are as written. */
-  | {
+  | ({
       readonly type: 'image';
       readonly names: readonly string[];
       readonly push: boolean;
-      readonly compression: Compression;
-      readonly ociMediaTypes: boolean;
-    };
+    } & EncodingOptions);
 
 /** An image as an OCI layout, or in the form that `docker load` takes. */
-export interface ArchiveOutput {
+export interface ArchiveOutput extends EncodingOptions {
   readonly type: 'oci' | 'docker';
   /** File or directory; `-` is standard output. */
   readonly dest: string;
@@ -22,6 +20,10 @@ export interface ArchiveOutput {
   readonly names: readonly string[];
   /** False writes the layout as a directory. */
   readonly isTar: boolean;
+}
+
+/** How the blobs of an image are made and called. */
+export interface EncodingOptions {
   readonly compression: Compression;
   /** False names media types as Docker does. */
   readonly ociMediaTypes: boolean;
