@@ -75,6 +75,11 @@ describe('parseReference()', () => {
     );
   });
 
+  test('leads to a familiar name without a tag when the reference has none', () => {
+    const repository = { ...parseReference('docker.io/library/alpine'), tag: undefined };
+    expect(familiarName(repository)).toBe('alpine');
+  });
+
   test('takes any text without failing in another way, and lets no path or control through', () => {
     const alphabet = fc.constantFrom(...Array.from('aA0.-_/:@[]%?#\\ \n\0é'));
     const text = fc.oneof(fc.string(), fc.string({ unit: alphabet, maxLength: 40 }));

@@ -59,7 +59,11 @@ export function familiarName(reference: ImageReference): string {
   const short = path.startsWith(OFFICIAL_PREFIX) && !rest.includes('/') ? rest : path;
   // `docker.io/a.b/c` without its registry would be `c` in the registry `a.b`.
   const again = tryParse(short);
-  return 'fault' in again || formatReference(again) !== full ? full : short;
+  const isSame =
+    'registry' in again &&
+    again.registry === reference.registry &&
+    again.repository === reference.repository;
+  return isSame ? short : full;
 }
 
 interface Fault {
