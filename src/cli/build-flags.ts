@@ -23,17 +23,9 @@ const DOCKER_FLAGS = {
     status: 'unsupported',
     note: 'the cache cannot be exported',
   }),
-  call: textFlag('NAME', 'Choose what to do', {
-    status: 'unsupported',
-    note: 'a Dockerfile can only be built',
-  }),
   'cgroup-parent': textFlag('PATH', 'Choose the parent cgroup', {
     status: 'unsupported',
     note: NO_LIMITS,
-  }),
-  check: switchFlag('Check the Dockerfile', {
-    status: 'unsupported',
-    note: 'a Dockerfile can only be built',
   }),
   compress: switchFlag('Compress the context', { status: 'ignored' }),
   'cpu-period': textFlag('N', 'Limit CPU', { status: 'unsupported', note: NO_LIMITS }),
@@ -53,7 +45,7 @@ const DOCKER_FLAGS = {
   }),
   print: textFlag('NAME', 'Print', {
     status: 'unsupported',
-    note: 'a Dockerfile can only be built',
+    note: '"--call" has taken its place',
   }),
   provenance: textFlag('TEXT', 'Provenance', { status: 'unsupported', note: ATTESTATIONS }),
   push: switchFlag('Push the image', {
@@ -81,6 +73,8 @@ export const BUILD_FLAGS = {
   'add-host': listFlag('NAME:ADDRESS', 'Add a line to /etc/hosts of the steps'),
   'build-arg': listFlag('NAME[=VALUE]', 'Set an ARG; without a value, from the environment'),
   'build-context': listFlag('NAME=VALUE', 'Add a named context'),
+  call: textFlag('METHOD', 'build, check, outline or targets; ",format=json" for JSON'),
+  check: switchFlag('Look for mistakes and build nothing; as --call=check'),
   file: textFlag('PATH', 'The Dockerfile; "-" is standard input', { short: 'f' }),
   iidfile: textFlag('PATH', 'Write the image id to a file'),
   isolation: textFlag('KIND', 'How steps are isolated: auto, oci, crun, runc, namespaces'),

@@ -25,7 +25,7 @@ export const build = defineCommand({
     const config = readConfigFile(context);
     const root = storeRoot(flags.root, config, context);
     const kind = progressKind(flags, context);
-    becomeRoot(context, root);
+    await becomeRoot(context, root);
     const request = await readBuildRequest(flags, contextWord, config, {
       env,
       cwd,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderError } from '../diagnostics/render.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
-import { USER_NAMESPACE_VARIABLE } from '../host/user-namespace.ts';
+import { USER_NAMESPACE_VARIABLE } from '../host/current-user-namespace.ts';
 import { parseConfigFile, readConfigFile } from './config-file.ts';
 import { storeRoot } from './store-root.ts';
 import { HOST_UID_VARIABLE } from './user-identity.ts';

@@ -19,7 +19,7 @@ export const info = defineCommand({
     const { env, uid, signal } = context;
     const root = commandRoot(flags.root, context);
     // What steps can do depends on the namespace that they are started from.
-    becomeRoot(context, root);
+    await becomeRoot(context, root);
     const host = await describeHost({ env, cacheDir: join(root, 'cache'), signal });
     const facts = {
       version: VERSION,

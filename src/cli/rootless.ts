@@ -1,6 +1,5 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { enterUserNamespace } from '../host/user-namespace.ts';
 import type { CommandContext } from './command.ts';
 import { runtimeDirectory } from './runtime-directory.ts';
 import { HOST_UID_VARIABLE } from './user-identity.ts';
@@ -11,8 +10,10 @@ import { HOST_UID_VARIABLE } from './user-identity.ts';
  * The store and the configuration stay the user's.
  * @throws BuildError USER_NAMESPACE_DENIED
  */
-export function becomeRoot(context: CommandContext, root: string): void {
+export async function becomeRoot(context: CommandContext, root: string): Promise<void> {
   if (context.uid === 0) return;
+  // Starting programs is heavy to load, and root has no need of it.
+  const { enterUserNamespace } = await import('../host/user-namespace.ts');
   const env = {
     ...context.env,
     STAGECRAFT_ROOT: root,

@@ -25,7 +25,7 @@ export const run = defineCommand({
   async run({ flags, words: [name = '', ...command] }, context) {
     const config = readConfigFile(context);
     readIsolation(flags.isolation);
-    becomeRoot(context, storeRoot(flags.root, config, context));
+    await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
     const image = await openRunnableImage(name, store, config, context);
     const container = createContainer(containerOptions(flags, image, command), {

@@ -1,4 +1,4 @@
-import { currentUserNamespace } from '../host/user-namespace.ts';
+import { currentUserNamespace } from '../host/current-user-namespace.ts';
 
 /** Who runs the command, for everything that differs between root and ordinary users. */
 export interface UserIdentity {

@@ -1,21 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { BuildError } from '../diagnostics/build-error.ts';
+import { USER_NAMESPACE_VARIABLE, type UserNamespaceIds } from './current-user-namespace.ts';
 import { execProgram } from './exec-program.ts';
-
-/** Set in the environment of the process that runs inside: which ids it has. */
-export const USER_NAMESPACE_VARIABLE = 'STAGECRAFT_USER_NAMESPACE';
-
-/** `subordinate`: the ids of /etc/subuid and /etc/subgid; `single`: the user's own id as root alone. */
-export type UserNamespaceIds = 'subordinate' | 'single';
-
-/** What this process was started as, when it runs inside a namespace of our making. */
-export function currentUserNamespace(
-  env: Readonly<Record<string, string | undefined>>,
-): UserNamespaceIds | undefined {
-  const value = env[USER_NAMESPACE_VARIABLE];
-  return value === 'subordinate' || value === 'single' ? value : undefined;
-}
 
 /**
  * Starts this program anew as root of a user namespace, in place of this process. An ordinary user may
