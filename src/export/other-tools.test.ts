@@ -114,10 +114,10 @@ describe.skipIf(!isRoot)('exported images', () => {
             const names = podman('images', '--format', '{{.Repository}}:{{.Tag}}')
               .trim()
               .split('\n');
-            expect(names.sort()).toEqual([
-              'docker.io/library/app:1',
-              'example.com:5000/team/app:latest',
-            ]);
+            expect(names).toContain('example.com:5000/team/app:latest');
+            // Podman files the short names of such archives under a registry of its own choice.
+            expect(names.some((name) => name.endsWith('/app:1'))).toBe(true);
+            expect(names.length).toBe(2);
           }
           podman('rmi', '-f', id);
         }
