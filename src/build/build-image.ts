@@ -25,7 +25,7 @@ export interface BuildHost {
   readonly cwd: string;
   /** Value of `process.arch`. */
   readonly arch: string;
-  /** Host directory for what must not stay: secrets. On tmpfs where there is one. */
+  /** Host directory for what must not stay: secrets. In memory where there is one. */
   readonly runtimeDir: string;
   readonly images: BaseImageSources;
   /** Opened when the first step has to run. */
@@ -143,7 +143,7 @@ function stepRunner(
     elapsed,
     shmBytes: request.shmBytes,
     cacheMountDir: join(store.root, 'mounts'),
-    secretDir: join(host.runtimeDir, 'secrets'),
+    runtimeDir: host.runtimeDir,
     networkFileDir: join(store.root, 'network'),
     secret: (id) => readSecret(request, id),
   };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Emit } from '../events/event.ts';
+import { runtimeDirectory } from '../host/runtime-directory.ts';
 import type { BuildHost } from './build-image.ts';
 import { localBaseImage } from './local-base-image.ts';
 import { openStore } from './open-store.ts';
@@ -40,7 +41,7 @@ export async function openBuildHost(options: HostOptions): Promise<BuildHost & A
     store,
     cwd: options.cwd,
     arch: options.arch,
-    runtimeDir: join(env['XDG_RUNTIME_DIR'] ?? '/run', 'stagecraft'),
+    runtimeDir: runtimeDirectory(env),
     images: {
       local: (reference, platform) => localBaseImage(reference, platform, store),
       async registry() {

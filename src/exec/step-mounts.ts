@@ -1,4 +1,12 @@
-import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { bytesToText, textToBytes } from '../core/bytes.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
@@ -16,8 +24,8 @@ export const STEP_HOSTNAME = 'buildkitsandbox';
 export interface StepMountDeps {
   /** Host directory of the cache mounts. */
   readonly cacheMountDir: string;
-  /** Host directory for files that must not stay; on tmpfs where there is one. */
-  readonly secretDir: string;
+  /** Host directory for files that must not stay; in memory where there is one. */
+  readonly runtimeDir: string;
   /** Host directory for the files that steps see as /etc/hosts and /etc/resolv.conf. */
   readonly networkFileDir: string;
   /** The secret of this id, or undefined when it was not given. */
@@ -166,11 +174,11 @@ function openSecret(
   }
   if (mount.env !== undefined) env.push(`${mount.env}=${Buffer.from(bytes).toString('utf8')}`);
   if (mount.target === undefined) return undefined;
-  mkdirSync(deps.secretDir, { recursive: true, mode: 0o700 });
-  const path = join(deps.secretDir, `${String(process.pid)}-${String(secretCounter++)}`);
+  const dir = mkdtempSync(join(deps.runtimeDir, 'stagecraft-secret-'));
   stack.defer(() => {
-    rmSync(path, { force: true });
+    rmSync(dir, { recursive: true, force: true });
   });
+  const path = join(dir, 'secret');
   writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
   chownSync(path, mount.uid, mount.gid);
   chmodSync(path, mount.mode);
@@ -179,5 +187,3 @@ function openSecret(
     targetType: 'file',
   };
 }
-
-let secretCounter = 0;

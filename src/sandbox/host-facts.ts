@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import path from 'node:path';
 import { hostPlatform } from '../core/platform.ts';
+import { runtimeDirectory } from '../host/runtime-directory.ts';
 import { launcherArchitecture } from './launcher/start.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 
@@ -38,7 +39,7 @@ export function readHostFacts(env: Readonly<Record<string, string | undefined>>)
     canSetGroups: readFileSync('/proc/self/setgroups', 'latin1').trim() === 'allow',
     hasHybridCgroups: existsSync(path.join(UNIFIED, 'cgroup.procs')),
     hasCgroupV2: existsSync('/sys/fs/cgroup/cgroup.controllers'),
-    runtimeBase: runtimeBase(env),
+    runtimeBase: runtimeDirectory(env),
   };
 }
 
@@ -54,26 +55,6 @@ function hasId(file: string, id: number): boolean {
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
     .some(([first = 0, , count = 0]) => id >= first && id < first + count);
-}
-
-const TMPFS_MAGIC = 0x01021994;
-
-function runtimeBase(env: Readonly<Record<string, string | undefined>>): string {
-  const candidates = [env['XDG_RUNTIME_DIR'], '/run', '/dev/shm', env['TMPDIR'], '/tmp'].filter(
-    (folder): folder is string => folder?.startsWith('/') === true && isWritable(folder),
-  );
-  return (
-    candidates.find((folder) => statfsSync(folder).type === TMPFS_MAGIC) ?? candidates[0] ?? '/tmp'
-  );
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Compares a kernel release with a version, e.g. 5.12. */
