@@ -55,7 +55,7 @@ function renderChange({ part, before, after }: KeyChange): string {
 }
 
 function isDigest(text: string): boolean {
-  return /^sha256:[0-9a-f]{64}$/.test(text);
+  return /^(?:sha256:)?[0-9a-f]{64}$/.test(text);
 }
 
 function quoted(text: string): string {

@@ -2,15 +2,11 @@ import { buildImage, type BuildResult } from '../build/build-image.ts';
 import { openBuildHost } from '../build/open-host.ts';
 import type { WrittenImage } from '../events/event.ts';
 import { BUILD_FLAGS, type BuildFlagValues } from './build-flags.ts';
-import { readBuildRequest } from './build-request.ts';
 import { checkResultFiles, writeResultFiles } from './build-results.ts';
 import { defineCommand, oneOf, type CommandContext } from './command.ts';
-import { readConfigFile } from './config-file.ts';
 import { chooseProgress, createProgress, openProgressEnvironment } from './create-progress.ts';
+import { prepareBuild } from './prepare-build.ts';
 import type { ProgressKind } from './progress.ts';
-import { readDockerfileFromStdin } from './read-stdin.ts';
-import { becomeRoot } from './rootless.ts';
-import { storeRoot } from './store-root.ts';
 
 const PROGRESS_KINDS = ['auto', 'plain', 'tty', 'json', 'quiet', 'none'] as const;
 
@@ -21,17 +17,19 @@ export const build = defineCommand({
   flags: BUILD_FLAGS,
   words: { min: 1, max: 1, expected: 'one build context, a directory or "-"' },
   async run({ flags, words: [contextWord = ''] }, context) {
-    const { env, cwd, arch, uid, homeDir, signal } = context;
-    const config = readConfigFile(context);
-    const root = storeRoot(flags.root, config, context);
+    const { env, cwd, signal } = context;
     const kind = progressKind(flags, context);
-    await becomeRoot(context, root);
-    const request = await readBuildRequest(flags, contextWord, config, {
-      env,
-      cwd,
-      arch,
-      readStdin: () => readDockerfileFromStdin(context.stdin, signal),
-    });
+    const { request, hostOptions } = await prepareBuild(flags, contextWord, context);
+    if (flags.call !== undefined || flags.check === true) {
+      const { readCall, runCall } = await import('./call.ts');
+      const call = readCall(flags);
+      if (call !== undefined) {
+        await using host = await openBuildHost({ ...hostOptions, emit: () => undefined });
+        const { text, status } = await runCall(call, request, host, signal);
+        context.stdout.write(text);
+        return status;
+      }
+    }
     checkResultFiles(flags, request.platforms.length);
 
     const written: WrittenImage[] = [];
@@ -39,19 +37,11 @@ export const build = defineCommand({
     let result: BuildResult;
     try {
       await using host = await openBuildHost({
-        root,
-        env,
-        cwd,
-        arch,
-        uid,
-        homeDir,
-        registries: config.registries,
-        stdout: context.stdout.stream(),
+        ...hostOptions,
         emit: (event) => {
           if (event.type === 'image-written') written.push(event.image);
           progress.emit(event);
         },
-        now: () => context.now(),
       });
       result = await buildImage(request, host, signal);
     } finally {

@@ -1,0 +1,258 @@
+import { describe, expect, test } from 'vitest';
+import type { CallHost } from '../build/call-dockerfile.ts';
+import type { BuildRequest } from '../build/request.ts';
+import { readCall, runCall, type Call, type CallResult } from './call.ts';
+
+const HOST: CallHost = {
+  cwd: '/',
+  arch: 'x64',
+  images: {
+    local: () => undefined,
+    registry: () => Promise.reject(new TypeError('No test here asks a registry')),
+    layout: () => Promise.reject(new TypeError('No test here has a layout')),
+  },
+  emit: () => undefined,
+  now: () => 0,
+};
+
+function request(lines: readonly string[], changes: Partial<BuildRequest> = {}): BuildRequest {
+  return {
+    context: { kind: 'empty' },
+    dockerfile: { kind: 'text', name: 'Dockerfile', text: lines.join('\n') },
+    target: undefined,
+    buildArgs: new Map(),
+    labels: new Map(),
+    platforms: [],
+    noCache: false,
+    namedContexts: new Map(),
+    tags: [],
+    outputs: [],
+    pull: false,
+    network: 'default',
+    addHosts: [],
+    shmBytes: 0,
+    jobs: undefined,
+    isolation: 'auto',
+    sourceDateEpoch: undefined,
+    secrets: new Map(),
+    ...changes,
+  };
+}
+
+function call(
+  flags: { readonly call?: string; readonly check?: boolean },
+  lines: readonly string[],
+  changes?: Partial<BuildRequest>,
+): Promise<CallResult> {
+  const asked = readCall({ call: flags.call, check: flags.check });
+  if (asked === undefined) throw new TypeError('A build was asked for');
+  return runCall(asked, request(lines, changes), HOST, new AbortController().signal);
+}
+
+describe('readCall()', () => {
+  const check: Call = { method: 'check', isJson: false, ignoresStatus: false };
+  test.each([
+    [{ check: true, call: undefined }, check],
+    [{ check: undefined, call: 'lint' }, check],
+    [
+      { check: undefined, call: 'check,format=json' },
+      { ...check, isJson: true },
+    ],
+    [
+      { check: true, call: 'check,ignorestatus' },
+      { ...check, ignoresStatus: true },
+    ],
+    [{ check: undefined, call: 'build' }, undefined],
+    [{ check: false, call: undefined }, undefined],
+  ])('reads %j', (flags, expected) => {
+    expect(readCall({ check: flags.check, call: flags.call })).toEqual(expected);
+  });
+
+  test.each([
+    [
+      { check: undefined, call: 'outlines' },
+      'Cannot use "outlines" for "--call": expected one of "build", "check", "outline", "targets"',
+    ],
+    [
+      { check: undefined, call: 'check,form=json' },
+      'Cannot use "check,form=json" for "--call": there is no "form"; there are format and ignorestatus',
+    ],
+    [{ check: true, call: 'outline' }, 'Cannot use "--check" with "--call": each says what to do'],
+  ])('refuses %j', (flags, message) => {
+    expect(() => readCall(flags)).toThrow(message);
+  });
+});
+
+describe('--check', () => {
+  test('is satisfied with a file that has no mistake', async () => {
+    expect(await call({ check: true }, ['FROM scratch', 'COPY a /'])).toEqual({
+      text: 'Check complete, no warnings found.\n',
+      status: 0,
+    });
+  });
+
+  test('shows each finding with its place, in stages that the target does not need as well', async () => {
+    const lines = [
+      'FROM scratch AS a',
+      'CMD run \\',
+      '  this',
+      'FROM scratch',
+      'COPY $A /',
+      'USER me',
+    ];
+    const { text, status } = await call({ check: true }, lines);
+    expect(status).toBe(1);
+    expect(text).toBe(
+      [
+        'Check complete, 2 warnings have been found!',
+        '',
+        'WARNING: JSONArgsRecommended - https://docs.docker.com/go/dockerfile/rule/json-args-recommended/',
+        'JSON arguments recommended for CMD to prevent unintended behavior related to OS signals',
+        'Dockerfile:2',
+        '--------------------',
+        '   1 |     FROM scratch AS a',
+        '   2 | >>> CMD run \\',
+        '   3 | >>>   this',
+        '   4 |     FROM scratch',
+        '--------------------',
+        '',
+        'WARNING: UndefinedVar - https://docs.docker.com/go/dockerfile/rule/undefined-var/',
+        "Usage of undefined variable '$A'",
+        'Dockerfile:5',
+        '--------------------',
+        '   3 |       this',
+        '   4 |     FROM scratch',
+        '   5 | >>> COPY $A /',
+        '   6 |     USER me',
+        '--------------------',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('looks only into the stages of the target when there is one', async () => {
+    const lines = ['FROM scratch AS a', 'CMD run', 'FROM scratch AS b'];
+    expect((await call({ check: true }, lines, { target: 'b' })).status).toBe(0);
+    expect((await call({ check: true }, lines, { target: 'a' })).status).toBe(1);
+  });
+
+  test('exits with 0 in spite of findings when asked to', async () => {
+    const found = await call({ call: 'check,ignorestatus' }, ['FROM scratch AS A']);
+    expect(found.status).toBe(0);
+    expect(found.text).toContain('Check complete, 1 warning has been found!\n');
+  });
+
+  test('has the JSON of BuildKit', async () => {
+    const { text } = await call({ call: 'check,format=json' }, ['FROM scratch AS A']);
+    expect(JSON.parse(text)).toEqual({
+      warnings: [
+        {
+          ruleName: 'StageNameCasing',
+          description: 'Stage names should be lowercase',
+          url: 'https://docs.docker.com/go/dockerfile/rule/stage-name-casing/',
+          detail: "Stage name 'A' should be lowercase",
+          location: { ranges: [{ start: { line: 1 }, end: { line: 1 } }] },
+        },
+      ],
+      sources: [
+        { filename: 'Dockerfile', data: 'RlJPTSBzY3JhdGNoIEFTIEE=', language: 'Dockerfile' },
+      ],
+    });
+  });
+
+  test('tells why a file cannot be built, next to what the checks find', async () => {
+    const lines = ['FROM scratch AS A', 'COPY --from=1 /a /b', 'FROM scratch'];
+    const { text, status } = await call({ call: 'check,format=json' }, lines);
+    expect(status).toBe(1);
+    expect(JSON.parse(text)).toMatchObject({
+      warnings: [{ ruleName: 'StageNameCasing' }],
+      buildError: { location: { ranges: [{ start: { line: 2 }, end: { line: 2 } }] } },
+    });
+  });
+});
+
+const PARAMETERS = [
+  '# BASE is what all stands on',
+  'ARG BASE=scratch',
+  'ARG UNUSED=1',
+  'FROM $BASE AS build',
+  '# VERSION to build',
+  'ARG VERSION=2',
+  'ARG BARE',
+  'RUN --mount=type=secret,id=token,required=true --mount=type=ssh true',
+  '# app is what ships',
+  'FROM scratch AS app',
+  'ARG TARGETARCH',
+  'COPY --from=build /a /a',
+];
+
+describe('--call=outline', () => {
+  test('lists what the target and the stages that it needs can be given', async () => {
+    const buildArgs = new Map([['VERSION', '3']]);
+    const { text, status } = await call({ call: 'outline' }, PARAMETERS, { buildArgs });
+    expect(status).toBe(0);
+    expect(text).toBe(
+      [
+        'TARGET:      app',
+        'DESCRIPTION: is what ships',
+        '',
+        'BUILD ARG   VALUE     DESCRIPTION',
+        'BASE        scratch   is what all stands on',
+        'VERSION     3         to build',
+        'BARE',
+        '',
+        'SECRET   REQUIRED',
+        'token    true',
+        '',
+        'SSH       REQUIRED',
+        'default',
+        '',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('has the JSON of BuildKit', async () => {
+    const { text } = await call({ call: 'outline,format=json' }, [
+      'ARG A=1',
+      'FROM scratch',
+      'ARG A',
+    ]);
+    expect(JSON.parse(text)).toEqual({
+      args: [
+        { name: 'A', value: '1', location: { ranges: [{ start: { line: 1 }, end: { line: 1 } }] } },
+      ],
+      sources: [Buffer.from('ARG A=1\nFROM scratch\nARG A').toString('base64')],
+    });
+  });
+});
+
+describe('--call=targets', () => {
+  test('lists the stages with their descriptions', async () => {
+    expect(await call({ call: 'targets' }, PARAMETERS)).toEqual({
+      text: 'TARGET        DESCRIPTION\nbuild\napp (default) is what ships\n',
+      status: 0,
+    });
+  });
+
+  test('has the JSON of BuildKit', async () => {
+    const lines = ['FROM --platform=$BUILDPLATFORM alpine', 'FROM alpine AS app'];
+    const { text } = await call({ call: 'targets,format=json' }, lines);
+    expect(JSON.parse(text)).toEqual({
+      targets: [
+        {
+          base: 'alpine',
+          platform: '$BUILDPLATFORM',
+          location: { ranges: [{ start: { line: 1 }, end: { line: 1 } }] },
+        },
+        {
+          name: 'app',
+          default: true,
+          base: 'alpine',
+          location: { ranges: [{ start: { line: 2 }, end: { line: 2 } }] },
+        },
+      ],
+      sources: [Buffer.from(lines.join('\n')).toString('base64')],
+    });
+  });
+});

@@ -1,0 +1,48 @@
+import type { HostOptions } from '../build/open-host.ts';
+import type { BuildRequest } from '../build/request.ts';
+import type { BuildFlagValues } from './build-flags.ts';
+import { readBuildRequest } from './build-request.ts';
+import type { CommandContext } from './command.ts';
+import { readConfigFile } from './config-file.ts';
+import { readDockerfileFromStdin } from './read-stdin.ts';
+import { becomeRoot } from './rootless.ts';
+import { storeRoot } from './store-root.ts';
+
+/** What a command line with the flags of a build asks for, and the world to do it in. */
+export interface PreparedBuild {
+  readonly request: BuildRequest;
+  readonly hostOptions: Omit<HostOptions, 'emit'>;
+}
+
+/**
+ * Reads flags, configuration and standard input. An ordinary user becomes root of a user namespace.
+ * @throws BuildError of flags and configuration
+ */
+export async function prepareBuild(
+  flags: BuildFlagValues,
+  contextWord: string,
+  context: CommandContext,
+): Promise<PreparedBuild> {
+  const { env, cwd, arch, uid, homeDir, signal } = context;
+  const config = readConfigFile(context);
+  const root = storeRoot(flags.root, config, context);
+  await becomeRoot(context, root);
+  const request = await readBuildRequest(flags, contextWord, config, {
+    env,
+    cwd,
+    arch,
+    readStdin: () => readDockerfileFromStdin(context.stdin, signal),
+  });
+  const hostOptions = {
+    root,
+    env,
+    cwd,
+    arch,
+    uid,
+    homeDir,
+    registries: config.registries,
+    stdout: context.stdout.stream(),
+    now: () => context.now(),
+  };
+  return { request, hostOptions };
+}
