@@ -2,6 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { recipeFor } from '../test/bases/base-images.ts';
+import { ensureBase } from '../test/bases/make-base.ts';
+import { pushLayout } from '../test/support/push-layout.ts';
+import { startRegistry } from '../test/support/registry-server.ts';
 import { buildahPeer, dockerPeer, stagecraftPeer } from './peers.ts';
 import type { BuildOptions, Command, Peer, RunningPeer } from './peer.ts';
 import { runCommand, type Timing } from './run-command.ts';
@@ -13,8 +17,9 @@ import { workloads } from './workloads.ts';
  *
  *   npm run bench -- [--runs 5] [--files 50000] [--peers stagecraft,buildah] [--json FILE] [W1 W5 …]
  *
- * The tools take turns inside each round, so that a slow moment of the machine hits all of them.
- * The base image comes from BENCH_BASE, a reference in the registry BENCH_REGISTRY on loopback.
+ * The tools take turns inside each round, so that a slow moment of the machine hits all of them. They
+ * pull the base image, a stand-in for busybox, from a registry server on loopback. Needs root, Debian's
+ * docker-registry and busybox-static, and takes part of those tools that are installed.
  */
 
 interface Result {
@@ -36,8 +41,6 @@ const { values, positionals } = parseArgs({
 await main();
 
 async function main(): Promise<void> {
-  const base = required('BENCH_BASE');
-  const registry = required('BENCH_REGISTRY');
   const wanted = values.peers.split(',');
   const all: readonly Peer[] = [
     stagecraftPeer(join(import.meta.dirname, '../dist/main.cjs')),
@@ -51,6 +54,11 @@ async function main(): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'stagecraft-bench-'));
   const results: Result[] = [];
   try {
+    await using server = await startRegistry(join(dir, 'registry'));
+    const layout = await ensureBase(recipeFor('busybox:latest'), say);
+    await pushLayout(layout, server.url, 'bench/base', 'latest');
+    const registry = new URL(server.url).host;
+    const base = `${registry}/bench/base:latest`;
     say(machine(peers));
     for (const workload of chosen) {
       const result = await runWorkload(workload, peers, dir, base, registry);
@@ -201,12 +209,6 @@ function median(numbers: readonly number[]): number {
 
 function round(ms: number): string {
   return String(Math.round(ms));
-}
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value === undefined) throw new Error(`Set ${name}`);
-  return value;
 }
 
 function say(text: string): void {
