@@ -35,12 +35,12 @@ export interface CallResult {
  * @throws BuildError FLAG_VALUE_INVALID, FLAG_CONFLICT
  */
 export function readCall(flags: Pick<BuildFlagValues, 'call' | 'check'>): Call | undefined {
-  if (flags.check === true && flags.call !== undefined && flags.call !== 'check') {
-    throw flagConflict('Cannot use "--check" with "--call": each says what to do');
-  }
   const value = flags.call ?? (flags.check === true ? 'check' : 'build');
   const [word = '', ...parts] = value.split(',');
   const method = oneOf('--call', ALIASES[word] ?? word, METHODS);
+  if (flags.check === true && method !== 'check') {
+    throw flagConflict('Cannot use "--check" with "--call": each says what to do');
+  }
   let isJson = false;
   let ignoresStatus = false;
   for (const part of parts) {

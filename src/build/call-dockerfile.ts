@@ -1,0 +1,118 @@
+import { BuildError } from '../diagnostics/build-error.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { SourceFile } from '../diagnostics/source.ts';
+import type { DockerfileAst } from '../dockerfile/ast.ts';
+import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts';
+import { outlineOf, type Outline } from '../stages/outline.ts';
+import type { StageGraph } from '../stages/stage-graph.ts';
+import { createBaseImages, type BaseImages } from './base-images.ts';
+import type { BuildHost } from './build-image.ts';
+import { checkDockerfile } from './check-dockerfile.ts';
+import { planRequest } from './plan-build.ts';
+import { planStagesWithBases } from './plan-stages-with-bases.ts';
+import { contextDirectory, readDockerfile } from './read-dockerfile.ts';
+import { lintIgnoreFile } from './read-ignore-file.ts';
+import type { BuildRequest } from './request.ts';
+import { throwDiagnostics } from './throw-diagnostics.ts';
+
+/** The world, as far as questions about a Dockerfile need it. */
+export type CallHost = Pick<BuildHost, 'cwd' | 'arch' | 'images' | 'emit' | 'now'>;
+
+/** What the build checks say of a Dockerfile. */
+export interface CheckedDockerfile {
+  readonly ast: DockerfileAst;
+  /** Warnings in the order of the file. */
+  readonly warnings: readonly Diagnostic[];
+  /** Why it cannot be built, when it cannot. */
+  readonly errors: readonly BuildError[];
+}
+
+/**
+ * Runs the build checks and builds nothing. Without a target every stage is looked into. Resolves base
+ * images, as their environment is part of what is checked.
+ */
+export async function checkRequest(
+  request: BuildRequest,
+  host: CallHost,
+  signal: AbortSignal,
+): Promise<CheckedDockerfile> {
+  const { source, ignoreMatcher } = openInputs(request, host);
+  const { ast, diagnostics } = parseDockerfile(source);
+  const bases = openBases(request, host);
+  const plans: StageGraph[] = [];
+  const errors: BuildError[] = [];
+  if (!diagnostics.some(({ severity }) => severity === 'error')) {
+    try {
+      await planEach(ast, request, { bases, host, plans }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof BuildError)) throw error;
+      errors.push(error);
+    }
+  }
+  const input = { buildArgs: request.buildArgs, ignoreMatcher, images: bases.resolved };
+  const found = checkDockerfile(ast, diagnostics, plans, input).diagnostics;
+  const mistakes = found.filter(({ severity }) => severity === 'error');
+  return {
+    ast,
+    warnings: found.filter(({ severity }) => severity === 'warning'),
+    errors: [...mistakes.map((found) => new BuildError({ ...found, class: 'input' })), ...errors],
+  };
+}
+
+/** What the target can be given. @throws BuildError, or AggregateError of them */
+export async function outlineRequest(
+  request: BuildRequest,
+  host: CallHost,
+  signal: AbortSignal,
+): Promise<{ readonly ast: DockerfileAst; readonly outline: Outline }> {
+  const ast = parseRequest(request, host);
+  const wishes = planRequest(request, host.arch);
+  const bases = openBases(request, host);
+  const plan = await planStagesWithBases(ast, wishes, bases, signal);
+  return { ast, outline: outlineOf(ast, plan, wishes) };
+}
+
+/** The Dockerfile of a request. @throws BuildError, or AggregateError of them, for what is wrong with it */
+export function parseRequest(request: BuildRequest, host: CallHost): DockerfileAst {
+  const { ast, diagnostics } = parseDockerfile(openInputs(request, host).source);
+  throwDiagnostics(diagnostics, () => undefined);
+  return ast;
+}
+
+function openInputs(
+  request: BuildRequest,
+  { cwd }: CallHost,
+): { source: SourceFile; ignoreMatcher: ReturnType<typeof lintIgnoreFile> } {
+  const contextDir = contextDirectory(request, cwd);
+  const { source, hostPath } = readDockerfile(request, contextDir, cwd);
+  return { source, ignoreMatcher: lintIgnoreFile(contextDir, hostPath) };
+}
+
+function openBases(request: BuildRequest, host: CallHost): BaseImages {
+  const startedAt = host.now();
+  return createBaseImages(host.images, request.pull, host.emit, () => host.now() - startedAt);
+}
+
+/** The target, or every stage: from the last one up, as the stages that it needs are planned with it. */
+async function planEach(
+  ast: DockerfileAst,
+  request: BuildRequest,
+  to: { readonly bases: BaseImages; readonly host: CallHost; readonly plans: StageGraph[] },
+  signal: AbortSignal,
+): Promise<void> {
+  const wishes = planRequest(request, to.host.arch);
+  to.plans.push(await planStagesWithBases(ast, wishes, to.bases, signal));
+  if (request.target !== undefined) return;
+  const planned = new Set<number>();
+  const note = (plan: StageGraph | undefined): void =>
+    plan?.targets.forEach(({ stages }) => stages.forEach(({ index }) => planned.add(index)));
+  note(to.plans[0]);
+  for (const { index } of ast.stages.toReversed()) {
+    if (planned.has(index)) continue;
+    const target = String(index);
+    const plan = await planStagesWithBases(ast, { ...wishes, target }, to.bases, signal);
+    to.plans.push(plan);
+    note(plan);
+  }
+}
