@@ -1,11 +1,15 @@
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
 import { MAX_MOUNT_OPTION_BYTES, mount, umount } from '../host/mount.ts';
+import { fchdir } from '../host/sys.ts';
 
 /** OVL_MAX_STACK of the kernel. */
 const MAX_LOWERS = 500;
+
+/** Needs no permission to read the directory. `node:fs` does not list it. */
+const O_PATH = 0o10000000;
 
 /** Directories of one overlay mount. All but `base` are relative to `base`. */
 export interface OverlayDirs {
@@ -52,9 +56,10 @@ export function unmountOverlay(target: string): void {
 }
 
 function mountFrom(directory: string, text: string, target: string): void {
-  const before = process.cwd();
-  process.chdir(directory);
+  // By descriptor: the directory that the user is in may have no name any more.
+  const before = openSync('.', O_PATH | constants.O_DIRECTORY);
   try {
+    enter(directory);
     mount({
       source: 'overlay',
       target: Buffer.from(target),
@@ -62,7 +67,18 @@ function mountFrom(directory: string, text: string, target: string): void {
       options: Buffer.from(text),
     });
   } finally {
-    process.chdir(before);
+    fchdir(before);
+    closeSync(before);
+  }
+}
+
+/** Behind Node's back: the name that it remembers is right again after the way back. */
+function enter(directory: string): void {
+  const fd = openSync(directory, O_PATH | constants.O_DIRECTORY);
+  try {
+    fchdir(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,8 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BytePath } from '../core/bytes.ts';
+import { measureUpper } from './measure-upper.ts';
 import { openOverlaySnapshotter } from './overlay-snapshotter.ts';
 import { snapshotterContract } from './snapshotter.contract.ts';
 import type { SnapshotId } from './snapshotter.ts';
@@ -14,10 +25,11 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(base, { recursive: true, force: true });
 });
+const isRoot = process.getuid?.() === 0;
 let count = 0;
 const newDir = (): string => join(base, String(count++));
 
-describe.runIf(process.getuid?.() === 0)('as root', () => {
+describe.runIf(isRoot)('as root', () => {
   snapshotterContract('overlay', () => Promise.resolve(openOverlaySnapshotter(newDir())));
 });
 
@@ -42,6 +54,66 @@ describe('openOverlaySnapshotter()', () => {
     expect(existsSync(stdout)).toBe(true);
     await using _snapshots = openOverlaySnapshotter(dir);
     expect(readdirSync(join(dir, 'active'))).toEqual([]);
+  });
+
+  test('removes no parent of what another one is writing', async () => {
+    const dir = newDir();
+    await using snapshots = openOverlaySnapshotter(dir);
+    await using active = await snapshots.prepare(undefined, signal);
+    const parent = await active.commit(info);
+    await using other = openOverlaySnapshotter(dir);
+    await using child = await other.prepare(parent.id, signal);
+    await expect(snapshots.remove(parent.id)).rejects.toMatchObject({
+      code: 'SNAPSHOT_HAS_CHILDREN',
+      message: `Cannot remove snapshot "${parent.id}": snapshot "${child.id}" is built on it`,
+    });
+    await child.commit(info);
+    expect(await snapshots.removeAll([parent.id])).toEqual([]);
+  });
+
+  test('removes a parent whose child was being written by a process that is gone', async () => {
+    const dir = newDir();
+    await using snapshots = openOverlaySnapshotter(dir);
+    await using active = await snapshots.prepare(undefined, signal);
+    const parent = await active.commit(info);
+    writeFileSync(join(dir, 'active/00000000000x.lock'), parent.id);
+    mkdirSync(join(dir, 'active/00000000000x'));
+    await snapshots.remove(parent.id);
+    expect(readdirSync(join(dir, 'active'))).toEqual([]);
+    expect(readdirSync(join(dir, 'trash'))).toEqual([]);
+  });
+
+  test.runIf(isRoot)('mounts when the directory that the user is in was removed', async () => {
+    const before = process.cwd();
+    const gone = newDir();
+    mkdirSync(gone);
+    await using snapshots = openOverlaySnapshotter(newDir());
+    await using active = await snapshots.prepare(undefined, signal);
+    process.chdir(gone);
+    rmSync(gone, { recursive: true });
+    try {
+      const { root } = await active.mount();
+      writeFileSync(join(root, 'f'), 'x');
+      expect(readlinkSync('/proc/self/cwd')).toBe(`${gone} (deleted)`);
+    } finally {
+      process.chdir(before);
+    }
+    expect(readFileSync(join(active.upper, 'f'), 'utf8')).toBe('x');
+  });
+
+  test.runIf(isRoot)('works below a directory whose name is not ASCII', async () => {
+    const dir = join(newDir(), 'josé-日本');
+    mkdirSync(dir, { recursive: true });
+    await using snapshots = openOverlaySnapshotter(dir);
+    await using active = await snapshots.prepare(undefined, signal);
+    writeFileSync(join(active.upper, 'f'), 'x');
+    const { id } = await active.commit(info);
+    await using child = await snapshots.prepare(id, signal);
+    const { root } = await child.mount();
+    rmSync(join(root, 'f'));
+    const node = child.tree.lookup('/f' as BytePath, { followsLast: false });
+    expect(node).toBeUndefined();
+    expect(measureUpper(child.upper).entries).toBe(1);
   });
 
   test('leaves alone what another one is writing', async () => {

@@ -129,6 +129,40 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       expect(snapshots.get(parent.id)).toBeUndefined();
     });
 
+    test('a parent cannot be removed while a child of it is written or looked at', async () => {
+      await using snapshots = await open();
+      const parent = await commit(snapshots, undefined, () => undefined);
+      const refusal = { code: 'SNAPSHOT_HAS_CHILDREN', class: 'host' };
+      {
+        await using _active = await snapshots.prepare(parent.id, signal);
+        await expect(snapshots.remove(parent.id)).rejects.toMatchObject(refusal);
+        expect(await snapshots.removeAll([parent.id])).toEqual([]);
+      }
+      {
+        await using view = await snapshots.view(parent.id, signal);
+        await expect(snapshots.remove(parent.id)).rejects.toMatchObject(refusal);
+        expect(existsSync(view.root)).toBe(true);
+      }
+      await snapshots.remove(parent.id);
+      await expect(snapshots.remove(parent.id)).rejects.toMatchObject({
+        code: 'SNAPSHOT_NOT_FOUND',
+      });
+    });
+
+    test('removes many at once, children first, and leaves what others are built on', async () => {
+      await using snapshots = await open();
+      const a = await commit(snapshots, undefined, () => undefined);
+      const b = await commit(snapshots, a.id, () => undefined);
+      const c = await commit(snapshots, b.id, () => undefined);
+      const d = await commit(snapshots, a.id, () => undefined);
+      const missing = '000000000000' as SnapshotId;
+      expect(await snapshots.removeAll([a.id, missing, b.id, c.id])).toEqual([c.id, b.id]);
+      expect([a, b, c, d].map(({ id }) => snapshots.get(id) !== undefined)).toEqual([
+        ...[true, false, false, true],
+      ]);
+      expect(new Set(await snapshots.removeAll([a.id, d.id]))).toEqual(new Set([d.id, a.id]));
+    });
+
     test('the chain goes from the top down', async () => {
       await using snapshots = await open();
       const a = await commit(snapshots, undefined, () => undefined);

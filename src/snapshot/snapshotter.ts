@@ -23,8 +23,16 @@ export interface Snapshotter {
   view(id: SnapshotId, signal: AbortSignal): Promise<MountedView>;
   /** Waits until every snapshot that was committed so far would survive a power failure. */
   flush(): void;
-  /** Fails while a child exists. @throws BuildError SNAPSHOT_HAS_CHILDREN */
+  /**
+   * Fails while a child exists, in this or any other process, committed or being written.
+   * @throws BuildError SNAPSHOT_HAS_CHILDREN, SNAPSHOT_NOT_FOUND
+   */
   remove(id: SnapshotId): Promise<void>;
+  /**
+   * Removes all of `ids` that nothing else is built on, and returns those, children first. What has
+   * children that stay is left alone, and so is what is not there. Looks through the store once.
+   */
+  removeAll(ids: readonly SnapshotId[]): Promise<readonly SnapshotId[]>;
 }
 
 /** Random, lower-case letters and digits; safe as a file name. */
