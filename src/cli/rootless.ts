@@ -1,7 +1,5 @@
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
 import type { CommandContext } from './command.ts';
-import { runtimeDirectory } from './runtime-directory.ts';
 import { HOST_UID_VARIABLE } from './user-identity.ts';
 
 /**
@@ -17,7 +15,6 @@ export async function becomeRoot(context: CommandContext, root: string): Promise
   const env = {
     ...context.env,
     STAGECRAFT_ROOT: root,
-    XDG_RUNTIME_DIR: runtimeDirectory(context.env, context.uid, join(root, 'tmp')),
     [HOST_UID_VARIABLE]: String(context.uid),
   };
   enterUserNamespace([...context.program, ...context.argv], env, userName(), context.uid);
