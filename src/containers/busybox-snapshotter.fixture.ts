@@ -23,6 +23,7 @@ export function busyboxSnapshotter(parent: string): Snapshotter {
     chain: unexpected,
     tree: unexpected,
     remove: unexpected,
+    removeAll: unexpected,
     flush: unexpected,
   };
 }
