@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Emit, StageMeasure } from '../events/event.ts';
 import { inputsOf } from '../ops/op.ts';
-import { parseReference } from '../image/reference.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
@@ -16,7 +15,7 @@ import { contextDirectory, readDockerfile } from './read-dockerfile.ts';
 import { lintIgnoreFile } from './read-ignore-file.ts';
 import type { BuildRequest } from './request.ts';
 import { solveGraph } from './solve-graph.ts';
-import { writeOutputs } from './write-outputs.ts';
+import { readOutputs, writeOutputs } from './write-outputs.ts';
 
 /** The world as a build sees it. */
 export interface BuildHost {
@@ -62,7 +61,7 @@ export async function buildImage(
   const startedAt = host.now();
   const elapsed = (): number => host.now() - startedAt;
 
-  await checkNames(request);
+  const outputs = await readOutputs(request);
   const contextDir = contextDirectory(request, host.cwd);
   const dockerfile = readDockerfile(request, contextDir, host.cwd);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
@@ -107,7 +106,7 @@ export async function buildImage(
     images.push(await finishImage(target, layers, solved, store, epoch, startedAt, signal));
   }
   const stages = measureStages(graph, solved, store.snapshots);
-  await writeOutputs(images, request, { ...host, bases, epoch, elapsed }, signal);
+  await writeOutputs(images, request, outputs, { ...host, bases, epoch, elapsed }, signal);
   emit({ type: 'stages-measured', stages });
   return { images, stages };
 }
@@ -165,12 +164,4 @@ function readSecret(request: BuildRequest, id: string): Uint8Array | undefined {
   } catch (error) {
     throw secretUnreadable(id, source.path, error);
   }
-}
-
-/** A mistake in a tag or an output is told before the work, not after it. */
-async function checkNames(request: BuildRequest): Promise<void> {
-  for (const tag of request.tags) parseReference(tag);
-  if (request.outputs.length === 0) return;
-  const { parseOutput } = await import('../export/parse-output.ts');
-  for (const output of request.outputs) parseOutput(output);
 }

@@ -77,8 +77,12 @@ async function withCached(
   return results;
 }
 
-function createGraphSolver(graph: OpGraph, deps: SolveGraphDeps): Solver {
-  const runner: OpRunnerDeps = {
+/** A solver over the store. Without a `runner` it can only look at what is there. */
+export function createGraphSolver(
+  graph: OpGraph,
+  deps: Omit<SolveGraphDeps, 'runner'> & Partial<Pick<SolveGraphDeps, 'runner'>>,
+): Solver {
+  const runner: OpRunnerDeps | undefined = deps.runner && {
     ...deps.runner,
     contextTree: (name) => deps.contexts.tree(name),
     checkUnchanged,
@@ -93,6 +97,7 @@ function createGraphSolver(graph: OpGraph, deps: SolveGraphDeps): Solver {
       return hash;
     },
     async run(id, inputs, signal) {
+      if (runner === undefined) throw new TypeError('This solver runs nothing');
       const { snapshot, bytes } = await runOp(graph, id, opInputs(inputs), runner, signal);
       return { output: { kind: 'snapshot', id: snapshot }, bytes };
     },

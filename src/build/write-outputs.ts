@@ -1,5 +1,8 @@
+import { hostPlatform, samePlatform } from '../core/platform.ts';
 import { timeText } from '../core/time-text.ts';
 import type { Emit } from '../events/event.ts';
+import type { Output } from '../export/output.ts';
+import { parseReference } from '../image/reference.ts';
 import { layerTar } from '../layer/layer-tar.ts';
 import type { StoredImage } from '../image/stored-image.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
@@ -13,6 +16,8 @@ export interface OutputDeps {
   readonly store: Store;
   readonly bases: BaseImages;
   readonly cwd: string;
+  /** Value of `process.arch`. */
+  readonly arch: string;
   readonly stdout: NodeJS.WritableStream;
   readonly emit: Emit;
   /** Seconds since 1970 that layers were measured with. */
@@ -23,20 +28,53 @@ export interface OutputDeps {
   now(): number;
 }
 
+/** One `-o`, as written and as read. */
+export interface RequestedOutput {
+  readonly text: string;
+  readonly output: Output;
+}
+
 /**
- * Puts the images where they were asked for: into the local store, under the tags, when there is a tag
- * or nothing else was asked for; and to each `-o`. Snapshots are on the disk before an image names them.
+ * Reads the names that a request gives to its results, so that a mistake is told before the work.
+ * @throws BuildError INVALID_REFERENCE, OUTPUT_INVALID
+ */
+export async function readOutputs(request: BuildRequest): Promise<readonly RequestedOutput[]> {
+  for (const tag of request.tags) parseReference(tag);
+  if (request.outputs.length === 0) return [];
+  const { parseOutput } = await import('../export/parse-output.ts');
+  return request.outputs.map((text) => ({ text, output: parseOutput(text) }));
+}
+
+/**
+ * Puts the images where they were asked for: into the local store, when there is a tag, an output of
+ * type image, or nothing else was asked for; and to each `-o`. Snapshots are on the disk before an image
+ * names them.
  */
 export async function writeOutputs(
   images: readonly FinishedImage[],
   request: BuildRequest,
+  outputs: readonly RequestedOutput[],
   deps: OutputDeps,
   signal: AbortSignal,
 ): Promise<void> {
   deps.store.snapshots.flush();
-  const isStored = request.tags.length > 0 || request.outputs.length === 0;
-  if (isStored) for (const image of images) await storeImage(image, request.tags, deps, signal);
-  for (const output of request.outputs) await exportTo(output, images, request, deps, signal);
+  const named = outputs.flatMap(({ output }) => (output.type === 'image' ? output.names : []));
+  const tags = [...new Set([...request.tags, ...named])];
+  const isStored = tags.length > 0 || outputs.every(({ output }) => output.type === 'image');
+  if (isStored) await storeImages(images, tags, deps, signal);
+  for (const output of outputs) await exportTo(output, images, tags, deps, signal);
+}
+
+/** The tags go to one image: that of this host where there are several, as only it can be run here. */
+async function storeImages(
+  images: readonly FinishedImage[],
+  tags: readonly string[],
+  deps: OutputDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const host = hostPlatform(deps.arch);
+  const tagged = images.find(({ platform }) => samePlatform(platform, host)) ?? images[0];
+  for (const image of images) await storeImage(image, image === tagged ? tags : [], deps, signal);
 }
 
 async function storeImage(
@@ -65,24 +103,22 @@ async function storeImage(
 }
 
 async function exportTo(
-  text: string,
+  { text, output }: RequestedOutput,
   images: readonly FinishedImage[],
-  request: BuildRequest,
+  tags: readonly string[],
   deps: OutputDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const { store, emit } = deps;
-  const [{ parseOutput }, { exportImage }] = await Promise.all([
-    import('../export/parse-output.ts'),
-    import('../export/export-image.ts'),
-  ]);
+  if (output.type === 'image' && !output.push) return;
+  const { exportImage } = await import('../export/export-image.ts');
   const task = `export ${text}`;
   emit({ type: 'task-started', task, name: `exporting to ${text}`, at: deps.elapsed() });
   const exportable = images.map((image) => ({
     config: image.config,
     configBytes: image.configBytes,
     platform: image.platform,
-    references: request.tags,
+    references: tags,
     tree: store.snapshots.tree(image.root),
     layers: image.layers.map(({ diffId, size, snapshot, blob }) => ({
       diffId,
@@ -98,7 +134,7 @@ async function exportTo(
     })),
   }));
   const written = await exportImage(
-    parseOutput(text),
+    output,
     exportable,
     {
       blobs: store.blobs,
@@ -106,7 +142,7 @@ async function exportTo(
       cwd: deps.cwd,
       stdout: deps.stdout,
       epoch: deps.epoch,
-      note: (text) => emit({ type: 'note', text }),
+      note: (note) => emit({ type: 'note', text: note }),
     },
     signal,
   );
