@@ -78,6 +78,14 @@ describe('resolveOwner()', () => {
     expect(() => owner('daemon')).toThrow('Cannot find the user "daemon"');
   });
 
+  test('root needs no file and is always 0, as user and as group', () => {
+    const tree = openChainTree([]);
+    const none = { uid: 0, gid: 0 };
+    expect(resolveOwner({ user: 'root', group: undefined }, tree)).toEqual(none);
+    expect(resolveOwner({ user: 'root', group: 'root' }, tree)).toEqual(none);
+    expect(resolveOwner({ user: '7', group: 'root' }, tree)).toEqual({ uid: 7, gid: 0 });
+  });
+
   test('numbers need no file', () => {
     expect(resolveOwner({ user: '1', group: '2' }, openChainTree([]))).toEqual({ uid: 1, gid: 2 });
   });

@@ -14,6 +14,9 @@ export interface OwnerIds {
 /** Larger files are refused, as in BuildKit (`solver/llbsolver/ops/user_linux.go`). */
 const MAX_OWNER_FILE_BYTES = 10 << 20;
 
+/** 0 as user and as group, whatever the files say, as in BuildKit (`client/llb/fileop.go`, parseUID). */
+const ROOT = 'root';
+
 /** (uid_t) -1 means "leave as it is" to the kernel. */
 const MAX_ID = 0xffff_fffe;
 
@@ -34,6 +37,7 @@ function userIds(user: string, tree: FileTree): OwnerIds {
   if (user === '') return { uid: 0, gid: 0 };
   const number = idOf(user);
   if (number !== undefined) return { uid: number, gid: number };
+  if (user === ROOT) return { uid: 0, gid: 0 };
   const file = '/etc/passwd';
   const entries = readEntries(tree, file, { name: 0, ids: [2, 3] });
   const [uid, gid] = entries.get(user) ?? [];
@@ -46,6 +50,7 @@ function userIds(user: string, tree: FileTree): OwnerIds {
 function groupId(group: string, tree: FileTree): number {
   const number = idOf(group);
   if (number !== undefined) return number;
+  if (group === ROOT) return 0;
   const file = '/etc/group';
   const entries = readEntries(tree, file, { name: 0, ids: [2] });
   const [gid] = entries.get(group) ?? [];

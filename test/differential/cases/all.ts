@@ -1,6 +1,8 @@
 import type { CaseGroup } from '../case.ts';
 import { FROM_CASES } from './from.ts';
 import { VARIABLE_CASES } from './variables.ts';
+import { COPY_METADATA_CASES } from './copy-metadata.ts';
+import { COPY_FROM_CASES } from './copy-from.ts';
 import { COPY_DESTINATION_CASES } from './copy.ts';
 
 /** Every case, by subject. */
@@ -8,4 +10,6 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   { name: 'FROM', cases: FROM_CASES },
   { name: 'variables', cases: VARIABLE_CASES },
   { name: 'COPY destination', cases: COPY_DESTINATION_CASES },
+  { name: 'COPY metadata', cases: COPY_METADATA_CASES },
+  { name: 'COPY --from', cases: COPY_FROM_CASES },
 ];

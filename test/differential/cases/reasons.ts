@@ -9,6 +9,12 @@ export const REASON = {
     'Today arguments of the stage below are listed too (BuildKit convert.go, init of a stage from its base)',
   healthcheckText:
     'Today the text has the names of the fields (BuildKit convert.go, dispatchHealthcheck)',
+  copyFlags: 'Today --chown and --chmod are in history (reference 1.10)',
+  copyMode:
+    'Today --chmod is also for directories that COPY makes, with the setuid bits, and replaces the whole mode (reference 1.7)',
+  fifo: 'Docker drops fifos silently and makes devices files; today both are copied (reference 1.7)',
+  unknownOwner:
+    'A name that is not there is an error, where BuildKit takes 0 (reference 1.7 leaves the choice)',
   newLanguage: 'Docker has an older version of the language (reference 1.2 to 1.4)',
 } as const;
 
