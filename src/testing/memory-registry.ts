@@ -38,9 +38,9 @@ export type MemoryAuth =
       readonly realm?: string | undefined;
     };
 
-/** A registry in this process, on a port of 127.0.0.1. Speaks as much of the protocol as clients use. */
+/** A registry in this process, on a free port. Speaks as much of the protocol as clients use. */
 export interface MemoryRegistry extends AsyncDisposable {
-  /** `127.0.0.1:12345` */
+  /** Address and port: `127.0.0.1:12345` */
   readonly host: string;
   readonly requests: readonly SeenRequest[];
   readonly blobs: Map<Digest, Uint8Array>;
@@ -54,11 +54,12 @@ export interface MemoryRegistry extends AsyncDisposable {
 
 const TOKEN = 'token-for-tests';
 
-/** Starts a registry; dispose it to close its port. */
+/** Starts a registry at an address of this machine; dispose it to close its port. */
 export async function startMemoryRegistry(
   auth: MemoryAuth = { kind: 'none' },
+  address = '127.0.0.1',
 ): Promise<MemoryRegistry> {
-  const registry = new RunningRegistry(auth);
+  const registry = new RunningRegistry(auth, address);
   await registry.listen();
   return registry;
 }
@@ -68,23 +69,25 @@ class RunningRegistry implements MemoryRegistry {
   readonly blobs = new Map<Digest, Uint8Array>();
   readonly manifests = new Map<string, { bytes: Uint8Array; mediaType: string }>();
   readonly #auth: MemoryAuth;
+  readonly #address: string;
   readonly #server: Server;
   readonly #uploads = new Map<string, Uint8Array[]>();
   #fault: (request: SeenRequest) => Fault | undefined = () => undefined;
 
-  constructor(auth: MemoryAuth) {
+  constructor(auth: MemoryAuth, address: string) {
     this.#auth = auth;
+    this.#address = address;
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch(() => request.socket.destroy());
     });
   }
 
   get host(): string {
-    return `127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
+    return `${this.#address}:${String((this.#server.address() as AddressInfo).port)}`;
   }
 
   listen(): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return new Promise((resolve) => this.#server.listen(0, this.#address, resolve));
   }
 
   putBlob(bytes: Uint8Array | string): Digest {
