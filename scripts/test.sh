@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 need_commands \
   runc:runc crun:crun docker-registry:docker-registry mmdebstrap:mmdebstrap \
-  busybox:busybox-static skopeo:skopeo umoci:umoci newuidmap:uidmap slirp4netns:slirp4netns \
+  busybox:busybox-static skopeo:skopeo umoci:umoci podman:podman newuidmap:uidmap slirp4netns:slirp4netns \
   unshare:util-linux script:bsdutils ip:iproute2 git:git tar:tar xz:xz-utils zstd:zstd
 install_node_modules
 
