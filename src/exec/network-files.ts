@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../host/replace-file.ts';
 import type { ExtraHost } from '../ops/op.ts';
@@ -54,7 +54,7 @@ function readResolvConf(path: string): string {
 function writeOnce(dir: string, kind: string, text: string): string {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
   const path = join(dir, `${kind}-${hash}`);
-  // Also when it is there: a sweep of old temporary files must not take it from under a build.
-  replaceFile(path, text);
+  // Its name says what is in it. Half of it is never there under that name.
+  if (!existsSync(path)) replaceFile(path, text);
   return path;
 }
