@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** A user of this machine that is gone at the end of its scope. */
+export interface OrdinaryUser extends Disposable {
+  readonly name: string;
+  readonly uid: number;
+  /** Before a program and its words: runs them as this user. */
+  readonly prefix: readonly [string, ...string[]];
+}
+
+/** Makes a user with subordinate ids, as `useradd` gives them by default. Only root can. */
+export function makeOrdinaryUser(home: string): OrdinaryUser {
+  const name = `stagecraft-${String(process.pid)}`;
+  const words = [
+    '--no-create-home',
+    '--home-dir',
+    home,
+    '--shell',
+    '/bin/sh',
+    '--user-group',
+    name,
+  ];
+  execFileSync('useradd', words, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const uid = Number(execFileSync('id', ['-u', name], { encoding: 'utf8' }));
+  return {
+    name,
+    uid,
+    prefix: ['setpriv', '--reuid', name, '--regid', name, '--init-groups', '--'],
+    [Symbol.dispose]() {
+      execFileSync('userdel', [name], { stdio: 'ignore' });
+      for (const file of ['/etc/subuid', '/etc/subgid']) {
+        if (readFileSync(file, 'utf8').includes(`${name}:`)) {
+          throw new Error(`"userdel" left ${name} in ${file}`);
+        }
+      }
+    },
+  };
+}
