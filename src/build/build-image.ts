@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Emit, StageMeasure } from '../events/event.ts';
+import type { PushImage } from '../export/export-image.ts';
 import { inputsOf } from '../ops/op.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -31,6 +32,8 @@ export interface BuildHost {
   openSandbox(isolation: BuildRequest['isolation'], signal: AbortSignal): Promise<Sandbox>;
   /** For `-o -`. */
   readonly stdout: NodeJS.WritableStream;
+  /** Sends images to registries; without it outputs that ask for that are refused. */
+  readonly push?: PushImage | undefined;
   readonly emit: Emit;
   /** Milliseconds since 1970. */
   now(): number;

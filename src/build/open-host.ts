@@ -59,6 +59,16 @@ export async function openBuildHost(options: HostOptions): Promise<BuildHost & A
       return openSandbox({ isolation, env, cacheDir: join(root, 'cache'), signal });
     },
     stdout: options.stdout,
+    async push(images, references, signal) {
+      const { pushImages } = await import('./push-images.ts');
+      const { homeDir, registries } = options;
+      return pushImages(
+        images,
+        references,
+        { registries, env, homeDir, blobs: store.blobs },
+        signal,
+      );
+    },
     emit: options.emit,
     now: () => options.now(),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -1,6 +1,7 @@
 import { hostPlatform, samePlatform } from '../core/platform.ts';
 import { timeText } from '../core/time-text.ts';
 import type { Emit } from '../events/event.ts';
+import type { PushImage } from '../export/export-image.ts';
 import type { Output } from '../export/output.ts';
 import { parseReference } from '../image/reference.ts';
 import { layerTar } from '../layer/layer-tar.ts';
@@ -19,6 +20,8 @@ export interface OutputDeps {
   /** Value of `process.arch`. */
   readonly arch: string;
   readonly stdout: NodeJS.WritableStream;
+  /** Sends images to registries. */
+  readonly push?: PushImage | undefined;
   readonly emit: Emit;
   /** Seconds since 1970 that layers were measured with. */
   readonly epoch: number | undefined;
@@ -142,6 +145,7 @@ async function exportTo(
       cwd: deps.cwd,
       stdout: deps.stdout,
       epoch: deps.epoch,
+      push: deps.push,
       note: (note) => emit({ type: 'note', text: note }),
     },
     signal,

@@ -6,7 +6,7 @@ const CREDENTIALS =
   /\b(bearer|basic)\s+[\w.~+/=-]{8,}|\b(token|password|secret|sig|signature)=[^&\s"]+/gi;
 
 /** Text from a registry or a credential program, fit for a message: short, one line, no credentials. */
-export function shownRemote(text: string): string {
+function shownRemote(text: string): string {
   return shown(
     text.replace(CREDENTIALS, (_, scheme?: string, key?: string) =>
       key === undefined ? `${scheme ?? ''} ***` : `${key}=***`,

@@ -1,0 +1,85 @@
+import type { BlobStore } from '../content/blob-store.ts';
+import type { WrittenImage } from '../events/event.ts';
+import type { ImageBlobs } from '../export/image-blobs.ts';
+import { MEDIA_TYPE, type Descriptor } from '../image/manifest.ts';
+import { familiarName, formatReference, type ImageReference } from '../image/reference.ts';
+import { serializeIndex } from '../image/serialize.ts';
+import { createImagePusher, type PushContent } from '../registry/push-image.ts';
+import type { RegistriesConfig } from '../registry/registries.ts';
+import type { PushBlob } from '../registry/upload.ts';
+
+/** What pushing works with. */
+export interface PushDeps {
+  readonly registries: RegistriesConfig;
+  /** DOCKER_CONFIG and the like, for credentials. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** For ~/.docker/config.json. */
+  readonly homeDir: string;
+  /** Has all layers of the images. */
+  readonly blobs: BlobStore;
+}
+
+/**
+ * Pushes images (one for each platform) under every name; several get an index. Blobs that one name's
+ * repository has are mounted for the next in the same registry.
+ * @throws BuildError REGISTRY_*
+ */
+export async function pushImages(
+  images: readonly ImageBlobs[],
+  references: readonly ImageReference[],
+  deps: PushDeps,
+  signal: AbortSignal,
+): Promise<WrittenImage> {
+  using pusher = createImagePusher(deps);
+  const names = references.map(familiarName).join(', ');
+  const pushedTo = new Map<string, string>();
+  let written: WrittenImage | undefined;
+  for (const reference of references) {
+    const { registry, repository } = reference;
+    const content = contentOf(images, deps.blobs, pushedTo.get(registry));
+    const { digest } = await pusher.push(formatReference(reference), content, signal);
+    pushedTo.set(registry, repository);
+    const bytes = content.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+    written = { destination: `registry ${names}`, digest, bytes };
+  }
+  if (written === undefined) throw new TypeError('A push needs a name');
+  return written;
+}
+
+function contentOf(
+  images: readonly ImageBlobs[],
+  store: BlobStore,
+  mountFrom: string | undefined,
+): PushContent {
+  const stored = (descriptor: Descriptor): PushBlob => ({
+    descriptor,
+    open: (signal) => store.openRead(descriptor.digest, signal),
+    mountFrom,
+  });
+  const inMemory = (descriptor: Descriptor, bytes: Uint8Array): PushBlob => ({
+    descriptor,
+    open: () => once(bytes),
+    mountFrom,
+  });
+  return {
+    blobs: images.flatMap(({ config, configBytes, layers }) => [
+      ...layers.map(stored),
+      inMemory(config, configBytes),
+    ]),
+    manifests: images.map(({ manifest, manifestBytes }) => ({
+      bytes: manifestBytes,
+      mediaType: manifest.mediaType,
+    })),
+    index: images.length > 1 ? indexOf(images.map(({ manifest }) => manifest)) : undefined,
+  };
+}
+
+function indexOf(manifests: readonly Descriptor[]): NonNullable<PushContent['index']> {
+  const isOci = manifests.every(({ mediaType }) => mediaType === MEDIA_TYPE.ociManifest);
+  const mediaType = isOci ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.dockerIndex;
+  return { bytes: serializeIndex({ schemaVersion: 2, mediaType, manifests }), mediaType };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield await Promise.resolve(bytes);
+}
