@@ -136,7 +136,7 @@ async function hashUse(
   use: InputUse,
   input: Output,
   graph: OpGraph,
-  deps: SolveGraphDeps,
+  deps: Pick<SolveGraphDeps, 'contexts' | 'store'>,
   signal: AbortSignal,
 ): Promise<string> {
   if (use.kind === 'whole') throw new TypeError('Only uses of files have a content hash');

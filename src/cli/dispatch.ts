@@ -6,6 +6,7 @@ import { VERSION } from './version.ts';
 /** A command's file is loaded when the command is run, and no other. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   build: async () => (await import('./build.ts')).build,
+  plan: async () => (await import('./plan.ts')).plan,
   run: async () => (await import('./run.ts')).run,
   ps: async () => (await import('./ps.ts')).ps,
   logs: async () => (await import('./logs.ts')).logs,

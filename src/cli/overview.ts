@@ -7,6 +7,7 @@ export interface CommandSummary {
 /** Every command for people, in the order of the list. Loaded before anything else: keep it free of imports. */
 export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'build', summary: 'Build an image from a Dockerfile' },
+  { name: 'plan', summary: 'Show what a build would run, and why' },
   { name: 'run', summary: 'Run a command in a new container' },
   { name: 'ps', summary: 'List containers' },
   { name: 'logs', summary: 'Show what a container wrote' },

@@ -62,6 +62,8 @@ interface Probe {
   /** Names the op for those that build on it, as far as is known without running it. */
   readonly key: CacheKey;
   readonly hit: CacheRecord | undefined;
+  /** What the key is made of, by content as far as that is known. */
+  readonly parts: KeyParts;
 }
 
 interface Keys {
@@ -105,6 +107,12 @@ export class Solver {
     return hit === undefined ? undefined : fromRecord(hit);
   }
 
+  /** Why an op has no cached result, as far as is known without running anything; undefined when it has one. */
+  async missOf(id: OpId, signal: AbortSignal): Promise<MissReason | undefined> {
+    const { hit, parts } = await this.#probe(id, signal);
+    return hit === undefined ? this.#missReason(id, parts) : undefined;
+  }
+
   /** The result of an op that was finished by now, wanted or needed. */
   async known(id: OpId): Promise<SolvedOp | undefined> {
     return this.#results.get(id);
@@ -129,9 +137,9 @@ export class Solver {
     const keyOf = (input: OpId): CacheKey => required(inputs.get(input)).key;
     const outputOf = (input: OpId): Output | undefined =>
       this.#localOutput(input) ?? outputOfRecord(inputs.get(input)?.hit);
-    const { first, hit } = await this.#find(id, keyOf, outputOf, signal);
+    const { first, second, hit } = await this.#find(id, keyOf, outputOf, signal);
     if (hit !== undefined) this.#emitCached(id, hit);
-    return { key: hit?.resultKey ?? hashKeyParts(first), hit };
+    return { key: hit?.resultKey ?? hashKeyParts(first), hit, parts: second ?? first };
   }
 
   #finish(id: OpId, signal: AbortSignal): Promise<Finished> {
@@ -176,11 +184,7 @@ export class Solver {
       return fromRecord(made);
     }
     await using _slot = await this.#slots.take(signal);
-    const former = this.#deps.cache.latest(this.#deps.slotOf(id));
-    const because: MissReason = this.#ignoresCache(id)
-      ? { kind: 'no-cache' }
-      : missReason(former, parts);
-    this.#deps.emit({ type: 'op-missed', op: id, because });
+    this.#deps.emit({ type: 'op-missed', op: id, because: this.#missReason(id, parts) });
     const began = this.#deps.now();
     const result = await this.#run(id, inputs, signal);
     return this.#remember(id, keys, result, this.#deps.now() - began);
@@ -274,6 +278,11 @@ export class Solver {
   /** An error of a step names the instruction, whoever throws it. */
   #blame(id: OpId, error: unknown): unknown {
     return blame(error, this.#metadata[id]?.span);
+  }
+
+  #missReason(id: OpId, parts: KeyParts): MissReason {
+    if (this.#ignoresCache(id)) return { kind: 'no-cache' };
+    return missReason(this.#deps.cache.latest(this.#deps.slotOf(id)), parts);
   }
 
   #hash(use: InputUse, input: Output, signal: AbortSignal): Promise<string> {
