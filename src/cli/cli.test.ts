@@ -33,7 +33,8 @@ function ended(child: {
   });
 }
 
-async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
+  if (stream === null) throw new Error('The stream is not a pipe');
   let text = '';
   for await (const chunk of stream) text += String(chunk);
   return text;

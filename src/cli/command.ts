@@ -2,6 +2,7 @@ import { parseArgv } from './argv.ts';
 import { badFlagValue, unsupportedFlag, wrongArgumentCount } from './errors.ts';
 import type { FlagTable, FlagValues } from './flag-table.ts';
 import { renderHelp } from './help.ts';
+import { isStartedAnew } from './user-identity.ts';
 
 /** A text stream out, as far as commands need one. */
 export interface Output {
@@ -84,7 +85,7 @@ export function defineCommand<Table extends FlagTable>(
         context.stdout.write(renderHelp(command, definition));
         return 0;
       }
-      checkFlagStatus(definition.flags, parsed.flags, parsed.given, context.stderr);
+      checkFlagStatus(definition.flags, parsed.flags, parsed.given, context);
       const { min, max, expected } = definition.words;
       const count = parsed.positionals.length;
       if (count < min || count > max) {
@@ -99,7 +100,7 @@ function checkFlagStatus(
   table: FlagTable,
   values: Readonly<Record<string, unknown>>,
   given: readonly string[],
-  stderr: Output,
+  { env, stderr }: Pick<CommandContext, 'env' | 'stderr'>,
 ): void {
   for (const name of given) {
     const flag = table[name];
@@ -108,7 +109,7 @@ function checkFlagStatus(
     if (values[name] === false || values[name] === 'false') continue;
     const note = flag.note ?? 'it is not supported';
     if (flag.status === 'unsupported') throw unsupportedFlag(`--${name}`, note);
-    stderr.write(`warning: "--${name}" has no effect: ${note}\n`);
+    if (!isStartedAnew(env)) stderr.write(`warning: "--${name}" has no effect: ${note}\n`);
   }
 }
 

@@ -16,6 +16,11 @@ export function isRootUser({ env, uid }: UserIdentity): boolean {
   return hostUserId(env, uid) === 0;
 }
 
+/** True when an ordinary user's command started itself anew: what was to be said first has been said. */
+export function isStartedAnew(env: Readonly<Record<string, string | undefined>>): boolean {
+  return currentUserNamespace(env) !== undefined && env[HOST_UID_VARIABLE] !== undefined;
+}
+
 /** The id that the user has on the host. */
 export function hostUserId(env: Readonly<Record<string, string | undefined>>, uid: number): number {
   const outside = env[HOST_UID_VARIABLE];
