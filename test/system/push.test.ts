@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openRig, type Rig } from '../support/cli.ts';
+import {
+  startBaseRegistry,
+  startRegistry,
+  type RegistryServer,
+} from '../support/registry-server.ts';
+
+let bases: RegistryServer;
+let target: RegistryServer;
+let storage: string;
+let rig: Rig;
+
+beforeAll(async () => {
+  storage = mkdtempSync(join(tmpdir(), 'push-'));
+  bases = await startBaseRegistry(['busybox:latest']);
+  target = await startRegistry(storage);
+  rig = openRig({ mirror: bases.url });
+});
+
+afterAll(async () => {
+  await rig[Symbol.asyncDispose]();
+  await bases[Symbol.asyncDispose]();
+  await target[Symbol.asyncDispose]();
+  rmSync(storage, { recursive: true });
+});
+
+test('a build pushes its image under every name, and a build elsewhere starts from it', async () => {
+  const host = new URL(target.url).host;
+  const context = rig.context({
+    Dockerfile:
+      'FROM busybox AS b\nRUN echo one > /one\nFROM b\nRUN echo two > /two\nCMD ["cat"]\n',
+  });
+  const tags = ['-t', `${host}/team/app:1`, '-t', `${host}/other/app:2`];
+  const built = await rig.run(['build', ...tags, '-o', 'type=registry', context]);
+  expect(built.status, built.stderr).toBe(0);
+
+  for (const name of ['team/app:1', 'other/app:2']) {
+    const inspect = ['inspect', '--tls-verify=false', `docker://${host}/${name}`];
+    const seen = spawnSync('skopeo', inspect, { encoding: 'utf8' });
+    expect(seen.status, seen.stderr).toBe(0);
+    expect(JSON.parse(seen.stdout)).toMatchObject({ Architecture: 'amd64', Os: 'linux' });
+  }
+
+  await using elsewhere = openRig({ mirror: bases.url });
+  const next = elsewhere.context({
+    Dockerfile: `FROM ${host}/team/app:1\nRUN cat /one /two > /three && grep -q two /three\n`,
+  });
+  const again = await elsewhere.run(['build', '-t', 'next', next]);
+  expect(again.status, again.stderr).toBe(0);
+  const ran = await elsewhere.run(['run', '--rm', 'next', 'cat', '/three']);
+  expect(ran).toMatchObject({ status: 0, stdout: 'one\ntwo\n' });
+});
+
+test('a push that cannot be made says why', async () => {
+  const context = rig.context({ Dockerfile: 'FROM scratch\nLABEL a=b\n' });
+  const name = '127.0.0.1:1/app';
+  const built = await rig.run(['build', '-t', name, '-o', 'type=registry', context]);
+  expect(built.status).toBe(5);
+  expect(built.stderr).toContain(
+    'error[REGISTRY_UNREACHABLE]: Cannot reach registry "127.0.0.1:1": the connection is refused',
+  );
+});
