@@ -1,6 +1,10 @@
 import type { CaseGroup } from '../case.ts';
 import { FROM_CASES } from './from.ts';
 import { VARIABLE_CASES } from './variables.ts';
+import { CONFIG_CASES } from './config.ts';
+import { WORKDIR_USER_CASES } from './workdir-user.ts';
+import { ADD_CASES } from './add.ts';
+import { IGNORE_CASES } from './ignore.ts';
 import { COPY_METADATA_CASES } from './copy-metadata.ts';
 import { COPY_FROM_CASES } from './copy-from.ts';
 import { COPY_DESTINATION_CASES } from './copy.ts';
@@ -12,4 +16,8 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   { name: 'COPY destination', cases: COPY_DESTINATION_CASES },
   { name: 'COPY metadata', cases: COPY_METADATA_CASES },
   { name: 'COPY --from', cases: COPY_FROM_CASES },
+  { name: 'ADD', cases: ADD_CASES },
+  { name: 'dockerignore', cases: IGNORE_CASES },
+  { name: 'config', cases: CONFIG_CASES },
+  { name: 'WORKDIR and USER', cases: WORKDIR_USER_CASES },
 ];

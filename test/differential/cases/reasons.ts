@@ -15,6 +15,9 @@ export const REASON = {
   fifo: 'Docker drops fifos silently and makes devices files; today both are copied (reference 1.7)',
   unknownOwner:
     'A name that is not there is an error, where BuildKit takes 0 (reference 1.7 leaves the choice)',
+  exposeText: 'Today the ports are a sorted list in history (BuildKit convert_expose.go)',
+  primaryGroup:
+    'Today the primary group is among the supplementary ones, so that no step can drop it (BuildKit executor/oci/user.go)',
   newLanguage: 'Docker has an older version of the language (reference 1.2 to 1.4)',
 } as const;
 
