@@ -1,4 +1,4 @@
-import type { Digest } from '../core/digest.ts';
+import { parseDigest, type Digest } from '../core/digest.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import { MANIFEST_ACCEPT, MAX_MANIFEST_BYTES } from '../image/parse-manifest.ts';
 import { createAuthenticator, type Actions, type Authenticator } from './auth.ts';
@@ -54,6 +54,8 @@ export interface RegistryClient {
     reference: string,
     signal: AbortSignal,
   ): Promise<FetchedManifest | undefined>;
+  /** What the registry says is the digest of a tag; undefined when it says none. Only a hint. */
+  digestOfTag(repository: string, tag: string, signal: AbortSignal): Promise<Digest | undefined>;
   /** A small blob, unchecked; undefined when the registry has none. */
   fetchBlob(
     repository: string,
@@ -159,6 +161,25 @@ class HttpRegistryClient implements RegistryClient {
     const found = await this.#fetch(repository, path, accept, MAX_MANIFEST_BYTES, signal);
     const type = found?.response.headers['content-type'];
     return found && { bytes: found.bytes, mediaType: type?.split(';')[0]?.trim() };
+  }
+
+  async digestOfTag(
+    repository: string,
+    tag: string,
+    signal: AbortSignal,
+  ): Promise<Digest | undefined> {
+    const what = `pull "${repository}"`;
+    const headers = { accept: MANIFEST_ACCEPT.join(', ') };
+    const path = `manifests/${tag}`;
+    const request = { method: 'HEAD', path, headers, actions: 'pull', what } as const;
+    const response = await withRetries(
+      () => this.request(repository, request, signal),
+      signal,
+      this.#retryTimings,
+    );
+    discard(response);
+    const digest = response.headers['docker-content-digest'];
+    return typeof digest === 'string' && response.status === 200 ? parseDigest(digest) : undefined;
   }
 
   async fetchBlob(

@@ -126,6 +126,20 @@ describe('resolve()', () => {
     expect(server.requests.length).toBe(before);
   });
 
+  test('fetches nothing again for a tag that has not moved, and the new image when it has', async () => {
+    const server = await registry();
+    const digest = putImage(server, 'app', 'v1');
+    const from = source();
+    const name = `${server.host}/app:v1`;
+    await from.resolve(name, AMD64, signal);
+    const before = server.requests.length;
+    expect((await from.resolve(name, AMD64, signal)).manifestDigest).toBe(digest);
+    expect(server.requests.slice(before).map(({ method }) => method)).toEqual(['HEAD']);
+    const old = server.manifests.get('app:v1')?.bytes ?? expect.fail();
+    const moved = server.putManifest('app', 'v1', `${old.toString()} `, MEDIA_TYPE.ociManifest);
+    expect((await from.resolve(name, AMD64, signal)).manifestDigest).toBe(moved);
+  });
+
   test('chooses the platform in an index, and passes over attestations', async () => {
     const server = await registry();
     putImage(server, 'app', 'amd', 'amd64');

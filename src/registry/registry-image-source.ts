@@ -41,9 +41,16 @@ export function createRegistryImageSource(
       return { bytes, digest, mediaType: undefined };
     }
     const wanted = digest ?? tag ?? 'latest';
-    const found = await firstOf(reference, signal, (client) =>
-      client.fetchManifest(repository, wanted, signal),
-    );
+    const found = await firstOf(reference, signal, async (client) => {
+      // Asking for the digest alone does not count against the limits of Docker Hub. Bytes that are
+      // here are what this digest says, whoever said it.
+      const known =
+        digest === undefined ? await client.digestOfTag(repository, wanted, signal) : undefined;
+      if (known === undefined || blobs.sizeOf(known) === undefined) {
+        return client.fetchManifest(repository, wanted, signal);
+      }
+      return { bytes: blobs.readBytes(known, MAX_MANIFEST_BYTES), mediaType: undefined };
+    });
     if (found === undefined) throw notFound(reference);
     return { bytes: found.bytes, digest, mediaType: found.mediaType };
   }

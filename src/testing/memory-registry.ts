@@ -182,7 +182,11 @@ class RunningRegistry implements MemoryRegistry {
     if (found === undefined) {
       return { status: 404, body: '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}' };
     }
-    return { status: 200, headers: { 'content-type': found.mediaType }, body: found.bytes };
+    const headers = {
+      'content-type': found.mediaType,
+      'docker-content-digest': digestOf(found.bytes),
+    };
+    return { status: 200, headers, body: found.bytes };
   }
 
   #blob(request: SeenRequest, name: string): Answer {
