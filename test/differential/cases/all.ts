@@ -1,6 +1,9 @@
 import type { CaseGroup } from '../case.ts';
 import { FROM_CASES } from './from.ts';
 import { VARIABLE_CASES } from './variables.ts';
+import { RUN_CASES } from './run.ts';
+import { ONBUILD_CASES } from './onbuild.ts';
+import { ERROR_CASES } from './errors.ts';
 import { CONFIG_CASES } from './config.ts';
 import { WORKDIR_USER_CASES } from './workdir-user.ts';
 import { ADD_CASES } from './add.ts';
@@ -20,4 +23,7 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   { name: 'dockerignore', cases: IGNORE_CASES },
   { name: 'config', cases: CONFIG_CASES },
   { name: 'WORKDIR and USER', cases: WORKDIR_USER_CASES },
+  { name: 'RUN', cases: RUN_CASES },
+  { name: 'ONBUILD', cases: ONBUILD_CASES },
+  { name: 'errors', cases: ERROR_CASES },
 ];
