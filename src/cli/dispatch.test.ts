@@ -19,16 +19,24 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function start(
-  ...argv: readonly string[]
-): Promise<{ status: number; stdout: string; stderr: string }> {
+async function start(...argv: readonly string[]): Promise<Ended> {
+  return startAs(process.getuid?.() ?? 0, argv);
+}
+
+interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function startAs(uid: number, argv: readonly string[]): Promise<Ended> {
   const stdout = recordOutput();
   const stderr = recordOutput();
   const { signal } = new AbortController();
   const context: CommandContext = {
     env: { STAGECRAFT_ROOT: join(dir, 'store'), HOME: dir },
     cwd: dir,
-    uid: process.getuid?.() ?? 0,
+    uid,
     homeDir: dir,
     arch: 'x64',
     program: ['false'],
@@ -93,8 +101,8 @@ describe('dispatch()', () => {
       'error[UNKNOWN_COMMAND]: Cannot run "stagecraft image sl": there is no such command\n  hint: Did you mean "stagecraft image ls"?\n',
     ],
     [
-      ['push', 'x'],
-      'error[COMMAND_UNAVAILABLE]: Cannot run "stagecraft push": this version does not have Docker\'s command\n  hint: Run "stagecraft --help" for the list\n',
+      ['attach', 'x'],
+      'error[COMMAND_UNAVAILABLE]: Cannot run "stagecraft attach": this version does not have Docker\'s command\n  hint: Run "stagecraft --help" for the list\n',
     ],
     [
       ['toString'],
@@ -109,8 +117,8 @@ describe('dispatch()', () => {
       'error[FLAG_UNSUPPORTED]: Cannot use "--ssh": SSH agents are not forwarded\n',
     ],
     [
-      ['build', '--push', '.'],
-      'error[FLAG_UNSUPPORTED]: Cannot use "--push": images cannot be pushed by this version\n',
+      ['build', '--annotation', 'a=b', '.'],
+      'error[FLAG_UNSUPPORTED]: Cannot use "--annotation": images get no annotations\n',
     ],
     [
       ['logs', '--tail', 'x', 'c'],
@@ -148,5 +156,14 @@ describe('dispatch()', () => {
         .join(''),
     });
     expect((await start('rmi', '--force', 'nothing-1')).status).toBe(0);
+  });
+
+  test('an ordinary user is told that ports take root', async () => {
+    expect(await startAs(1000, ['run', '-p', '8080:80', 'app'])).toEqual({
+      status: 2,
+      stdout: '',
+      stderr:
+        'error[FLAG_UNSUPPORTED]: Cannot use "--publish": it needs root; with "--network=host" the ports of the container are those of the host\n',
+    });
   });
 });
