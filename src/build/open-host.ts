@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Emit } from '../events/event.ts';
+import type { ImageSource } from '../registry/image-source.ts';
 import { runtimeDirectory } from '../host/runtime-directory.ts';
 import type { BuildHost } from './build-image.ts';
 import { localBaseImage } from './local-base-image.ts';
@@ -37,6 +38,13 @@ export interface HostOptions {
 export async function openBuildHost(options: HostOptions): Promise<BuildHost & AsyncDisposable> {
   const { root, env } = options;
   const store = openStore(root, options.uid);
+  // One for all base images: they share tokens and connections.
+  let source: Promise<ImageSource & Disposable> | undefined;
+  async function openRegistrySource(): Promise<ImageSource & Disposable> {
+    const { createRegistryImageSource } = await import('../registry/registry-image-source.ts');
+    const { homeDir, registries } = options;
+    return createRegistryImageSource({ registries, blobs: store.blobs, env, homeDir });
+  }
   return Promise.resolve({
     store,
     cwd: options.cwd,
@@ -44,11 +52,7 @@ export async function openBuildHost(options: HostOptions): Promise<BuildHost & A
     runtimeDir: runtimeDirectory(env),
     images: {
       local: (reference, platform) => localBaseImage(reference, platform, store),
-      async registry() {
-        const { createRegistryImageSource } = await import('../registry/registry-image-source.ts');
-        const { homeDir, registries } = options;
-        return createRegistryImageSource({ registries, blobs: store.blobs, env, homeDir });
-      },
+      registry: () => (source ??= openRegistrySource()),
       async layout(path) {
         const { createLayoutImageSource } = await import('../image/oci-layout.ts');
         return createLayoutImageSource(path, store.blobs);
@@ -71,6 +75,9 @@ export async function openBuildHost(options: HostOptions): Promise<BuildHost & A
     },
     emit: options.emit,
     now: () => options.now(),
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      (await source)?.[Symbol.dispose]();
+      await store[Symbol.asyncDispose]();
+    },
   });
 }
