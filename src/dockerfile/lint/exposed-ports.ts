@@ -14,6 +14,8 @@ export interface ExposedPort {
 /** All ports of the file; those with variables that only the base image knows are left out. */
 export function* exposedPorts(file: LintFile): Iterable<ExposedPort> {
   for (const stage of file.stages) {
+    // Walking expands every variable of the stage.
+    if (!stage.instructions.some(({ kind }) => kind === 'expose')) continue;
     for (const { instruction, expandAll } of file.walk(stage)) {
       if (instruction.kind !== 'expose') continue;
       for (const word of instruction.ports) {

@@ -9,7 +9,8 @@ export const workdirRelativePath: Rule = {
     'Relative workdir without an absolute workdir declared within the build can have unexpected results if the base image changes',
   *check(file) {
     for (const stage of file.stages) {
-      if (hasWorkdirBelow(file, stage)) continue;
+      // Walking expands every variable of the stage.
+      if (!hasWorkdir(stage) || hasWorkdirBelow(file, stage)) continue;
       for (const { instruction, expand } of file.walk(stage)) {
         if (instruction.kind !== 'workdir') continue;
         const { raw, span } = instruction.path;
@@ -30,7 +31,11 @@ export const workdirRelativePath: Rule = {
 
 function hasWorkdirBelow(file: LintFile, stage: StageNode): boolean {
   for (let base = file.baseStage(stage); base !== undefined; base = file.baseStage(base)) {
-    if (base.instructions.some(({ kind }) => kind === 'workdir')) return true;
+    if (hasWorkdir(base)) return true;
   }
   return false;
+}
+
+function hasWorkdir({ instructions }: StageNode): boolean {
+  return instructions.some(({ kind }) => kind === 'workdir');
 }
