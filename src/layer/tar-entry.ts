@@ -3,7 +3,7 @@ import type { Xattr } from '../tree/xattrs.ts';
 
 /** One file of a tar archive, whatever the archive's dialect. */
 export interface TarEntry {
-  /** Relative, without `./` in front and without a slash at the end. */
+  /** As it is in an archive that was read; without a slash at the end in one that is written. */
   readonly name: BytePath;
   readonly type: TarEntryType;
   /** Permission bits with setuid, setgid and sticky. */

@@ -60,10 +60,12 @@ function paxRecords(entry: TarEntry): Buffer[] {
 
 /** `LENGTH key=value\n`, where the length counts itself. */
 function paxRecord(key: string, value: Buffer): Buffer {
-  const rest = Buffer.byteLength(key) + value.length + 3;
+  const rest = key.length + value.length + 3;
   let length = rest + String(rest).length;
   if (String(length).length !== String(rest).length) length = rest + String(length).length;
-  return Buffer.concat([Buffer.from(`${String(length)} ${key}=`), value, Buffer.from('\n')]);
+  // Names of attributes are bytes, one char each.
+  const start = Buffer.from(`${String(length)} ${key}=`, 'latin1');
+  return Buffer.concat([start, value, Buffer.from('\n')]);
 }
 
 /** Name of the extension itself, for tools that do not know PAX: like Go's, and always short. */

@@ -3,7 +3,7 @@ import type { Xattr } from '../tree/xattrs.ts';
 import { ByteReader } from './byte-reader.ts';
 import { badTar } from './errors.ts';
 import { BLOCK_BYTES, TYPE_FLAGS, type TarEntry, type TarEntryType } from './tar-entry.ts';
-import { readDecimal, readNumber } from './tar-numbers.ts';
+import { readDecimal, readDecimalTime, readNumber, readTime } from './tar-numbers.ts';
 
 /** Bytes of one extension (PAX or GNU long name). */
 const MAX_EXTENSION_BYTES = 1024 * 1024;
@@ -31,13 +31,11 @@ export interface ReadEntry {
 export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<ReadEntry, void> {
   const reader = new ByteReader(source);
   try {
-    let global: PaxRecords = new Map();
     for (;;) {
-      const found = await nextEntry(reader, global);
-      if (found === undefined) break;
-      global = found.global;
-      const content = new EntryContent(reader, found.entry.size);
-      yield { entry: found.entry, content: () => content.chunks() };
+      const entry = await nextEntry(reader);
+      if (entry === undefined) break;
+      const content = new EntryContent(reader, entry.size);
+      yield { entry, content: () => content.chunks() };
       await content.skipRest();
     }
     while ((await reader.next(BLOCK_BYTES * BLOCK_BYTES)) !== undefined);
@@ -51,33 +49,36 @@ type PaxRecords = ReadonlyMap<string, Buffer>;
 /** Header fields that extensions in front of an entry decide. */
 interface Extensions {
   readonly pax: PaxRecords;
-  readonly global: PaxRecords;
   readonly longName: Buffer | undefined;
   readonly longLink: Buffer | undefined;
 }
 
-async function nextEntry(
-  reader: ByteReader,
-  before: PaxRecords,
-): Promise<{ entry: TarEntry; global: PaxRecords } | undefined> {
-  let extensions: Extensions = {
-    pax: new Map(),
-    global: before,
-    longName: undefined,
-    longLink: undefined,
-  };
+/** The next entry with all that stands before it; undefined at the end of the archive. */
+async function nextEntry(reader: ByteReader): Promise<TarEntry | undefined> {
+  let extensions: Extensions = { pax: new Map(), longName: undefined, longLink: undefined };
   for (let count = 0; count <= MAX_EXTENSIONS; count++) {
     const block = await reader.read(BLOCK_BYTES);
-    if (block === undefined || isZero(block)) return undefined;
+    if (block === undefined || isZero(block)) {
+      if (hasAny(extensions)) throw badTar('it ends after an extended header');
+      if (block !== undefined) await checkEnd(reader);
+      return undefined;
+    }
     checkSum(block);
     const flag = String.fromCharCode(block[156] ?? 0);
-    if (!'xgLK'.includes(flag)) {
-      return { entry: decodeEntry(block, flag, extensions), global: extensions.global };
-    }
-    const body = await extensionBody(reader, block);
-    extensions = withExtension(extensions, flag, body);
+    if (!'xgLK'.includes(flag)) return decodeEntry(block, flag, extensions);
+    extensions = withExtension(extensions, flag, await extensionBody(reader, block));
   }
   throw badTar(`more than ${MAX_EXTENSIONS} extended headers in a row`);
+}
+
+function hasAny({ pax, longName, longLink }: Extensions): boolean {
+  return pax.size > 0 || longName !== undefined || longLink !== undefined;
+}
+
+/** Two blocks of zeros end an archive. After one, readers differ about what follows. */
+async function checkEnd(reader: ByteReader): Promise<void> {
+  const block = await reader.read(BLOCK_BYTES);
+  if (block !== undefined && !isZero(block)) throw badTar('it goes on after a block of zeros');
 }
 
 function withExtension(extensions: Extensions, flag: string, body: Buffer): Extensions {
@@ -85,11 +86,22 @@ function withExtension(extensions: Extensions, flag: string, body: Buffer): Exte
     case 'x':
       return { ...extensions, pax: parsePax(body) };
     case 'g':
-      return { ...extensions, global: new Map([...extensions.global, ...parsePax(body)]) };
+      checkGlobal(parsePax(body));
+      return extensions;
     case 'L':
       return { ...extensions, longName: untilNul(body) };
     default:
       return { ...extensions, longLink: untilNul(body) };
+  }
+}
+
+/**
+ * Records for all entries that follow are comments in practice (`git archive`), and builders ignore
+ * them, as they are ignored here. Those that other tools would read other files by are refused.
+ */
+function checkGlobal(records: PaxRecords): void {
+  for (const key of ['path', 'linkpath', 'size']) {
+    if (records.has(key)) throw badTar(`a global extended header sets "${key}"`);
   }
 }
 
@@ -123,8 +135,12 @@ function parsePax(body: Buffer): PaxRecords {
 }
 
 function decodeEntry(block: Buffer, flag: string, extensions: Extensions): TarEntry {
-  const { pax, global } = extensions;
-  const get = (key: string): Buffer | undefined => pax.get(key) ?? global.get(key);
+  const { pax } = extensions;
+  // An empty value takes the record back (POSIX): the header counts.
+  const get = (key: string): Buffer | undefined => {
+    const value = pax.get(key);
+    return value?.length === 0 ? undefined : value;
+  };
   const decimal = (key: string): number | undefined => {
     const value = get(key);
     return value === undefined ? undefined : readDecimal(value.toString('latin1'), key);
@@ -145,12 +161,17 @@ function decodeEntry(block: Buffer, flag: string, extensions: Extensions): TarEn
     gid: idOf(decimal('gid') ?? readNumber(block, 116, 8, 'a group id'), 'a group id'),
     // Only files have content; what else says it has is a trap for readers that differ.
     size: type === 'file' ? size : contentless(type, size),
-    mtime: decimal('mtime') ?? readNumber(block, 136, 12, 'a time'),
+    mtime: timeOf(get('mtime'), block),
     linkName: type === 'symlink' || type === 'hardlink' ? linkOf(link) : undefined,
     devMajor: readNumber(block, 329, 8, 'a device number'),
     devMinor: readNumber(block, 337, 8, 'a device number'),
     xattrs: xattrsOf(pax),
   };
+}
+
+function timeOf(record: Buffer | undefined, block: Buffer): number {
+  if (record === undefined) return readTime(block, 136, 12);
+  return readDecimalTime(record.toString('latin1'), 'mtime');
 }
 
 function contentless(type: TarEntryType, size: number): number {
