@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createPlainServer } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -8,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { openDiskBlobStore } from '../content/disk-blob-store.ts';
 import { CLEAN_ENV, findProgram, runProcess } from '../host/child-process.ts';
 import { startMemoryRegistry } from '../testing/memory-registry.ts';
-import { readBody } from './body.ts';
+import { openBody, readBody } from './body.ts';
 import { createRegistryImageSource } from './registry-image-source.ts';
 import { parseRetryAfter, TransientError, withRetries } from './retry.ts';
 import { createTransport } from './transport.ts';
@@ -161,6 +162,43 @@ describe('plain HTTP', () => {
       rmSync(dir, { recursive: true });
     },
   );
+});
+
+describe('a server that stops in the middle', () => {
+  async function ask(body: (write: (text: string) => void) => void): Promise<string> {
+    const server = createPlainServer((_, response) => {
+      response.writeHead(200);
+      body((text) => response.write(text));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const transport = createTransport({ isInsecure: () => false, extraCaPath: undefined });
+    try {
+      const url = new URL(`http://127.0.0.1:${String(port)}/`);
+      const response = await transport.send({ method: 'GET', url }, signal);
+      let text = '';
+      for await (const chunk of openBody(response, signal, 40))
+        text += Buffer.from(chunk).toString();
+      return text;
+    } finally {
+      transport.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test('is given up, and may be asked again', async () => {
+    const stopped = ask((write) => write('hello'));
+    await expect(stopped).rejects.toBeInstanceOf(TransientError);
+    await expect(stopped).rejects.toThrow('nothing more came');
+  });
+
+  test('is given up also when a byte comes now and then', async () => {
+    const timers: NodeJS.Timeout[] = [];
+    const stopped = ask((write) => timers.push(setInterval(write, 5, 'x')));
+    await expect(stopped).rejects.toThrow('it sends too slowly');
+    for (const timer of timers) clearInterval(timer);
+  });
 });
 
 describe('retries', () => {
