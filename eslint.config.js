@@ -53,7 +53,7 @@ const NO_LOCALE = {
 };
 
 export default defineConfig(
-  { ignores: ['dist', 'node_modules', 'coverage', '.cache', '*.config.*', 'scripts'] },
+  { ignores: ['dist', 'dist.new', 'node_modules', 'coverage', '.cache', '*.config.*', 'scripts'] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

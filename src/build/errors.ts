@@ -71,3 +71,13 @@ export function lintViolation(rules: readonly string[]): BuildError {
     hint: 'Mend what the warnings show, or leave a check out with # check=skip=NAME',
   });
 }
+
+/** A layer of a stored image is neither unpacked nor packed here any more. */
+export function layerNotHere(diffId: string): BuildError {
+  return new BuildError({
+    code: 'LAYER_NOT_HERE',
+    class: 'host',
+    message: `Cannot read layer "${diffId}": it is not in the store any more`,
+    hint: 'Build or pull the image again',
+  });
+}

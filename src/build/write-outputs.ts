@@ -4,10 +4,9 @@ import type { Emit } from '../events/event.ts';
 import type { PushImage } from '../export/export-image.ts';
 import type { Output } from '../export/output.ts';
 import { parseReference } from '../image/reference.ts';
-import { layerTar } from '../layer/layer-tar.ts';
 import type { StoredImage } from '../image/stored-image.ts';
-import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import type { BaseImages } from './base-images.ts';
+import { exportableLayers } from './exportable-layers.ts';
 import type { FinishedImage } from './finish-image.ts';
 import type { Store } from './open-store.ts';
 import type { BuildRequest } from './request.ts';
@@ -123,18 +122,7 @@ async function exportTo(
     platform: image.platform,
     references: tags,
     tree: store.snapshots.tree(image.root),
-    layers: image.layers.map(({ diffId, size, snapshot, blob }) => ({
-      diffId,
-      size,
-      blob: blob !== undefined && store.blobs.sizeOf(blob.digest) !== undefined ? blob : undefined,
-      open: (layerSignal: AbortSignal) =>
-        layerTar(
-          snapshotDir(store, snapshot),
-          // Base layers keep the bytes they came with.
-          { clampMtime: blob === undefined ? deps.epoch : undefined },
-          layerSignal,
-        ),
-    })),
+    layers: exportableLayers(image.layers, store, deps.epoch),
   }));
   const written = await exportImage(
     output,
@@ -152,10 +140,4 @@ async function exportTo(
   );
   emit({ type: 'task-done', task, at: deps.elapsed(), detail: undefined });
   emit({ type: 'image-written', image: written, at: deps.elapsed() });
-}
-
-function snapshotDir(store: Store, id: string | undefined): string {
-  const snapshot = id === undefined ? undefined : store.snapshots.get(id as SnapshotId);
-  if (snapshot === undefined) throw new TypeError('A layer of a new image has no snapshot');
-  return snapshot.dir;
 }

@@ -48,10 +48,7 @@ const DOCKER_FLAGS = {
     note: '"--call" has taken its place',
   }),
   provenance: textFlag('TEXT', 'Provenance', { status: 'unsupported', note: ATTESTATIONS }),
-  push: switchFlag('Push the image', {
-    status: 'unsupported',
-    note: 'images cannot be pushed by this version',
-  }),
+  push: switchFlag('Push the image under its tags, as -o type=registry does'),
   resource: listFlag('TEXT', 'Limit resources', { status: 'unsupported', note: NO_LIMITS }),
   rm: switchFlag('Remove intermediate containers', { status: 'ignored' }),
   sbom: textFlag('TEXT', 'Bill of materials', { status: 'unsupported', note: ATTESTATIONS }),

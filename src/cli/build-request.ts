@@ -48,7 +48,7 @@ export async function readBuildRequest(
     noCache: readNoCache(flags),
     namedContexts: readPairs('--build-context', flags['build-context'], false),
     tags: flags.tag,
-    outputs: flags.output,
+    outputs: flags.push === true ? [...flags.output, 'type=registry'] : flags.output,
     pull: flags.pull ?? false,
     network: oneOf('--network', flags.network ?? 'default', NETWORKS),
     addHosts: readExtraHosts(flags['add-host']),

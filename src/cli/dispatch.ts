@@ -14,6 +14,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   rm: async () => (await import('./rm.ts')).rm,
   images: async () => (await import('./images.ts')).images,
   rmi: async () => (await import('./rmi.ts')).rmi,
+  push: async () => (await import('./push.ts')).push,
+  pull: async () => (await import('./pull.ts')).pull,
   tag: async () => (await import('./tag.ts')).tag,
   info: async () => (await import('./info.ts')).info,
   // Started by `run --detach`, not by people.
@@ -24,7 +26,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   buildx: { build: 'build', b: 'build' },
   builder: { build: 'build' },
-  image: { build: 'build', ls: 'images', list: 'images', rm: 'rmi', remove: 'rmi', tag: 'tag' },
+  image: {
+    build: 'build',
+    ls: 'images',
+    list: 'images',
+    rm: 'rmi',
+    remove: 'rmi',
+    tag: 'tag',
+    push: 'push',
+    pull: 'pull',
+  },
   container: {
     run: 'run',
     ls: 'ps',
@@ -42,7 +53,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
     'attach commit cp create diff events exec export history import inspect kill load login logout ' +
-    'manifest network pause port prune pull push rename restart save search start stats top ' +
+    'manifest network pause port prune rename restart save search start stats top ' +
     'unpause update volume wait'
   ).split(' '),
 );

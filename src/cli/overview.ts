@@ -15,6 +15,8 @@ export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'rm', summary: 'Remove containers' },
   { name: 'images', summary: 'List images' },
   { name: 'rmi', summary: 'Remove images' },
+  { name: 'pull', summary: 'Fetch an image from a registry' },
+  { name: 'push', summary: 'Send an image to a registry' },
   { name: 'tag', summary: 'Give an image another name' },
   { name: 'info', summary: 'Show what this host can do, and where things are kept' },
   { name: 'version', summary: 'Show the version' },

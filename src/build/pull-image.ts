@@ -1,0 +1,62 @@
+import { parseReference, formatReference } from '../image/reference.ts';
+import type { Platform } from '../core/platform.ts';
+import { timeText } from '../core/time-text.ts';
+import type { Digest } from '../core/digest.ts';
+import { ensureBaseLayers } from '../exec/base-layers.ts';
+import type { StoredLayer } from '../image/stored-image.ts';
+import type { Store } from './open-store.ts';
+import type { RegistryAccess } from './registry-access.ts';
+
+/** What was pulled. */
+export interface PulledImage {
+  /** Full name with tag or digest. */
+  readonly name: string;
+  readonly id: Digest;
+  readonly manifestDigest: Digest;
+}
+
+/**
+ * Fetches an image into the local store: manifest, config and the layers that are not here, each byte
+ * checked against its digest. Its config is kept as it came, so the image id is that of its maker.
+ * @throws BuildError INVALID_REFERENCE, IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND, REGISTRY_*
+ */
+export async function pullImage(
+  written: string,
+  platform: Platform,
+  store: Store,
+  access: RegistryAccess,
+  host: { now(): number; onProgress(fetched: number, total: number): void },
+  signal: AbortSignal,
+): Promise<PulledImage> {
+  const name = formatReference(parseReference(written));
+  const { createRegistryImageSource } = await import('../registry/registry-image-source.ts');
+  const source = createRegistryImageSource({ ...access, blobs: store.blobs });
+  const image = await source.resolve(name, platform, signal);
+  const top = await ensureBaseLayers(
+    image,
+    {
+      blobs: store.blobs,
+      snapshots: store.snapshots,
+      layers: store.layers,
+      openLayer: (base, layer, layerSignal) => source.openLayer(base, layer, layerSignal),
+      lock: (lock, lockSignal) => store.lock(lock, lockSignal),
+      onProgress: (fetched, total) => host.onProgress(fetched, total),
+    },
+    signal,
+  );
+  const chain = top === undefined ? [] : store.snapshots.chain(top).toReversed();
+  const layers = chain.map(({ id }, index): StoredLayer => {
+    const facts = store.layers.factsOf(id, undefined);
+    if (facts === undefined) throw new TypeError(`Snapshot ${id} was not measured`);
+    return { ...facts, snapshot: id, blob: image.layers[index] };
+  });
+  store.snapshots.flush();
+  const stored = {
+    id: image.configDigest,
+    layers,
+    manifestDigest: image.manifestDigest,
+    storedAt: timeText(host.now()),
+  };
+  await store.images.put(stored, [name], signal);
+  return { name, id: image.configDigest, manifestDigest: image.manifestDigest };
+}

@@ -1,0 +1,9 @@
+import type { RegistriesConfig } from '../registry/registries.ts';
+
+/** How registries are reached. */
+export interface RegistryAccess {
+  readonly registries: RegistriesConfig;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** For ~/.docker/config.json. */
+  readonly homeDir: string;
+}

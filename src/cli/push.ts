@@ -1,0 +1,28 @@
+import { pushImage } from '../build/push-image.ts';
+import { defineCommand } from './command.ts';
+import { readConfigFile } from './config-file.ts';
+import { formatBytes } from './format.ts';
+import { openCommandStore, ROOT_FLAG } from './open-command-store.ts';
+import { becomeRoot } from './rootless.ts';
+import { storeRoot } from './store-root.ts';
+
+/** `stagecraft push`. Prints the digest that the name stands for now. */
+export const push = defineCommand({
+  usage: 'NAME[:TAG]',
+  summary: 'Send an image to a registry',
+  flags: { root: ROOT_FLAG },
+  words: { min: 1, max: 1, expected: 'one image name' },
+  async run({ flags, words: [name = ''] }, context) {
+    const config = readConfigFile(context);
+    // Files of steps may belong to ids that only a user namespace of ours can read.
+    await becomeRoot(context, storeRoot(flags.root, config, context));
+    await using store = openCommandStore(flags.root, context);
+    const { env, homeDir, signal } = context;
+    const { registries } = config;
+    const pushed = await pushImage(name, store, { registries, env, homeDir }, signal);
+    const size = pushed.bytes === undefined ? '' : `, ${formatBytes(pushed.bytes)}`;
+    context.stderr.write(`Pushed ${name}${size}\n`);
+    context.stdout.write(`${pushed.digest}\n`);
+    return 0;
+  },
+});
