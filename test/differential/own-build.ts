@@ -1,4 +1,4 @@
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImage, type BuildHost } from '../../src/build/build-image.ts';
 import { openStore, type Store } from '../../src/build/open-store.ts';
@@ -24,6 +24,7 @@ export interface OwnBuilder extends AsyncDisposable {
 export function openOwnBuilder(root: string, bases: readonly BaseImageFiles[]): OwnBuilder {
   const store = openStore(root, process.getuid?.() ?? 0);
   const source = baseSource(bases);
+  mkdirSync(join(root, 'run'));
   return {
     build: (test, written, signal) => build(test, written, hostOf(store, source, written), signal),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -18,10 +18,21 @@ export const REASON = {
   exposeText: 'Today the ports are a sorted list in history (BuildKit convert_expose.go)',
   primaryGroup:
     'Today the primary group is among the supplementary ones, so that no step can drop it (BuildKit executor/oci/user.go)',
+  mountPoints:
+    'What was made to mount on is taken away after the step (reference 1.9); Docker leaves it in the image',
   newLanguage: 'Docker has an older version of the language (reference 1.2 to 1.4)',
 } as const;
 
 /** The texts of these history entries differ. */
 export function historyDiffers(reason: string, ...entries: readonly number[]): Expectation {
   return { differs: entries.map((entry) => `history[${String(entry)}].created_by`), reason };
+}
+
+/** Docker leaves these directories behind, which steps only mounted on. */
+export function leftBehind(...directories: readonly string[]): Expectation {
+  const facts = ['', ': type', ': mode', ': owner', ': mtime'];
+  return {
+    differs: directories.flatMap((path) => facts.map((fact) => `file ${path}${fact}`)),
+    reason: REASON.mountPoints,
+  };
 }
