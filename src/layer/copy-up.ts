@@ -1,4 +1,12 @@
-import { constants, copyFileSync, lchownSync, readFileSync, symlinkSync, chmodSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  fchownSync,
+  lchownSync,
+  readFileSync,
+  symlinkSync,
+  chmodSync,
+} from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
 import { hasCode, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import { lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
@@ -47,10 +55,11 @@ export function copyMetadata(node: TreeNode, hostPath: BytePath): void {
   utimesNs(hostPath, node.mtimeNs, node.mtimeNs);
 }
 
-/** Changes the owner; where this user has a single id, ids that cannot be had stay as they are. */
-export function setOwner(hostPath: BytePath, uid: number, gid: number): void {
+/** Changes the owner of a path, itself when it is a link, or of an open file; where this user has a single id, ids that cannot be had stay as they are. */
+export function setOwner(file: BytePath | number, uid: number, gid: number): void {
   try {
-    lchownSync(fsPath(hostPath), uid, gid);
+    if (typeof file === 'number') fchownSync(file, uid, gid);
+    else lchownSync(fsPath(file), uid, gid);
   } catch (error) {
     if (!(hasCode(error, 'EINVAL', 'EPERM') && idMap().isSingle)) throw error;
   }

@@ -132,6 +132,7 @@ function octal(block: Buffer, at: number, digits: number, value: number): void {
 function checksum(block: Buffer): void {
   block.fill(0x20, 148, 156);
   let sum = 0;
-  for (const byte of block) sum += byte;
+  // By index: iterating over a buffer takes ten times as long.
+  for (let i = 0; i < BLOCK_BYTES; i++) sum += block[i] ?? 0;
   block.write(`${sum.toString(8).padStart(6, '0')}\u0000 `, 148, 'latin1');
 }

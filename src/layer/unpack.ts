@@ -3,17 +3,18 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fchmodSync,
   linkSync,
   mkdirSync,
   openSync,
   symlinkSync,
-  writeSync,
 } from 'node:fs';
 import { createBreather } from '../core/breathe.ts';
 import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
 import { finishDiffId, type DiffId } from '../core/digest.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
-import { hasCode, makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
+import { writeAll } from '../host/atomic-file.ts';
+import { futimesNs, hasCode, makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath, readNode } from '../tree/node.ts';
 import { idMap, setOwner, setXattr } from './copy-up.ts';
@@ -119,7 +120,8 @@ class Unpacker {
       const directory = this.#root.directory(names);
       if (name.startsWith(WHITEOUT_PREFIX)) this.#whiteout(directory, name, entry);
       else if (entry.type === 'hardlink') this.#link(directory, name, entry);
-      else await this.#place(directory, name, entry, content);
+      else if (entry.type === 'file') await this.#writeFile(directory, name, entry, content);
+      else this.#place(directory, name, entry);
     } catch (error) {
       throw entryFailure(entry, this.#dir, error);
     }
@@ -162,12 +164,41 @@ class Unpacker {
     }
   }
 
-  async #place(
+  async #writeFile(
     directory: LayerDirectory,
     name: BytePath,
     entry: TarEntry,
     content: ReadEntry['content'],
   ): Promise<void> {
+    const hostPath = joinPath(directory.hostPath, name);
+    const fd = this.#openNew(directory, name, hostPath);
+    try {
+      this.#root.changed(joinPath(directory.path, name));
+      if (entry.size > 0) for await (const chunk of content()) writeAll(fd, chunk);
+      // By descriptor, as most entries are files: the system need not find them again and again.
+      this.#setOwner(fd, entry);
+      fchmodSync(fd, entry.mode);
+      this.#setXattrs(hostPath, entry);
+      const mtimeNs = mtimeOf(entry);
+      futimesNs(fd, mtimeNs, mtimeNs);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** A new file. Whatever else this layer had there goes, and is not followed. */
+  #openNew(directory: LayerDirectory, name: BytePath, hostPath: BytePath): number {
+    try {
+      return openNew(hostPath);
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+      const own = this.#root.own(directory, name);
+      if (own !== undefined) this.#root.remove(own);
+      return openNew(hostPath);
+    }
+  }
+
+  #place(directory: LayerDirectory, name: BytePath, entry: TarEntry): void {
     const hostPath = joinPath(directory.hostPath, name);
     const own = this.#root.own(directory, name);
     const isKept = own?.type === 'directory' && entry.type === 'directory';
@@ -178,9 +209,6 @@ class Unpacker {
         if (!isKept) mkdirSync(fsPath(hostPath), { mode: 0o700 });
         // What this layer had here before has hidden what is below already.
         if (own !== undefined && !isKept) this.#root.makeOpaque(hostPath);
-        break;
-      case 'file':
-        await writeFile(hostPath, content);
         break;
       case 'symlink':
         symlinkSync(fsPath(targetOf(entry)), fsPath(hostPath));
@@ -196,8 +224,9 @@ class Unpacker {
           this.#root.makeWhiteout(joinPath(directory.path, name), hostPath);
         }
         return;
+      case 'file':
       case 'hardlink':
-        throw new TypeError('A hard link is no file of its own');
+        throw new TypeError(`A ${entry.type} is made in another way`);
       default:
         entry.type satisfies never;
     }
@@ -231,6 +260,14 @@ class Unpacker {
   #applyMetadata(hostPath: BytePath, entry: TarEntry): void {
     this.#setOwner(hostPath, entry);
     if (entry.type !== 'symlink') chmodSync(fsPath(hostPath), entry.mode);
+    this.#setXattrs(hostPath, entry);
+    const mtimeNs = mtimeOf(entry);
+    if (entry.type === 'directory') this.#directoryTimes.set(hostPath, mtimeNs);
+    else utimesNs(hostPath, mtimeNs, mtimeNs);
+  }
+
+  #setXattrs(hostPath: BytePath, entry: TarEntry): void {
+    if (entry.xattrs.length === 0) return;
     this.#checkXattrs(entry);
     for (const xattr of entry.xattrs) {
       // What overlayfs would take for its own marks, and labels of another host.
@@ -241,9 +278,6 @@ class Unpacker {
         throw attributeFailure(entry, xattr, this.#dir, error) ?? error;
       }
     }
-    const mtimeNs = BigInt(clampTime(entry.mtime)) * 1_000_000_000n;
-    if (entry.type === 'directory') this.#directoryTimes.set(hostPath, mtimeNs);
-    else utimesNs(hostPath, mtimeNs, mtimeNs);
   }
 
   #checkXattrs({ name, xattrs }: TarEntry): void {
@@ -254,9 +288,9 @@ class Unpacker {
     throw badLayerEntry(bytesToText(name), found);
   }
 
-  #setOwner(hostPath: BytePath, { name, uid, gid }: TarEntry): void {
+  #setOwner(file: BytePath | number, { name, uid, gid }: TarEntry): void {
     try {
-      setOwner(hostPath, uid, gid);
+      setOwner(file, uid, gid);
     } catch (error) {
       if (!hasCode(error, 'EINVAL')) throw error;
       const found = `its owner ${String(uid)}:${String(gid)} is not among the ids of this user`;
@@ -285,22 +319,13 @@ const AUFS_NOTES = new Set<string>(['.wh..wh.aufs', '.wh..wh.orph', '.wh..wh.pln
 const MIN_TIME = -(2 ** 31);
 const MAX_TIME = 15_032_385_535;
 
-function clampTime(seconds: number): number {
-  return Math.max(MIN_TIME, Math.min(MAX_TIME, seconds));
+function mtimeOf({ mtime }: TarEntry): bigint {
+  return BigInt(Math.max(MIN_TIME, Math.min(MAX_TIME, mtime))) * 1_000_000_000n;
 }
 
-async function writeFile(hostPath: BytePath, content: ReadEntry['content']): Promise<void> {
+function openNew(hostPath: BytePath): number {
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-  const fd = openSync(fsPath(hostPath), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
-  try {
-    for await (const chunk of content()) writeAll(fd, chunk);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function writeAll(fd: number, chunk: Uint8Array): void {
-  for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at, chunk.length - at);
+  return openSync(fsPath(hostPath), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
 }
 
 /** False where this user may not make devices: no step could open them either. */
