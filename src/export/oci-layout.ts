@@ -19,7 +19,7 @@ export interface Layout {
 /** Tells containerd, and Docker's image store in it, the full name. */
 export const CONTAINERD_NAME = 'io.containerd.image.name';
 /** The tag alone, as BuildKit and skopeo have it. */
-export const REF_NAME = 'org.opencontainers.image.ref.name';
+const REF_NAME = 'org.opencontainers.image.ref.name';
 
 /** `oci-layout`, the file that says what the directory is. */
 export const LAYOUT_FILE: ArchiveMember = {
