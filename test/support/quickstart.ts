@@ -145,7 +145,7 @@ function showComparison(single: Built, multi: Built): void {
       ['STAGE', 'BASE', 'SIZE', 'LEFT BEHIND'],
       ...left.map((stage) => [
         stage.name ?? String(stage.index),
-        stage.baseName,
+        stage.baseName.startsWith('oci-layout:') ? `${BASE} (stand-in)` : stage.baseName,
         formatBytes(stage.totalBytes),
         formatBytes(stage.leftBehindBytes),
       ]),
