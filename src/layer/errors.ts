@@ -5,7 +5,7 @@ export function layerChanged(path: string): BuildError {
   return new BuildError({
     code: 'LAYER_CHANGED',
     class: 'host',
-    message: `Cannot read "${path}" of the store: it is shorter than it was`,
+    message: `Cannot read "${path}" of the store: it is not the file that it was`,
     hint: 'Nothing but Stagecraft may write to the store; build again with --no-cache',
   });
 }

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,7 +16,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeDevice, mknod, NODE_TYPE } from '../host/sys.ts';
 import { lsetxattr } from '../host/xattr.ts';
-import { layerTar } from './layer-tar.ts';
+import { layerEntries } from './layer-entries.ts';
+import { entriesTar, layerTar } from './layer-tar.ts';
 import { measureLayer } from './measure-layer.ts';
 
 let dir: string;
@@ -128,6 +130,30 @@ describe.runIf(process.getuid?.() === 0)('layerTar()', () => {
     put('f');
     const tar = await tarOf({ clampMtime: 1 });
     expect(tar.toString('latin1', 136, 147)).toBe('00000000001');
+  });
+
+  test.each<[string, (path: string) => void]>([
+    ['is shorter', (path) => truncateSync(path, 2_000_000)],
+    ['is gone', (path) => rmSync(path)],
+    [
+      'is a link now',
+      (path) => {
+        rmSync(path);
+        symlinkSync('/etc/passwd', path);
+      },
+    ],
+  ])('does not write what it did not list: a file that %s', async (_what, change) => {
+    put('a', 'x'.repeat(1_100_000));
+    const path = put('b', 'x'.repeat(3_000_000));
+    const entries = [...layerEntries(dir, undefined)];
+    change(path);
+    const read = async (): Promise<void> => {
+      for await (const _chunk of entriesTar(entries, signal));
+    };
+    await expect(read()).rejects.toMatchObject({
+      code: 'LAYER_CHANGED',
+      message: `Cannot read "${path}" of the store: it is not the file that it was`,
+    });
   });
 
   test('is an empty archive for an empty directory, as every builder writes it', async () => {

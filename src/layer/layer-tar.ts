@@ -1,6 +1,8 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { createBreather } from '../core/breathe.ts';
 import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
+import { diskError } from '../host/disk-error.ts';
+import { hasCode } from '../host/sys.ts';
 import { layerChanged } from './errors.ts';
 import { layerEntries, type LayerEntry } from './layer-entries.ts';
 import { encodeHeader, END_OF_ARCHIVE, padding } from './tar-header.ts';
@@ -65,11 +67,11 @@ class ChunkBuffer {
   }
 
   *addFile(path: BytePath, size: number): Generator<Uint8Array, void> {
-    const fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+    const fd = openFile(path);
     try {
       for (let rest = size; rest > 0;) {
         const wanted = Math.min(rest, CHUNK_BYTES - this.#length);
-        const count = readSync(fd, this.#buffer, this.#length, wanted, null);
+        const count = this.#read(fd, wanted, path);
         if (count === 0) throw layerChanged(bytesToText(path));
         rest -= count;
         this.#length += count;
@@ -80,10 +82,28 @@ class ChunkBuffer {
     }
   }
 
+  #read(fd: number, wanted: number, path: BytePath): number {
+    try {
+      return readSync(fd, this.#buffer, this.#length, wanted, null);
+    } catch (error) {
+      throw diskError(bytesToText(path), error) ?? error;
+    }
+  }
+
   *flush(): Generator<Uint8Array, void> {
     if (this.#length === 0) return;
     const chunk = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
     yield chunk;
+  }
+}
+
+function openFile(path: BytePath): number {
+  try {
+    return openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    // Gone, or a link now: what was listed was a file.
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw layerChanged(bytesToText(path));
+    throw diskError(bytesToText(path), error) ?? error;
   }
 }
