@@ -88,7 +88,7 @@ function said({ codes, message, lines }: RefusedOutcome): string {
 
 function ownHas(
   outcome: Outcome,
-  facts: Expectation & { readonly dockerRefuses: RegExp },
+  facts: Extract<Expectation, { readonly dockerRefuses: RegExp }>,
 ): string[] {
   if (outcome.kind === 'refused') return [`Stagecraft refused: ${said(outcome)}`];
   const wrong: string[] = [];

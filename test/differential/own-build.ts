@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { buildImage, type BuildHost } from '../../src/build/build-image.ts';
 import { openStore, type Store } from '../../src/build/open-store.ts';
 import type { BuildRequest } from '../../src/build/request.ts';
-import { digestOf, parseDigest } from '../../src/core/digest.ts';
+import { digestOf, parseDigest, type Digest } from '../../src/core/digest.ts';
 import { BuildError } from '../../src/diagnostics/build-error.ts';
 import type { BaseImage } from '../../src/image/base-image.ts';
 import { MEDIA_TYPE } from '../../src/image/manifest.ts';
@@ -136,10 +136,16 @@ function baseImage({ name, config, layers }: BaseImageFiles): BaseImage {
     configDigest: digestOf(config),
     layers: layers.map(({ path, diffId }) => ({
       mediaType: MEDIA_TYPE.ociLayer,
-      digest: parseDigest(diffId),
+      digest: layerDigest(diffId),
       size: statSync(path).size,
     })),
   };
+}
+
+function layerDigest(text: string): Digest {
+  const digest = parseDigest(text);
+  if (digest === undefined) throw new TypeError(`No digest: ${text}`);
+  return digest;
 }
 
 function notFound(name: string): BuildError {

@@ -45,10 +45,17 @@ export function writeFiles(
 function writeOne(root: string, path: string, file: ContextFile): void {
   const target = join(root, path);
   mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
-  if (typeof file === 'string') return writeRegular(target, file, 0o644);
-  if ('symlink' in file) return symlinkSync(file.symlink, target);
-  if ('hardLink' in file) return linkSync(join(root, file.hardLink), target);
-  if ('content' in file) return writeRegular(target, file.content, file.mode ?? 0o644);
+  if (typeof file === 'string') writeRegular(target, file, 0o644);
+  else if ('symlink' in file) symlinkSync(file.symlink, target);
+  else if ('hardLink' in file) linkSync(join(root, file.hardLink), target);
+  else if ('content' in file) writeRegular(target, file.content, file.mode ?? 0o644);
+  else writeSpecial(target, file);
+}
+
+function writeSpecial(
+  target: string,
+  file: Extract<ContextFile, { readonly fifo: true } | { readonly directory: true }>,
+): void {
   if ('fifo' in file) execFileSync('mkfifo', [target]);
   else mkdirSync(target, { recursive: true });
   chmodSync(target, file.mode ?? 0o755);
