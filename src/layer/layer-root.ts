@@ -212,7 +212,7 @@ function shown(key: string): string {
 }
 
 /** Names of a path without empty ones and `.`; `..` stays. */
-export function namesOf(path: BytePath): BytePath[] {
+function namesOf(path: BytePath): BytePath[] {
   return path.split('/').filter((name) => name !== '' && name !== '.') as BytePath[];
 }
 
