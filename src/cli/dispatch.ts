@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   push: async () => (await import('./push.ts')).push,
   pull: async () => (await import('./pull.ts')).pull,
   tag: async () => (await import('./tag.ts')).tag,
+  history: async () => (await import('./history.ts')).history,
   info: async () => (await import('./info.ts')).info,
   // Started by `run --detach`, not by people.
   'internal-supervise': async () => (await import('./supervise.ts')).supervise,
@@ -33,6 +34,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     rm: 'rmi',
     remove: 'rmi',
     tag: 'tag',
+    history: 'history',
     push: 'push',
     pull: 'pull',
   },
@@ -52,7 +54,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Commands of Docker's that people will try and that are not here. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
-    'attach commit cp create diff events exec export history import inspect kill load login logout ' +
+    'attach commit cp create diff events exec export import inspect kill load login logout ' +
     'manifest network pause port prune rename restart save search start stats top ' +
     'unpause update volume wait'
   ).split(' '),
