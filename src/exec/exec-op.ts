@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
 import type { Emit } from '../events/event.ts';
 import type { ExecOp, OpId, OpMetadata } from '../ops/op.ts';
 import { completeEnv } from '../sandbox/default-env.ts';
@@ -72,7 +73,9 @@ export async function runExecOp(
           cwd: prepared.workdir,
           user,
           hostname: STEP_HOSTNAME,
-          mounts: mounts.list.map(({ mount }, i) => withTarget(mount, prepared.targets[i])),
+          mounts: mounts.list.map(({ mount }, i) =>
+            withTarget(mount, prepared.targets[i], view.root),
+          ),
           network: networkOf(op),
           shmBytes: deps.shmBytes,
           stopTimeoutMs: STOP_TIMEOUT_MS,
@@ -100,8 +103,12 @@ function isSuccess(exit: ProcessExit): boolean {
   return exit.kind === 'exited' && exit.status === 0;
 }
 
-function withTarget(mount: SandboxMount, target: string | undefined): SandboxMount {
-  return target === undefined ? mount : { ...mount, target };
+/** A tmpfs has the mode of the directory it covers, as runc gives it. */
+function withTarget(mount: SandboxMount, target: string | undefined, root: string): SandboxMount {
+  if (target === undefined) return mount;
+  if (mount.type !== 'tmpfs') return { ...mount, target };
+  const covered = statSync(root + target, { throwIfNoEntry: false });
+  return { ...mount, target, mode: covered === undefined ? mount.mode : covered.mode & 0o7777 };
 }
 
 function networkOf(op: ExecOp): SandboxNetwork {

@@ -131,6 +131,13 @@ describe('prepareRoot()', () => {
     utimesSync(outside, 1000, 2000);
   });
 
+  test('leaves a place in /dev to the sandbox, whose own /dev hides the one of the image', () => {
+    const prepared = prepare([{ path: '/dev/pipes', type: 'directory' }]);
+    expect(prepared.targets).toEqual(['/dev/pipes']);
+    expect(existsSync(at('dev/pipes'))).toBe(false);
+    prepared.restore();
+  });
+
   test.each([
     ['/', 'nothing can be mounted on the root'],
     ['/a/..', 'nothing can be mounted on the root'],

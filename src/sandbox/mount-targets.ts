@@ -146,6 +146,8 @@ class StepRoot {
   }
 
   ensureTarget({ path, type, mode }: TargetRequest): string {
+    // The sandbox mounts a /dev of its own and makes the place in it.
+    if (isOwnDeviceName(path)) return path;
     const made = this.#walk(path, type, (missing, missingType, isLast) => {
       refuseSystemPath(path, missing);
       this.#make(missing, missingType, isLast ? mode : undefined);
@@ -291,6 +293,19 @@ class StepRoot {
   #host(path: BytePath): string | Buffer {
     return fsPath(childHost(this.#root, path));
   }
+}
+
+/** Names in /dev that every sandbox makes itself. */
+const DEVICE_NAMES = new Set(
+  'console core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero'.split(
+    ' ',
+  ),
+);
+
+/** `/dev/pipes`, where BuildKit puts the scripts of here-documents, and the like; nothing deeper. */
+function isOwnDeviceName(path: string): boolean {
+  const name = /^\/dev\/([A-Za-z0-9_-][A-Za-z0-9._-]*)$/.exec(path)?.[1];
+  return name !== undefined && !DEVICE_NAMES.has(name);
 }
 
 function refuseSystemPath(asked: string, path: BytePath): void {

@@ -96,6 +96,7 @@ function mountKernelViews(program: LaunchProgram, spec: SandboxSpec, host: HostF
 
 function addMount(program: LaunchProgram, mount: SandboxMount): void {
   const about = `mounting "${mount.target}"`;
+  if (mount.target.startsWith('/dev/')) makeDevicePlace(program, mount, about);
   if (mount.type === 'bind') {
     const flags = MS.BIND | MS.REC;
     program.call('mount', [`${HOST}${mount.source}`, mount.target, 0, flags, 0], about);
@@ -106,6 +107,13 @@ function addMount(program: LaunchProgram, mount: SandboxMount): void {
   const size = mount.sizeBytes === undefined ? '' : `,size=${mount.sizeBytes}`;
   const options = `mode=${mount.mode.toString(8)}${size}`;
   program.call('mount', ['tmpfs', mount.target, 'tmpfs', SECURE, options], about);
+}
+
+/** `/dev` is a tmpfs of this step's own, so the place cannot be there before. */
+function makeDevicePlace(program: LaunchProgram, mount: SandboxMount, about: string): void {
+  const isFile = mount.type === 'bind' && !statSync(mount.source).isDirectory();
+  if (isFile) program.call('mknodat', [AT_FDCWD, mount.target, S_IFREG | 0o644, 0], about);
+  else program.call('mkdirat', [AT_FDCWD, mount.target, 0o755], about);
 }
 
 function leaveHost(program: LaunchProgram): void {
