@@ -4,7 +4,11 @@ export default defineConfig({
   test: {
     pool: 'forks',
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'] } },
+      {
+        extends: true,
+        // A busy machine with two cores is slow, and no test makes claims about time.
+        test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000 },
+      },
       {
         extends: true,
         test: {
