@@ -18,7 +18,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   pull: async () => (await import('./pull.ts')).pull,
   tag: async () => (await import('./tag.ts')).tag,
   history: async () => (await import('./history.ts')).history,
+  inspect: async () => (await import('./inspect.ts')).inspect,
   info: async () => (await import('./info.ts')).info,
+  // What the groups `image` and `container` mean by it.
+  'internal-inspect-image': async () => (await import('./inspect.ts')).inspectImage,
+  'internal-inspect-container': async () => (await import('./inspect.ts')).inspectContainer,
   // Started by `run --detach`, not by people.
   'internal-supervise': async () => (await import('./supervise.ts')).supervise,
 };
@@ -35,6 +39,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     remove: 'rmi',
     tag: 'tag',
     history: 'history',
+    inspect: 'internal-inspect-image',
     push: 'push',
     pull: 'pull',
   },
@@ -47,6 +52,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     rm: 'rm',
     remove: 'rm',
     logs: 'logs',
+    inspect: 'internal-inspect-container',
   },
   system: { info: 'info' },
 };
@@ -54,7 +60,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Commands of Docker's that people will try and that are not here. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
-    'attach commit cp create diff events exec export import inspect kill load login logout ' +
+    'attach commit cp create diff events exec export import kill load login logout ' +
     'manifest network pause port prune rename restart save search start stats top ' +
     'unpause update volume wait'
   ).split(' '),

@@ -19,6 +19,7 @@ export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'push', summary: 'Send an image to a registry' },
   { name: 'tag', summary: 'Give an image another name' },
   { name: 'history', summary: 'Show how an image was made' },
+  { name: 'inspect', summary: 'Show all there is to know of images and containers' },
   { name: 'info', summary: 'Show what this host can do, and where things are kept' },
   { name: 'version', summary: 'Show the version' },
 ];
