@@ -60,13 +60,19 @@ export async function startRegistry(storage: string): Promise<RegistryServer> {
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = once(child, 'close');
+  // A test that fails while it cleans up must not leave a server behind.
+  const clear = (): void => {
+    child.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  };
+  process.once('exit', clear);
   const url = `http://${address}`;
   const server: RegistryServer = {
     url,
     async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
+      process.removeListener('exit', clear);
+      clear();
       await ended;
-      rmSync(dir, { recursive: true, force: true });
     },
   };
   for (let tries = 0; tries < START_TRIES; tries++) {
