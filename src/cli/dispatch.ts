@@ -17,8 +17,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   push: async () => (await import('./push.ts')).push,
   pull: async () => (await import('./pull.ts')).pull,
   tag: async () => (await import('./tag.ts')).tag,
+  save: async () => (await import('./save.ts')).save,
   history: async () => (await import('./history.ts')).history,
   inspect: async () => (await import('./inspect.ts')).inspect,
+  du: async () => (await import('./du.ts')).du,
+  prune: async () => (await import('./prune.ts')).prune,
   info: async () => (await import('./info.ts')).info,
   // What the groups `image` and `container` mean by it.
   'internal-inspect-image': async () => (await import('./inspect.ts')).inspectImage,
@@ -29,8 +32,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 
 /** Docker's longer forms. A group's word alone is no command. */
 const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  buildx: { build: 'build', b: 'build' },
-  builder: { build: 'build' },
+  buildx: { build: 'build', b: 'build', du: 'du', prune: 'prune' },
+  builder: { build: 'build', prune: 'prune' },
   image: {
     build: 'build',
     ls: 'images',
@@ -39,6 +42,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     remove: 'rmi',
     tag: 'tag',
     history: 'history',
+    save: 'save',
     inspect: 'internal-inspect-image',
     push: 'push',
     pull: 'pull',
@@ -61,7 +65,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
     'attach commit cp create diff events exec export import kill load login logout ' +
-    'manifest network pause port prune rename restart save search start stats top ' +
+    'manifest network pause port prune rename restart search start stats top ' +
     'unpause update volume wait'
   ).split(' '),
 );

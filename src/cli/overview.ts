@@ -18,8 +18,11 @@ export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'pull', summary: 'Fetch an image from a registry' },
   { name: 'push', summary: 'Send an image to a registry' },
   { name: 'tag', summary: 'Give an image another name' },
+  { name: 'save', summary: 'Write images into an archive' },
   { name: 'history', summary: 'Show how an image was made' },
   { name: 'inspect', summary: 'Show all there is to know of images and containers' },
+  { name: 'du', summary: 'Show what takes room in the store' },
+  { name: 'prune', summary: 'Remove what no image and no container needs' },
   { name: 'info', summary: 'Show what this host can do, and where things are kept' },
   { name: 'version', summary: 'Show the version' },
 ];
