@@ -74,7 +74,8 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   if (uid !== 0) throw notRoot(uid);
   const homeDir = env['HOME'] ?? homedir();
   const request = toRequest(options);
-  await using host = await openBuildHost({
+  const signal = options.signal ?? new AbortController().signal;
+  const hostOptions = {
     root: storeRoot(options.root, { registries: {} }, { env, uid, homeDir, cwd }),
     env,
     cwd,
@@ -85,8 +86,9 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     stdout: process.stdout,
     emit: options.onEvent ?? (() => undefined),
     now: () => Date.now(),
-  });
-  return await buildImage(request, host, options.signal ?? new AbortController().signal);
+  };
+  await using host = await openBuildHost(hostOptions, signal);
+  return await buildImage(request, host, signal);
 }
 
 function toRequest(options: BuildOptions): BuildRequest {

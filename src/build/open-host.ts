@@ -5,6 +5,7 @@ import { runtimeDirectory } from '../host/runtime-directory.ts';
 import type { BuildHost } from './build-image.ts';
 import { localBaseImage } from './local-base-image.ts';
 import { openStore } from './open-store.ts';
+import { useStore } from './store-lock.ts';
 
 /** Mirrors and exceptions by registry host, as in the config file. */
 export type RegistriesConfig = Readonly<
@@ -34,10 +35,18 @@ export interface HostOptions {
   now(): number;
 }
 
-/** Opens everything that a build works with. What is heavy is loaded when it is first needed. */
-export async function openBuildHost(options: HostOptions): Promise<BuildHost & AsyncDisposable> {
+/**
+ * Opens everything that a build works with. What is heavy is loaded when it is first needed. Nothing is
+ * tidied away from the store until it is disposed.
+ * @throws BuildError STORE_UNUSABLE, or the signal's reason
+ */
+export async function openBuildHost(
+  options: HostOptions,
+  signal: AbortSignal,
+): Promise<BuildHost & AsyncDisposable> {
   const { root, env } = options;
   const store = openStore(root, options.uid);
+  const use = await useStore(root, signal);
   // One for all base images: they share tokens and connections.
   let source: Promise<ImageSource & Disposable> | undefined;
   async function openRegistrySource(): Promise<ImageSource & Disposable> {
@@ -45,7 +54,7 @@ export async function openBuildHost(options: HostOptions): Promise<BuildHost & A
     const { homeDir, registries } = options;
     return createRegistryImageSource({ registries, blobs: store.blobs, env, homeDir });
   }
-  return Promise.resolve({
+  return {
     store,
     cwd: options.cwd,
     arch: options.arch,
@@ -76,8 +85,9 @@ export async function openBuildHost(options: HostOptions): Promise<BuildHost & A
     emit: options.emit,
     now: () => options.now(),
     async [Symbol.asyncDispose]() {
+      await using _use = use;
+      await using _store = store;
       (await source)?.[Symbol.dispose]();
-      await store[Symbol.asyncDispose]();
     },
-  });
+  };
 }

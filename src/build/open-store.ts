@@ -1,9 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { openDiskCacheStore } from '../cache/disk-cache-store.ts';
-import type { CacheStore } from '../cache/cache-store.ts';
-import type { BlobStore } from '../content/blob-store.ts';
-import { openDiskBlobStore } from '../content/disk-blob-store.ts';
+import { openDiskCacheStore, type DiskCacheStore } from '../cache/disk-cache-store.ts';
+import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
 import { acquirePassingLock } from '../host/lock.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { openImageStore, type ImageStore } from '../image/image-store.ts';
@@ -28,9 +26,9 @@ import { badStore } from './errors.ts';
  */
 export interface Store extends AsyncDisposable {
   readonly root: string;
-  readonly blobs: BlobStore;
+  readonly blobs: DiskBlobStore;
   readonly snapshots: Snapshotter;
-  readonly cache: CacheStore;
+  readonly cache: DiskCacheStore;
   readonly layers: LayerIndex;
   readonly images: ImageStore;
   /** A directory that is there, for work in progress on the same file system. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { CacheKey } from './cache-key.ts';
 import type { CacheRecord, CacheStore } from './cache-store.ts';
@@ -11,6 +11,23 @@ export interface CacheStoreHost {
   acquireLock(path: string, signal: AbortSignal): Promise<AsyncDisposable>;
 }
 
+/** A record, and when it was last written or found, milliseconds since 1970, give or take a day. */
+export interface ListedRecord {
+  readonly record: CacheRecord;
+  readonly lastUsed: number;
+}
+
+/** A `CacheStore` in a directory, and what garbage collection needs of it. */
+export interface DiskCacheStore extends CacheStore {
+  /** Every record that has our form, in no particular order. */
+  list(): Iterable<ListedRecord>;
+  /** Removes a record. Nothing happens when there is none. */
+  remove(key: CacheKey): void;
+}
+
+/** A record's time of last use is written at most this often, in milliseconds. */
+const TOUCH_INTERVAL_MS = 24 * 60 * 60 * 1000;
+
 /** A record is some hundred bytes to some kilobytes; more is not ours. */
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
@@ -18,7 +35,11 @@ const MAX_RECORD_BYTES = 4 * 1024 * 1024;
  * `dir`/xx/<key>.json for results, `dir`/slots/<hash> holding the key that a step had last.
  * Records are not synced one by one: one that is lost or torn by a power failure is a miss.
  */
-export function openDiskCacheStore(dir: string, lockDir: string, host: CacheStoreHost): CacheStore {
+export function openDiskCacheStore(
+  dir: string,
+  lockDir: string,
+  host: CacheStoreHost,
+): DiskCacheStore {
   const pathOf = (key: string): string => join(dir, key.slice(0, 2), `${key}.json`);
   const slotPath = (slot: string): string =>
     join(dir, 'slots', createHash('sha256').update(slot).digest('hex'));
@@ -33,7 +54,19 @@ export function openDiskCacheStore(dir: string, lockDir: string, host: CacheStor
   };
 
   return {
-    get,
+    get(key) {
+      const record = get(key);
+      if (record !== undefined) touch(pathOf(key));
+      return record;
+    },
+    *list() {
+      for (const key of listKeys(dir)) {
+        const record = get(key);
+        const stat = statSync(pathOf(key), { throwIfNoEntry: false });
+        if (record !== undefined && stat !== undefined) yield { record, lastUsed: stat.mtimeMs };
+      }
+    },
+    remove: (key) => rmSync(pathOf(key), { force: true }),
     put(record) {
       write(pathOf(record.key), JSON.stringify(record));
       write(slotPath(record.slot), record.key);
@@ -44,6 +77,24 @@ export function openDiskCacheStore(dir: string, lockDir: string, host: CacheStor
     },
     lock: (key, signal) => host.acquireLock(join(lockDir, `key-${key}`), signal),
   };
+}
+
+/** The file's time of change is when the record was last of use. */
+function touch(path: string): void {
+  try {
+    const now = new Date();
+    if (now.getTime() - statSync(path).mtimeMs > TOUCH_INTERVAL_MS) utimesSync(path, now, now);
+  } catch {
+    // On a disk that takes no more the record is as good as before, and only looks older.
+  }
+}
+
+function listKeys(dir: string): CacheKey[] {
+  return readdirSync(dir)
+    .filter((name) => /^[0-9a-f]{2}$/.test(name))
+    .flatMap((name) => readdirSync(join(dir, name)))
+    .map((name) => name.replace(/\.json$/, ''))
+    .filter(isKey);
 }
 
 function readText(path: string): string | undefined {

@@ -24,7 +24,7 @@ export const build = defineCommand({
       const { readCall, runCall } = await import('./call.ts');
       const call = readCall(flags);
       if (call !== undefined) {
-        await using host = await openBuildHost({ ...hostOptions, emit: () => undefined });
+        await using host = await openBuildHost({ ...hostOptions, emit: () => undefined }, signal);
         const { text, status } = await runCall(call, request, host, signal);
         context.stdout.write(text);
         return status;
@@ -36,13 +36,16 @@ export const build = defineCommand({
     const progress = createProgress(kind, context.stderr, openProgressEnvironment(env));
     let result: BuildResult;
     try {
-      await using host = await openBuildHost({
-        ...hostOptions,
-        emit: (event) => {
-          if (event.type === 'image-written') written.push(event.image);
-          progress.emit(event);
+      await using host = await openBuildHost(
+        {
+          ...hostOptions,
+          emit: (event) => {
+            if (event.type === 'image-written') written.push(event.image);
+            progress.emit(event);
+          },
         },
-      });
+        signal,
+      );
       result = await buildImage(request, host, signal);
     } finally {
       progress.close();

@@ -168,6 +168,16 @@ export function imageNotRunnable(name: string): BuildError {
   });
 }
 
+/** A question to be answered, and nobody at a terminal to ask. */
+export function confirmationNeeded(command: string): BuildError {
+  return new BuildError({
+    code: 'CONFIRMATION_NEEDED',
+    class: 'usage',
+    message: `Cannot run "${command}" unasked: standard input is no terminal`,
+    hint: 'Give "--force" to go on without a question',
+  });
+}
+
 function seeHelp(command: string): string {
   return `Run "${command} --help" for the flags`;
 }

@@ -21,13 +21,16 @@ export const plan = defineCommand({
   async run({ flags, words: [contextWord = ''] }, context) {
     const format = oneOf('--format', flags.format ?? 'text', FORMATS);
     const { request, hostOptions } = await prepareBuild(flags, contextWord, context);
-    await using host = await openBuildHost({
-      ...hostOptions,
-      emit: (event) => {
-        if (event.type !== 'diagnostic') return;
-        context.stderr.write(`${renderDiagnostic(event.diagnostic)}\n\n`);
+    await using host = await openBuildHost(
+      {
+        ...hostOptions,
+        emit: (event) => {
+          if (event.type !== 'diagnostic') return;
+          context.stderr.write(`${renderDiagnostic(event.diagnostic)}\n\n`);
+        },
       },
-    });
+      context.signal,
+    );
     const planned = await planImage(request, host, context.signal);
     context.stdout.write(
       format === 'json'

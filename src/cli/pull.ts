@@ -1,5 +1,6 @@
 import { hostPlatform, parsePlatform } from '../core/platform.ts';
 import { pullImage } from '../build/pull-image.ts';
+import { useStore } from '../build/store-lock.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { badFlagValue } from './errors.ts';
@@ -31,6 +32,7 @@ export const pull = defineCommand({
       );
     }
     await using store = openCommandStore(flags.root, context);
+    await using _use = await useStore(store.root, context.signal);
     const { env, homeDir, signal } = context;
     let fetchedBytes = 0;
     const pulled = await pullImage(

@@ -1,4 +1,5 @@
 import { pushImage } from '../build/push-image.ts';
+import { useStore } from '../build/store-lock.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { formatBytes } from './format.ts';
@@ -17,6 +18,7 @@ export const push = defineCommand({
     // Files of steps may belong to ids that only a user namespace of ours can read.
     await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
+    await using _use = await useStore(store.root, context.signal);
     const { env, homeDir, signal } = context;
     const { registries } = config;
     const pushed = await pushImage(name, store, { registries, env, homeDir }, signal);

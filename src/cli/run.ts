@@ -6,6 +6,7 @@ import { openSandbox } from '../sandbox/choose-sandbox.ts';
 import { visibleLine } from '../diagnostics/visible-text.ts';
 import type { Store } from '../build/open-store.ts';
 import { readIsolation } from './build-request.ts';
+import { useStore } from '../build/store-lock.ts';
 import { defineCommand, type CommandContext } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { unsupportedFlag } from './errors.ts';
@@ -30,14 +31,21 @@ export const run = defineCommand({
     checkPorts(flags.publish, context);
     await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
-    const image = await openRunnableImage(name, store, config, context);
-    const container = createContainer(containerOptions(flags, image, command), {
-      root: store.root,
-      env: context.env,
-      cwd: context.cwd,
-      now: () => new Date(context.now()),
-      randomBytes,
-    });
+    const use = await useStore(store.root, context.signal);
+    let container: CreatedContainer;
+    try {
+      const image = await openRunnableImage(name, store, config, context);
+      container = createContainer(containerOptions(flags, image, command), {
+        root: store.root,
+        env: context.env,
+        cwd: context.cwd,
+        now: () => new Date(context.now()),
+        randomBytes,
+      });
+    } finally {
+      // From here on the container's record keeps what it shows.
+      use.release();
+    }
     return flags.detach === true
       ? await runInBackground(container, flags, store.root, context)
       : await runHere(container, flags, store, context);
