@@ -219,6 +219,15 @@ function putIndex(server: MemoryRegistry, repository: string, tag: string): void
 }
 
 describe('mirrors', () => {
+  test('that answer without having it are named when the registry cannot be reached', async () => {
+    await using empty = await startMemoryRegistry();
+    const from = source({ 'localhost:1': { mirrors: [`http://${empty.host}`] } });
+    await expect(from.resolve('localhost:1/base:1', AMD64, signal)).rejects.toMatchObject({
+      code: 'REGISTRY_UNREACHABLE',
+      hint: `Check the name and the tag: "${empty.host}" answered and does not have it`,
+    });
+  });
+
   test('are asked before the registry, in order, by the same repository', async () => {
     const [empty, full] = [await registry(), await registry()];
     putImage(full, 'library/base', '1');

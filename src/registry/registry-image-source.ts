@@ -1,5 +1,6 @@
 import type { Digest } from '../core/digest.ts';
 import type { BlobStore } from '../content/blob-store.ts';
+import { blame } from '../diagnostics/blame.ts';
 import { imageNotFound } from '../image/errors.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import { MAX_MANIFEST_BYTES } from '../image/parse-manifest.ts';
@@ -118,17 +119,30 @@ async function askInTurn<T>(
   signal: AbortSignal,
   ask: (client: RegistryClient) => Promise<T | undefined>,
 ): Promise<T | undefined> {
+  const without: string[] = [];
   for (const [index, client] of clients.entries()) {
     const isLast = index === clients.length - 1;
     try {
       const answer = await ask(client);
       if (answer !== undefined || isLast) return answer;
+      without.push(client.name);
     } catch (error) {
       signal.throwIfAborted();
-      if (isLast) throw error;
+      if (isLast) throw tellingOfMirrors(error, without);
     }
   }
   return undefined;
+}
+
+/** Who works with mirrors alone needs to hear that these do not have it, not that the rest is far away. */
+function tellingOfMirrors(error: unknown, without: readonly string[]): unknown {
+  if (without.length === 0) return error;
+  const names = without.map((name) => `"${name}"`).join(', ');
+  return blame(
+    error,
+    undefined,
+    `Check the name and the tag: ${names} answered and does not have it`,
+  );
 }
 
 function isManifestType({ mediaType }: Descriptor): boolean {
