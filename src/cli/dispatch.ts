@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   pull: async () => (await import('./pull.ts')).pull,
   tag: async () => (await import('./tag.ts')).tag,
   save: async () => (await import('./save.ts')).save,
+  load: async () => (await import('./load.ts')).load,
   history: async () => (await import('./history.ts')).history,
   inspect: async () => (await import('./inspect.ts')).inspect,
   du: async () => (await import('./du.ts')).du,
@@ -43,6 +44,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     tag: 'tag',
     history: 'history',
     save: 'save',
+    load: 'load',
     inspect: 'internal-inspect-image',
     push: 'push',
     pull: 'pull',
@@ -64,7 +66,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Commands of Docker's that people will try and that are not here. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
-    'attach commit cp create diff events exec export import kill load login logout ' +
+    'attach commit cp create diff events exec export import kill login logout ' +
     'manifest network pause port prune rename restart search start stats top ' +
     'unpause update volume wait'
   ).split(' '),

@@ -19,6 +19,7 @@ export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'push', summary: 'Send an image to a registry' },
   { name: 'tag', summary: 'Give an image another name' },
   { name: 'save', summary: 'Write images into an archive' },
+  { name: 'load', summary: 'Read images from an archive' },
   { name: 'history', summary: 'Show how an image was made' },
   { name: 'inspect', summary: 'Show all there is to know of images and containers' },
   { name: 'du', summary: 'Show what takes room in the store' },
