@@ -153,6 +153,7 @@ describe('pruneStore()', () => {
     await store.snapshots.remove(lost.id);
     await pruneStore(store, EVERYTHING, signal);
     expect([...store.cache.list()]).toEqual([]);
+    expect(readdirSync(join(root, 'cache', 'slots'))).toEqual([]);
   });
 });
 

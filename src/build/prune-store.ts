@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { listRecords } from '../containers/container-record.ts';
 import { readContainer } from '../containers/create-container.ts';
 import { createBreather } from '../core/breathe.ts';
-import { parseDigest } from '../core/digest.ts';
+import { parseDigest, type Digest } from '../core/digest.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
 import type { NamedImage } from '../image/image-store.ts';
 import { removeTree } from '../snapshot/remove-tree.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
@@ -95,10 +96,20 @@ async function pruneImages(
     if (references.length > 0 && !removesUnusedImages) continue;
     if (Date.parse(image.storedAt) >= usedBefore) continue;
     if (shown.has(image.layers.at(-1)?.snapshot ?? '')) continue;
-    await store.images.remove(image.id, { force: true }, signal);
-    removed.push(each);
+    if (await removeImage(image.id, store, signal)) removed.push(each);
   }
   return removed;
+}
+
+/** False when somebody else was faster: `rmi` waits for nobody. */
+async function removeImage(id: Digest, { images }: Store, signal: AbortSignal): Promise<boolean> {
+  try {
+    await images.remove(id, { force: true }, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof BuildError && error.code === 'IMAGE_NOT_FOUND') return false;
+    throw error;
+  }
 }
 
 /** Those used longest ago first, until no more than what is to be kept is left. */
@@ -128,7 +139,7 @@ async function forget(
     doomed.has(id) || store.snapshots.get(id as SnapshotId) === undefined;
   for (const { record } of store.cache.list()) {
     if (breather.isDue()) await breather.breathe();
-    if (record.snapshot !== undefined && isGone(record.snapshot)) store.cache.remove(record.key);
+    if (record.snapshot !== undefined && isGone(record.snapshot)) store.cache.remove(record);
   }
   const chains = join(store.root, 'layers', 'chains');
   for (const name of readdirSync(chains)) {

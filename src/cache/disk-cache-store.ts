@@ -21,8 +21,8 @@ export interface ListedRecord {
 export interface DiskCacheStore extends CacheStore {
   /** Every record that has our form, in no particular order. */
   list(): Iterable<ListedRecord>;
-  /** Removes a record. Nothing happens when there is none. */
-  remove(key: CacheKey): void;
+  /** Removes a record, and what remembers it as its step's last. Nothing happens when there is none. */
+  remove(record: Pick<CacheRecord, 'key' | 'slot'>): void;
 }
 
 /** A record's time of last use is written at most this often, in milliseconds. */
@@ -66,7 +66,10 @@ export function openDiskCacheStore(
         if (record !== undefined && stat !== undefined) yield { record, lastUsed: stat.mtimeMs };
       }
     },
-    remove: (key) => rmSync(pathOf(key), { force: true }),
+    remove({ key, slot }) {
+      rmSync(pathOf(key), { force: true });
+      if (readText(slotPath(slot))?.trim() === key) rmSync(slotPath(slot), { force: true });
+    },
     put(record) {
       write(pathOf(record.key), JSON.stringify(record));
       write(slotPath(record.slot), record.key);
