@@ -81,6 +81,8 @@ function reasonOf(code: string): string {
     EACCES: 'permission denied',
     EPERM: 'permission denied',
     EROFS: 'the file system is read-only',
+    // What a recursive mkdir of Node says where nothing can be made.
+    ENOENT: 'it cannot be made, the file system may be read-only',
     ENOSPC: 'the disk is full',
     ENOTDIR: 'a part of the path is not a directory',
     EEXIST: 'there is a file of that name',

@@ -4,6 +4,7 @@ import type { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit } from '../events/event.ts';
 import { runOp, type OpInput, type OpRunnerDeps } from '../exec/op-runner.ts';
 import { inputOrigin } from '../ops/input-origin.ts';
+import { diskError } from '../host/disk-error.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { OpId } from '../ops/op.ts';
 import { Solver, type Output, type SolvedOp } from '../solve/solver.ts';
@@ -98,8 +99,12 @@ export function createGraphSolver(
     },
     async run(id, inputs, signal) {
       if (runner === undefined) throw new TypeError('This solver runs nothing');
-      const { snapshot, bytes } = await runOp(graph, id, opInputs(inputs), runner, signal);
-      return { output: { kind: 'snapshot', id: snapshot }, bytes };
+      try {
+        const { snapshot, bytes } = await runOp(graph, id, opInputs(inputs), runner, signal);
+        return { output: { kind: 'snapshot', id: snapshot }, bytes };
+      } catch (error) {
+        throw diskError(deps.store.root, error) ?? error;
+      }
     },
     emit: deps.emit,
     slotOf: (id) => slotOf(graph, id, deps.dockerfileId),

@@ -1,4 +1,5 @@
 import { BuildError, EXIT_STATUS } from '../diagnostics/build-error.ts';
+import { diskError } from '../host/disk-error.ts';
 import { renderError } from '../diagnostics/render.ts';
 import { visibleText } from '../diagnostics/visible-text.ts';
 import type { Output } from './command.ts';
@@ -37,7 +38,9 @@ export function reportFailure(error: unknown, stderr: Output, signal: AbortSigna
   return statuses[0] ?? STATUS_UNEXPECTED;
 }
 
-function reportOne(error: unknown, stderr: Output): number {
+function reportOne(thrown: unknown, stderr: Output): number {
+  // Any write may find the disk full. That is no bug, whichever call it was.
+  const error = diskError(pathOf(thrown), thrown) ?? thrown;
   if (error instanceof BuildError) {
     stderr.write(`${renderError(error)}\n`);
     return EXIT_STATUS[error.class];
@@ -47,4 +50,10 @@ function reportOne(error: unknown, stderr: Output): number {
     `${visibleText(text)}\n\nThis is a bug in Stagecraft. Please report it to its maintainers, with the text above.\n`,
   );
   return STATUS_UNEXPECTED;
+}
+
+/** What a failed call of the system was about, for the message. */
+function pathOf(error: unknown): string {
+  const path = error instanceof Error && 'path' in error ? error.path : undefined;
+  return typeof path === 'string' ? path : 'the store';
 }
