@@ -1,6 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadImages } from '../build/load-image.ts';
+import { useStore } from '../build/store-lock.ts';
 import { hostPlatform, parsePlatform } from '../core/platform.ts';
 import { familiarName, parseReference } from '../image/reference.ts';
 import { defineCommand, type CommandContext } from './command.ts';
@@ -32,6 +33,7 @@ export const load = defineCommand({
     checkInput(flags.input, context);
     await becomeRoot(context, commandRoot(flags.root, context));
     await using store = openCommandStore(flags.root, context);
+    await using _use = await useStore(store.root, context.signal);
     const { signal } = context;
     const what = flags.input === undefined ? 'standard input' : `the archive "${flags.input}"`;
     const options = { what, platform, now: () => context.now() };
