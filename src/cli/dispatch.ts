@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   tag: async () => (await import('./tag.ts')).tag,
   save: async () => (await import('./save.ts')).save,
   load: async () => (await import('./load.ts')).load,
+  login: async () => (await import('./login.ts')).login,
+  logout: async () => (await import('./logout.ts')).logout,
   history: async () => (await import('./history.ts')).history,
   inspect: async () => (await import('./inspect.ts')).inspect,
   du: async () => (await import('./du.ts')).du,
@@ -66,7 +68,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Commands of Docker's that people will try and that are not here. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
-    'attach commit cp create diff events exec export import kill login logout ' +
+    'attach commit cp create diff events exec export import kill ' +
     'manifest network pause port prune rename restart search start stats top ' +
     'unpause update volume wait'
   ).split(' '),

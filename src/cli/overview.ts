@@ -20,6 +20,8 @@ export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'tag', summary: 'Give an image another name' },
   { name: 'save', summary: 'Write images into an archive' },
   { name: 'load', summary: 'Read images from an archive' },
+  { name: 'login', summary: 'Log in to a registry' },
+  { name: 'logout', summary: 'Forget the credentials of a registry' },
   { name: 'history', summary: 'Show how an image was made' },
   { name: 'inspect', summary: 'Show all there is to know of images and containers' },
   { name: 'du', summary: 'Show what takes room in the store' },

@@ -1,4 +1,4 @@
-import { createCredentialStore } from './credentials.ts';
+import { createCredentialStore, type CredentialStore } from './credentials.ts';
 import { createRegistryClient, type Endpoint, type RegistryClient } from './registry-client.ts';
 import type { RetryTimings } from './retry.ts';
 import { isLoopbackHost } from './token-realm.ts';
@@ -34,6 +34,8 @@ export function openRegistries(options: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDir: string;
   readonly retryTimings?: RetryTimings | undefined;
+  /** Those of the user's files where left out. */
+  readonly credentials?: CredentialStore | undefined;
 }): Registries {
   const { registries, env, retryTimings } = options;
   const isInsecure = (host: string): boolean =>
@@ -42,7 +44,7 @@ export function openRegistries(options: {
     isInsecure,
     extraCaPath: env['STAGECRAFT_EXTRA_CA_CERTS'],
   });
-  const credentials = createCredentialStore(options);
+  const credentials = options.credentials ?? createCredentialStore(options);
   const clients = new Map<string, RegistryClient>();
 
   function open(endpoint: Endpoint): RegistryClient {
