@@ -7,7 +7,7 @@ import { openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
 import { storeRoot } from './store-root.ts';
 
-/** `stagecraft push`. Prints the digest that the name stands for now. */
+/** `stagecraft push`. Prints the digest that the name now stands for. */
 export const push = defineCommand({
   usage: 'NAME[:TAG]',
   summary: 'Send an image to a registry',

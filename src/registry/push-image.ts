@@ -26,7 +26,7 @@ export interface PushContent {
 
 /** What was pushed. */
 export interface PushedImage {
-  /** Digest of what the tag stands for now: the index, or the only manifest. */
+  /** Digest of what the tag now stands for: the index, or the only manifest. */
   readonly digest: Digest;
   /** Bytes of blobs that had to be sent. */
   readonly sentBytes: number;
