@@ -5,7 +5,7 @@ import { useStore } from '../build/store-lock.ts';
 import { hostPlatform, parsePlatform } from '../core/platform.ts';
 import { familiarName, parseReference } from '../image/reference.ts';
 import { defineCommand, type CommandContext } from './command.ts';
-import { badFlagValue, badStdin } from './errors.ts';
+import { badFlagValue } from './errors.ts';
 import { switchFlag, textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
@@ -51,7 +51,7 @@ export const load = defineCommand({
 function checkInput(input: string | undefined, context: CommandContext): void {
   if (input === undefined) {
     if (!context.isStdinTerminal) return;
-    throw badStdin('it is a terminal', 'Name a file with --input, or redirect standard input.');
+    throw badFlagValue('--input', '-', 'standard input is a terminal, and no archive');
   }
   const stat = statSync(resolve(context.cwd, input), { throwIfNoEntry: false });
   if (stat === undefined) throw badFlagValue('--input', input, 'there is no such file');

@@ -1,10 +1,11 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { checkLogin } from '../registry/check-login.ts';
+import { credentialsUnusable } from '../registry/errors.ts';
 import { keepCredentials } from '../registry/keep-credentials.ts';
 import { defineCommand, type CommandContext } from './command.ts';
 import { readConfigFile } from './config-file.ts';
-import { badStdin, flagConflict } from './errors.ts';
+import { flagConflict } from './errors.ts';
 import { switchFlag, textFlag } from './flag-table.ts';
 
 const MAX_PASSWORD_BYTES = 64 * 1024;
@@ -38,12 +39,10 @@ export const login = defineCommand({
       );
     }
     const { registries } = readConfigFile(context);
-    const username = flags.username ?? (await ask('Username: ', true, context)).trim();
-    const password =
-      flags.password ??
-      (fromStdin ? await readPassword(context) : await ask('Password: ', false, context));
-    if (username === '' || password === '') throw badStdin('the name or the password is empty');
-    if (username.includes(':')) throw badStdin('the name has a colon, which no account may');
+    const given = fromStdin ? await readPassword(context) : flags.password;
+    const { username, password } = await askMissing(flags.username, given, context);
+    if (username === '' || password === '') throw unusable('the name or the password is empty');
+    if (username.includes(':')) throw unusable('the name has a colon, which no account may');
     const { env, homeDir, signal } = context;
     const secret = { username, password };
     await checkLogin(registry, secret, { registries, env, homeDir }, signal);
@@ -68,36 +67,56 @@ async function readPassword({ stdin }: CommandContext): Promise<string> {
     const bytes = Buffer.from(chunk);
     chunks.push(bytes);
     length += bytes.length;
-    if (length > MAX_PASSWORD_BYTES) throw badStdin('it is too long for a password');
+    if (length > MAX_PASSWORD_BYTES) throw unusable('it is too long for a password');
   }
   return Buffer.concat(chunks)
     .toString('utf8')
     .replace(/\r?\n$/, '');
 }
 
-/** Asks on the terminal. What is typed is shown only when `isShown`. */
-async function ask(question: string, isShown: boolean, context: CommandContext): Promise<string> {
+/** Asks on the terminal for what was not given. What is typed as the password is not shown. */
+async function askMissing(
+  username: string | undefined,
+  password: string | undefined,
+  context: CommandContext,
+): Promise<{ readonly username: string; readonly password: string }> {
+  if (username !== undefined && password !== undefined) return { username, password };
   const { stdin, stderr, signal } = context;
   if (!context.isStdinTerminal) {
-    throw badStdin('it is no terminal to ask on', 'Use --username and --password-stdin.');
+    throw unusable('it is no terminal to ask on', 'Use --username and --password-stdin.');
   }
-  stderr.write(question);
+  let isShown = true;
   const output = new Writable({
     write(chunk: Buffer, _encoding, done) {
       if (isShown) stderr.write(chunk);
       done();
     },
   });
-  const lines = createInterface({ input: stdin, output, terminal: true });
+  // One reader for both: a second one would lose what was typed ahead.
+  const reader = createInterface({ input: stdin, output, terminal: true, historySize: 0 });
+  const onAbort = (): void => reader.close();
+  signal.addEventListener('abort', onAbort, { once: true });
+  reader.once('SIGINT', onAbort);
+  const lines = reader[Symbol.asyncIterator]();
+  const ask = async (question: string): Promise<string> => {
+    stderr.write(question);
+    const line = await lines.next();
+    signal.throwIfAborted();
+    if (line.done === true) throw unusable('nothing was typed');
+    return line.value;
+  };
   try {
-    return await new Promise<string>((resolve, reject) => {
-      lines.once('line', resolve);
-      lines.once('SIGINT', () => reject(badStdin('nothing was typed')));
-      lines.once('close', () => reject(badStdin('nothing was typed')));
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
+    const name = username ?? (await ask('Username: ')).trim();
+    isShown = false;
+    const secret = password ?? (await ask('Password: '));
+    return { username: name, password: secret };
   } finally {
-    lines.close();
-    stderr.write(isShown ? '' : '\n');
+    signal.removeEventListener('abort', onAbort);
+    reader.close();
+    stderr.write('\n');
   }
+}
+
+function unusable(found: string, hint?: string): Error {
+  return credentialsUnusable('standard input', found, hint);
 }
