@@ -9,7 +9,7 @@ export interface Workload {
   readonly command: 'build' | 'push' | 'pull';
   /**
    * What happens before each timed run. `cold`: the tool has never seen this Dockerfile, so each run
-   * gets text of its own. `warm`: the same build ran just before.
+   * gets text of its own; `touch` has to change what is copied as well. `warm`: the same build ran just before.
    */
   readonly start: 'cold' | 'warm';
   /** Changes the context between the warm-up and a timed run; `run` counts from 0. */

@@ -60,6 +60,7 @@ function treeWorkloads(files: number): Workload[] {
       title: `context of ${String(files)} files, 4 KB each: first build`,
       command: 'build',
       start: 'cold',
+      touch: (dir, run) => put(dir, 'tree/mark', `${String(run)} ${String(Date.now())}\n`),
       prepare(dir, base) {
         put(dir, 'Dockerfile', `FROM ${base}\nCOPY tree /tree\n`);
         writeFiles(`${dir}/tree`, files, 4_000);
@@ -86,6 +87,7 @@ function treeWorkloads(files: number): Workload[] {
       command: 'build',
       start: 'cold',
       prebuilt: 'tree',
+      touch: (dir, run) => put(dir, 'tree/mark', `${String(run)} ${String(Date.now())}\n`),
       prepare(dir, base) {
         put(
           dir,
