@@ -162,11 +162,11 @@ export const RUN_CASES: readonly DifferentialCase[] = [
   },
   {
     name: 'here-document with another program',
-    dockerfile: `${BASE}RUN <<EOF\n#!/bin/sed -n w/out\ntext\nEOF\n`,
+    dockerfile: `${BASE}RUN <<EOF\n#!/bin/sed w/out\ntext\nEOF\n`,
     expect: {
       dockerRefuses: /./,
       reason: REASON.newLanguage,
-      files: { '/out': '#!/bin/sed -n w/out\ntext\n' },
+      files: { '/out': '#!/bin/sed w/out\ntext\n' },
     },
   },
   {
