@@ -1,7 +1,8 @@
 import type { ImageConfig } from '../image/config.ts';
 import type { NamedImage } from '../image/image-store.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
-import { familiarName, parseReference } from '../image/reference.ts';
+import { familiarName } from '../core/image-reference.ts';
+import { parseReference } from '../image/reference.ts';
 import type { Store } from './open-store.ts';
 
 /** One step of an image's making. */

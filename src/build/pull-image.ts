@@ -1,4 +1,5 @@
-import { parseReference, formatReference } from '../image/reference.ts';
+import { formatReference } from '../core/image-reference.ts';
+import { parseReference } from '../image/reference.ts';
 import type { Platform } from '../core/platform.ts';
 import { timeText } from '../core/time-text.ts';
 import type { Digest } from '../core/digest.ts';

@@ -2,7 +2,7 @@ import type { BlobStore } from '../content/blob-store.ts';
 import type { WrittenImage } from '../events/event.ts';
 import type { ImageBlobs } from '../export/image-blobs.ts';
 import { MEDIA_TYPE, type Descriptor } from '../image/manifest.ts';
-import { familiarName, formatReference, type ImageReference } from '../image/reference.ts';
+import { familiarName, formatReference, type ImageReference } from '../core/image-reference.ts';
 import { serializeIndex } from '../image/serialize.ts';
 import { createImagePusher, type PushContent } from '../registry/push-image.ts';
 import type { RegistriesConfig } from '../registry/registries.ts';

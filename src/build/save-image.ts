@@ -4,12 +4,8 @@ import { imageBlobs, type ImageBlobs } from '../export/image-blobs.ts';
 import { dockerFiles, indexFile, LAYOUT_FILE, ociLayout } from '../export/oci-layout.ts';
 import type { NamedImage } from '../image/image-store.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
-import {
-  formatReference,
-  isReference,
-  parseReference,
-  type ImageReference,
-} from '../image/reference.ts';
+import { formatReference, type ImageReference, isReference } from '../core/image-reference.ts';
+import { parseReference } from '../image/reference.ts';
 import { tarArchive, type ArchiveMember } from '../layer/tar-archive.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { exportableLayers } from './exportable-layers.ts';

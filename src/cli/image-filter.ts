@@ -1,6 +1,7 @@
 import { textToBytes } from '../core/bytes.ts';
 import { compileGoPattern } from '../dockerfile/go-match.ts';
-import { isReference, parseReference, familiarName } from '../image/reference.ts';
+import { familiarName, isReference } from '../core/image-reference.ts';
+import { parseReference } from '../image/reference.ts';
 import { badFlagValue } from './errors.ts';
 import type { ImageRow } from './image-rows.ts';
 

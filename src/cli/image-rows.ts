@@ -1,7 +1,8 @@
 import type { Store } from '../build/open-store.ts';
 import { parseConfig, MAX_CONFIG_BYTES } from '../image/parse-config.ts';
 import type { NamedImage } from '../image/image-store.ts';
-import { familiarName, parseReference } from '../image/reference.ts';
+import { familiarName } from '../core/image-reference.ts';
+import { parseReference } from '../image/reference.ts';
 import { formatAge, formatBytes } from './format.ts';
 
 /** One line of `images`: an image under one of its names. */

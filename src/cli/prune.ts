@@ -1,7 +1,8 @@
 import { createInterface } from 'node:readline/promises';
 import { pruneStore, type PruneResult } from '../build/prune-store.ts';
 import { lockStoreAlone } from '../build/store-lock.ts';
-import { familiarName, parseReference } from '../image/reference.ts';
+import { familiarName } from '../core/image-reference.ts';
+import { parseReference } from '../image/reference.ts';
 import { defineCommand, type CommandContext } from './command.ts';
 import { confirmationNeeded } from './errors.ts';
 import { listFlag, switchFlag, textFlag } from './flag-table.ts';

@@ -1,5 +1,6 @@
 import { BuildError } from '../diagnostics/build-error.ts';
-import { familiarName, parseReference } from '../image/reference.ts';
+import { familiarName } from '../core/image-reference.ts';
+import { parseReference } from '../image/reference.ts';
 import { defineCommand } from './command.ts';
 import { eachWord } from './each-word.ts';
 import { switchFlag } from './flag-table.ts';

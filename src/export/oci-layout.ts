@@ -1,7 +1,7 @@
 import type { BlobStore } from '../content/blob-store.ts';
 import { hexOf, type Digest } from '../core/digest.ts';
 import { MEDIA_TYPE, type Descriptor, type ImageIndex } from '../image/manifest.ts';
-import { familiarName, formatReference, type ImageReference } from '../image/reference.ts';
+import { familiarName, formatReference, type ImageReference } from '../core/image-reference.ts';
 import { serializeIndex } from '../image/serialize.ts';
 import type { ArchiveMember } from '../layer/tar-archive.ts';
 import { blobDescriptor, type ImageBlobs } from './image-blobs.ts';

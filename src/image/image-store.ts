@@ -5,7 +5,8 @@ import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import { acquireLock } from '../host/lock.ts';
 import { ambiguousImageId, imageHasNames, imageListCorrupt, imageNotFound } from './errors.ts';
 import { EMPTY_LIST, parseImageList, serializeImageList, type ImageList } from './image-list.ts';
-import { familiarName, formatReference, isReference, parseReference } from './reference.ts';
+import { familiarName, formatReference, isReference } from '../core/image-reference.ts';
+import { parseReference } from './reference.ts';
 import type { StoredImage, StoredLayer } from './stored-image.ts';
 
 /** An image and the names it has here, full form, sorted. No names: only its id finds it. */

@@ -3,7 +3,7 @@ import { nearest } from '../core/suggest.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { Word } from '../dockerfile/ast.ts';
 import { imageNameInvalid, namedContextInvalid } from './errors.ts';
-import { fullName, parseImageName } from '../core/image-name.ts';
+import { formatReference, isReference, readReference } from '../core/image-reference.ts';
 import type { FoundContext, NamedContexts } from './named-context.ts';
 import { findStage, stageByIndex, stageNames, stageTitle, type StageEntry } from './stage-entry.ts';
 import type { BaseKey, StageBase } from './stage-graph.ts';
@@ -58,7 +58,7 @@ export function fileSources(
     if (name === 'scratch') return { kind: 'scratch' };
     const context = contexts.find(name, platform);
     if (context !== undefined) return fromContext(context, platform);
-    if (parseImageName(name) === undefined) {
+    if (!isReference(name)) {
       throw imageNameInvalid({ verb, name, similar: nearest(name, names) }, word.span);
     }
     return imageSource(name, platform);
@@ -93,8 +93,8 @@ function stageSource(stage: StageEntry): StageBase {
 }
 
 function imageSource(name: string, platform: Platform): StageBase {
-  const parsed = parseImageName(name);
-  const reference = parsed === undefined ? name : fullName(parsed);
+  const read = readReference(name);
+  const reference = 'fault' in read ? name : formatReference(read);
   return { kind: 'image', key: keyOf(reference, platform), reference, layout: undefined, platform };
 }
 

@@ -1,7 +1,7 @@
 import { formatPlatform, type Platform } from '../core/platform.ts';
 import { namedContextInvalid } from './errors.ts';
 import { isGitUrl } from './git-reference.ts';
-import { familiarName, parseImageName } from '../core/image-name.ts';
+import { formatReference, isReference, readReference } from '../core/image-reference.ts';
 import type { NamedContext } from './plan-request.ts';
 
 /**
@@ -34,7 +34,7 @@ export function parseNamedContext(name: string, value: string): NamedContext {
 
 function readImage(name: string, value: string): NamedContext {
   const reference = value.replace(/^docker-image:(?:\/\/)?/, '');
-  if (reference !== 'scratch' && parseImageName(reference) === undefined) {
+  if (reference !== 'scratch' && !isReference(reference)) {
     throw namedContextInvalid(name, value, `"${reference}" is not a valid image name`);
   }
   return { type: 'image', reference };
@@ -83,7 +83,7 @@ export function namedContexts(given: ReadonlyMap<string, NamedContext>): NamedCo
 
 function lookupKey(name: string): string {
   const [image = '', platform] = name.split('::', 2);
-  const parsed = parseImageName(image);
-  const familiar = parsed === undefined ? image : familiarName(parsed);
-  return platform === undefined ? familiar : `${familiar}::${platform}`;
+  const read = readReference(image);
+  const full = 'fault' in read ? image : formatReference(read);
+  return platform === undefined ? full : `${full}::${platform}`;
 }

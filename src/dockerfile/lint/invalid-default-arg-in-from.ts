@@ -1,4 +1,4 @@
-import { parseImageName } from '../../core/image-name.ts';
+import { isReference } from '../../core/image-reference.ts';
 import { expandWord } from '../expand.ts';
 import type { Rule } from './rule.ts';
 
@@ -11,7 +11,7 @@ export const invalidDefaultArgInFrom: Rule = {
     for (const { image } of ast.stages.map(({ from }) => from)) {
       const result = expandWord(image.raw, (name) => defaults.get(name), { escape });
       // What cannot be expanded at all is an error of its own.
-      if (!result.ok || parseImageName(result.text) !== undefined) continue;
+      if (!result.ok || isReference(result.text)) continue;
       yield {
         span: image.span,
         message: `Default value for ARG ${image.raw} results in empty or invalid base image name`,
