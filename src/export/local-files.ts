@@ -20,7 +20,7 @@ import { temporaryNameFor } from '../host/atomic-file.ts';
 import { hasCode, makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import { lsetxattr } from '../host/xattr.ts';
 import { idMap } from '../layer/copy-up.ts';
-import type { LayerEntry } from '../layer/layer-entries.ts';
+import type { LayerEntry } from '../layer/node-entry.ts';
 import type { TarEntry } from '../layer/tar-entry.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath } from '../tree/node.ts';

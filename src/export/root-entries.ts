@@ -1,10 +1,7 @@
 import type { BytePath } from '../core/bytes.ts';
-import { majorOf, minorOf } from '../host/sys.ts';
-import type { LayerEntry } from '../layer/layer-entries.ts';
-import type { TarEntryType } from '../layer/tar-entry.ts';
+import { nodeEntry, noteName, type LayerEntry } from '../layer/node-entry.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
-import { readLink, ROOT } from '../tree/node.ts';
-import { readXattrs } from '../tree/xattrs.ts';
+import { ROOT } from '../tree/node.ts';
 
 /**
  * The files of an image: each directory, then its names in byte order. The root has no entry of its
@@ -38,49 +35,13 @@ function* directoryEntries(directory: TreeNode, walk: Walk): Generator<LayerEntr
   }
 }
 
+/**
+ * Only names in one layer are hard links of an image: between layers, the store itself may share a file
+ * that is two in the image.
+ */
 function entryOf(node: TreeNode, walk: Walk): LayerEntry {
   const name = (walk.prefix + node.path.slice(1)) as BytePath;
-  const first = firstName(node, name, walk.linked);
-  const isHardLink = first !== undefined;
-  const type: TarEntryType = isHardLink ? 'hardlink' : (node.type as TarEntryType);
-  const size = type === 'file' ? node.size : 0;
-  const isDevice = type === 'char-device' || type === 'block-device';
-  return {
-    entry: {
-      name,
-      type,
-      mode: node.mode,
-      uid: node.uid,
-      gid: node.gid,
-      size,
-      mtime: seconds(node.mtimeNs, walk.clampMtime),
-      linkName: isHardLink ? first : node.type === 'symlink' ? readLink(node) : undefined,
-      devMajor: isDevice ? majorOf(node.rdev) : 0,
-      devMinor: isDevice ? minorOf(node.rdev) : 0,
-      xattrs: isHardLink ? [] : readXattrs(node.hostPath),
-    },
-    hostPath: size > 0 ? node.hostPath : undefined,
-  };
-}
-
-/**
- * The name under which this file was written before. Only names in one layer are hard links of an
- * image: between layers, the store itself may share a file that is two in the image.
- */
-function firstName(
-  node: TreeNode,
-  name: BytePath,
-  linked: Map<string, BytePath>,
-): BytePath | undefined {
-  if (node.nlink < 2 || node.type === 'directory') return undefined;
   const layer = node.hostPath.slice(0, node.hostPath.length - node.path.length);
-  const key = `${node.dev}:${node.ino}:${layer}`;
-  const first = linked.get(key);
-  if (first === undefined) linked.set(key, name);
-  return first;
-}
-
-function seconds(mtimeNs: bigint, clamp: number | undefined): number {
-  const whole = Number(mtimeNs / 1_000_000_000n) - (mtimeNs % 1_000_000_000n < 0n ? 1 : 0);
-  return clamp === undefined ? whole : Math.min(whole, clamp);
+  const named = noteName(walk.linked, node, name, layer);
+  return nodeEntry(node, named, walk.clampMtime);
 }

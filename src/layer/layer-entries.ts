@@ -1,18 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
-import { majorOf, minorOf } from '../host/sys.ts';
-import { lgetxattr, llistxattr } from '../host/xattr.ts';
-import type { TreeNode } from '../tree/file-tree.ts';
-import { isWhiteout, joinPath, readLink, readNode } from '../tree/node.ts';
+import { isWhiteout, joinPath, readNode } from '../tree/node.ts';
 import { isOpaque } from '../tree/opaque.ts';
-import type { Xattr } from '../tree/xattrs.ts';
-import type { TarEntry, TarEntryType } from './tar-entry.ts';
-
-/** A tar entry and where its content is; undefined for all but files with content. */
-export interface LayerEntry {
-  readonly entry: TarEntry;
-  readonly hostPath: BytePath | undefined;
-}
+import { nodeEntry, noteName, type LayerEntry } from './node-entry.ts';
+import type { TarEntry } from './tar-entry.ts';
 
 /** Names that mean something else than a file in a layer (OCI image-spec layer.md, "Whiteouts"). */
 export const WHITEOUT_PREFIX = '.wh.';
@@ -53,63 +44,12 @@ function* directoryEntries(
       yield { entry: marker(name, `${WHITEOUT_PREFIX}${child}`), hostPath: undefined };
       continue;
     }
-    yield nodeEntry(node, path, scope);
+    const named = noteName(scope.linked, node, path);
+    yield nodeEntry(node, named, scope.clampMtime);
     if (node.type !== 'directory') continue;
     if (isOpaque(hostPath)) yield { entry: marker(path, OPAQUE_WHITEOUT), hostPath: undefined };
     yield* directoryEntries(hostPath, path, scope);
   }
-}
-
-function nodeEntry(node: TreeNode, path: BytePath, scope: Scope): LayerEntry {
-  const first = firstName(node, path, scope);
-  const isHardLink = first !== undefined;
-  const type: TarEntryType = isHardLink ? 'hardlink' : (node.type as TarEntryType);
-  const size = type === 'file' ? node.size : 0;
-  const isDevice = type === 'char-device' || type === 'block-device';
-  return {
-    entry: {
-      name: path,
-      type,
-      mode: node.mode,
-      uid: node.uid,
-      gid: node.gid,
-      size,
-      mtime: seconds(node.mtimeNs, scope.clampMtime),
-      linkName: isHardLink ? first : node.type === 'symlink' ? readLink(node) : undefined,
-      devMajor: isDevice ? majorOf(node.rdev) : 0,
-      devMinor: isDevice ? minorOf(node.rdev) : 0,
-      xattrs: isHardLink ? [] : layerXattrs(node.hostPath),
-    },
-    hostPath: size > 0 ? node.hostPath : undefined,
-  };
-}
-
-/** The name under which this file was written before; undefined the first time. */
-function firstName(node: TreeNode, path: BytePath, { linked }: Scope): BytePath | undefined {
-  if (node.nlink < 2 || node.type === 'directory') return undefined;
-  const key = `${String(node.dev)}:${String(node.ino)}`;
-  const first = linked.get(key);
-  if (first === undefined) linked.set(key, path);
-  return first;
-}
-
-function seconds(mtimeNs: bigint, clamp: number | undefined): number {
-  // Rounded down, as Go's Truncate does for times after 1970 and tar wants for all.
-  const whole = Number(mtimeNs / 1_000_000_000n) - (mtimeNs % 1_000_000_000n < 0n ? 1 : 0);
-  return clamp === undefined ? whole : Math.min(whole, clamp);
-}
-
-/** What overlayfs and security modules note on files belongs to this host, not to the image. */
-function layerXattrs(hostPath: BytePath): Xattr[] {
-  return llistxattr(hostPath)
-    .filter(
-      (name) => !/^(trusted\.overlay\.|user\.overlay\.|security\.selinux$|system\.)/.test(name),
-    )
-    .sort(compareBytes)
-    .flatMap((name) => {
-      const value = lgetxattr(hostPath, name);
-      return value === undefined ? [] : [{ name, value }];
-    });
 }
 
 function marker(directory: BytePath, name: string): TarEntry {

@@ -4,7 +4,8 @@ import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
 import { diskError } from '../host/disk-error.ts';
 import { hasCode } from '../host/sys.ts';
 import { layerChanged } from './errors.ts';
-import { layerEntries, type LayerEntry } from './layer-entries.ts';
+import { layerEntries } from './layer-entries.ts';
+import type { LayerEntry } from './node-entry.ts';
 import { encodeHeader, END_OF_ARCHIVE, padding } from './tar-header.ts';
 
 /** Bytes that are handed on at once: large enough that hashing and writing are what takes the time. */
