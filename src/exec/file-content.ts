@@ -10,12 +10,13 @@ import {
 } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
 import { copyFileRange, ficlone, hasCode, mkfifo, mknod, NODE_TYPE } from '../host/sys.ts';
-import { contextChanged, unreadable } from '../tree/errors.ts';
+import { contextChanged } from '../tree/errors.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
 import { readLink } from '../tree/node.ts';
+import { openContent } from '../tree/open-content.ts';
 import { deviceNotPermitted } from './file-errors.ts';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** Smaller files are read and written in one go, which is as quick as the kernel's own copy. */
 const KERNEL_COPY_MIN_BYTES = 1 << 20;
@@ -86,7 +87,7 @@ function createDevice(node: TreeNode, hostPath: BytePath): void {
 }
 
 function copyFile(node: TreeNode, hostPath: BytePath): void {
-  const from = openSource(node);
+  const from = openContent(node);
   try {
     const stat = fstatSync(from);
     if (!stat.isFile()) throw contextChanged(node.path);
@@ -98,16 +99,6 @@ function copyFile(node: TreeNode, hostPath: BytePath): void {
     }
   } finally {
     closeSync(from);
-  }
-}
-
-function openSource(node: TreeNode): number {
-  try {
-    return openSync(fsPath(node.hostPath), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  } catch (error) {
-    if (hasCode(error, 'EACCES', 'EPERM')) throw unreadable(node.path, error);
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) throw contextChanged(node.path);
-    throw error;
   }
 }
 

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { fsPath } from '../core/bytes.ts';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { hasCode } from '../host/sys.ts';
-import { contextChanged, unreadable } from './errors.ts';
+import { contextChanged } from './errors.ts';
 import type { TreeNode } from './file-tree.ts';
 import { isSameFile } from './hash-cache.ts';
 import { nodeOf } from './node.ts';
-
-const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+import { openContent } from './open-content.ts';
 
 /** A file that is being written is read again this often before the build gives up. */
 const MAX_ATTEMPTS = 3;
@@ -31,7 +29,7 @@ export interface FileDigest {
 export function digestFile(node: TreeNode): FileDigest {
   let before = node;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const fd = open(node);
+    const fd = openContent(node);
     try {
       const digest = digestOpen(fd, before.size);
       const after = nodeOf(fstatSync(fd, { bigint: true }), node.hostPath, node.path);
@@ -47,17 +45,6 @@ export function digestFile(node: TreeNode): FileDigest {
     }
   }
   throw contextChanged(node.path);
-}
-
-function open(node: TreeNode): number {
-  try {
-    // What was a file may be a link or a pipe by now: neither is followed or waited for.
-    return openSync(fsPath(node.hostPath), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  } catch (error) {
-    if (hasCode(error, 'EACCES', 'EPERM')) throw unreadable(node.path, error);
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) throw contextChanged(node.path);
-    throw error;
-  }
 }
 
 /** Stops at `size`, as one more read of every small file would only say that this was the end. */
