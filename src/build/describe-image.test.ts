@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { digestOf, type DiffId } from '../core/digest.ts';
+import type { DiffId } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { describeImage } from './describe-image.ts';
 
 test('describeImage() says what Docker says, under the same names', () => {

@@ -1,4 +1,5 @@
-import { chainIdOf, digestOf, type ChainId, type Digest } from '../core/digest.ts';
+import type { ChainId, Digest } from '../core/digest.ts';
+import { chainIdOf, digestOf } from '../core/sha256.ts';
 import { timeText } from '../core/time-text.ts';
 import type { ImageConfig } from '../image/config.ts';
 import type { Descriptor } from '../image/manifest.ts';

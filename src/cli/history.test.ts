@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { imageHistory } from '../build/describe-image.ts';
-import { digestOf, type DiffId } from '../core/digest.ts';
+import type { DiffId } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import type { HistoryEntry, ImageConfig } from '../image/config.ts';
 import { historyFields } from './history.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { UsageItem } from '../build/store-usage.ts';
-import { digestOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { usageTable } from './du.ts';
 import { renderPruned } from './prune.ts';
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { digestOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import type { ContainerConfig } from '../image/config.ts';
 import { openSandbox } from '../sandbox/choose-sandbox.ts';
 import { canRunSteps } from '../sandbox/sandbox.contract.ts';

@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { digestOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import type { BlobStore } from './blob-store.ts';
 
 /** The promises of BlobStore, as tests. Run by every implementation with its own factory. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { digestOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { blobStoreContract } from './blob-store.contract.ts';
 import { openDiskBlobStore, type DiskBlobStore } from './disk-blob-store.ts';
 

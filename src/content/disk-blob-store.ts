@@ -17,7 +17,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createBreather } from '../core/breathe.ts';
-import { digestOf, finishDigest, parseDigest, type Digest } from '../core/digest.ts';
+import { parseDigest, type Digest } from '../core/digest.ts';
+import { digestOf, finishDigest } from '../core/sha256.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import {
   errnoOf,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { finishDigest, type Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { finishDigest } from '../core/sha256.ts';
 
 /** What a stream must turn out to be. */
 export interface ExpectedBytes {

@@ -1,5 +1,3 @@
-import { createHash, type Hash } from 'node:crypto';
-
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 
@@ -27,23 +25,4 @@ export function parseDiffId(text: string): DiffId | undefined {
 /** The 64 hex digits without the algorithm, as used in file names. */
 export function hexOf(digest: Digest | DiffId | ChainId): string {
   return digest.slice('sha256:'.length);
-}
-
-/** Digest of bytes that are in memory already. Streams use `finishDigest`. */
-export function digestOf(bytes: Uint8Array | string): Digest {
-  return finishDigest(createHash('sha256').update(bytes));
-}
-
-export function finishDigest(hash: Hash): Digest {
-  return `sha256:${hash.digest('hex')}` as Digest;
-}
-
-export function finishDiffId(hash: Hash): DiffId {
-  return `sha256:${hash.digest('hex')}` as DiffId;
-}
-
-/** ChainID of `diffId` on top of `parent`; the chain of one layer is its own diff id. */
-export function chainIdOf(parent: ChainId | undefined, diffId: DiffId): ChainId {
-  if (parent === undefined) return diffId as string as ChainId;
-  return digestOf(`${parent} ${diffId}`) as string as ChainId;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { digestOf } from './digest.ts';
+import { digestOf } from './sha256.ts';
 import {
   familiarName,
   formatReference,

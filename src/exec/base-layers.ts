@@ -1,4 +1,5 @@
-import { chainIdOf, type ChainId } from '../core/digest.ts';
+import type { ChainId } from '../core/digest.ts';
+import { chainIdOf } from '../core/sha256.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import type { Descriptor } from '../image/manifest.ts';

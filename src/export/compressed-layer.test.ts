@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
-import { digestOf, type DiffId } from '../core/digest.ts';
+import type { DiffId } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { compressedLayer, type LayerSource } from './compressed-layer.ts';
 
 const never = new AbortController().signal;

@@ -1,5 +1,5 @@
 import type { BlobStore } from '../content/blob-store.ts';
-import { digestOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { formatPlatform, type Platform } from '../core/platform.ts';
 import type { WrittenImage } from '../events/event.ts';
 import { formatReference, type ImageReference } from '../core/image-reference.ts';

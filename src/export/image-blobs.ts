@@ -1,5 +1,6 @@
 import type { BlobStore } from '../content/blob-store.ts';
-import { digestOf, type Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import type { Platform } from '../core/platform.ts';
 import type { ImageConfig } from '../image/config.ts';
 import { MEDIA_TYPE, type Descriptor, type DescriptorPlatform } from '../image/manifest.ts';

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { textToBytes } from '../core/bytes.ts';
-import { digestOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import { lsetxattr } from '../host/xattr.ts';
 import type { ImageConfig } from '../image/config.ts';

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { digestOf, hexOf, parseDiffId, type Digest } from '../core/digest.ts';
+import { hexOf, parseDiffId, type Digest } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { openImageStore, type ImageStore } from './image-store.ts';
 import { MEDIA_TYPE } from './manifest.ts';
 import type { StoredImage } from './stored-image.ts';

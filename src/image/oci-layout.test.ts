@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
-import { digestOf, hexOf, type Digest } from '../core/digest.ts';
+import { hexOf, type Digest } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { MEDIA_TYPE, type Descriptor } from './manifest.ts';
 import { createLayoutImageSource } from './oci-layout.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { digestOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { MEDIA_TYPE } from './manifest.ts';
 import { parseConfig } from './parse-config.ts';

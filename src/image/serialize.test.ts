@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { digestOf, parseDiffId } from '../core/digest.ts';
+import { parseDiffId } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import type { ImageConfig } from './config.ts';
 import { MEDIA_TYPE } from './manifest.ts';
 import { parseConfig } from './parse-config.ts';

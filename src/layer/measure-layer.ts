@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { finishDiffId } from '../core/digest.ts';
+import { finishDiffId } from '../core/sha256.ts';
 import type { LayerFacts } from './layer-index.ts';
 import { layerTar, type LayerTarOptions } from './layer-tar.ts';
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createBreather } from '../core/breathe.ts';
-import { finishDiffId, type DiffId } from '../core/digest.ts';
+import type { DiffId } from '../core/digest.ts';
+import { finishDiffId } from '../core/sha256.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { decompress } from './decompress.ts';
 import { layerTooLarge, wrongDiffId } from './errors.ts';

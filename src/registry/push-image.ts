@@ -1,4 +1,5 @@
-import { digestOf, type Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { parseReference } from '../image/reference.ts';
 import { readErrorBody } from './body.ts';
 import { registryBadContent, registryFailed } from './errors.ts';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
-import { digestOf, type Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { MEDIA_TYPE, type Descriptor } from '../image/manifest.ts';
 import {
   startMemoryRegistry,

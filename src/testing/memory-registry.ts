@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { digestOf, parseDigest, type Digest } from '../core/digest.ts';
+import { parseDigest, type Digest } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 
 /** What the registry does instead of answering well. */
 export type Fault =

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { digestOf, hexOf } from '../core/digest.ts';
+import { hexOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import type { TreeNode } from './file-tree.ts';
 
