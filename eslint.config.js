@@ -10,6 +10,7 @@ const MAY_IMPORT = {
   diagnostics: ['core'],
   events: ['core', 'diagnostics'],
   host: ['core', 'diagnostics'],
+  http: [...CORE],
   dockerfile: ['core', 'diagnostics'],
   content: [...CORE],
   image: [...CORE, 'content'],
@@ -19,7 +20,7 @@ const MAY_IMPORT = {
   cache: [...CORE, 'ops'],
   snapshot: [...CORE, 'tree'],
   layer: [...CORE, 'content', 'tree', 'snapshot'],
-  registry: [...CORE, 'content', 'image'],
+  registry: [...CORE, 'content', 'http', 'image'],
   export: [...CORE, 'content', 'dockerfile', 'image', 'layer', 'snapshot', 'tree'],
   sandbox: [...CORE, 'tree'],
   exec: [

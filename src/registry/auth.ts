@@ -1,10 +1,11 @@
-import { readBody, readErrorBody } from './body.ts';
+import { readBody } from '../http/body.ts';
+import { readErrorBody } from './error-body.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import type { Credentials, CredentialStore } from './credentials.ts';
 import { registryFailed, registryUnauthorized } from './errors.ts';
-import { transientStatus } from './status.ts';
+import { passingFault } from './status.ts';
 import { trustRealm } from './token-realm.ts';
-import type { HttpResponse, Transport } from './transport.ts';
+import type { HttpResponse, Transport } from '../http/transport.ts';
 
 /** Gives requests to one registry their Authorization header. */
 export interface Authenticator {
@@ -104,7 +105,7 @@ async function requestToken(
   if (answer.status !== 200) {
     const found = await readErrorBody(answer, signal);
     const error = registryFailed(registry, 'get a token', found);
-    throw transientStatus(answer, error) ?? error;
+    throw passingFault(answer, error) ?? error;
   }
   return readToken(await readBody(answer, MAX_TOKEN_BODY_BYTES, signal), registry);
 }

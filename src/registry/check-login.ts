@@ -1,8 +1,8 @@
-import { readErrorBody } from './body.ts';
+import { readErrorBody } from './error-body.ts';
 import { registryFailed } from './errors.ts';
 import { openRegistries, type RegistriesConfig } from './registries.ts';
-import { withRetries } from './retry.ts';
-import { discard } from './transport.ts';
+import { withRetries } from '../http/retry.ts';
+import { discard } from '../http/transport.ts';
 
 /**
  * Asks a registry whether it takes a name and password (`GET /v2/`).

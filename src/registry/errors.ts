@@ -1,4 +1,5 @@
 import { BuildError } from '../diagnostics/build-error.ts';
+import type { FaultDetails, HttpErrors } from '../http/http-errors.ts';
 import { shown } from '../image/errors.ts';
 
 /** What error bodies and messages of registries may not carry into ours. */
@@ -15,23 +16,25 @@ function shownRemote(text: string): string {
 }
 
 /** No connection, or one that broke again and again. `host` is host and port. */
-export function registryUnreachable(host: string, found: string, cause?: unknown): BuildError {
+function registryUnreachable(host: string, found: string, details: FaultDetails): BuildError {
   return new BuildError({
     code: 'REGISTRY_UNREACHABLE',
     class: 'registry',
     message: `Cannot reach registry "${shown(host)}": ${shownRemote(found)}`,
-    hint: 'Check the network, the name of the registry and its mirrors in the configuration.',
-    cause,
+    hint:
+      details.hint ??
+      'Check the network, the name of the registry and its mirrors in the configuration.',
+    cause: details.cause,
   });
 }
 
 /** The certificate of the registry is not one to trust. */
-export function registryUntrusted(host: string, found: string): BuildError {
+function registryUntrusted(host: string, found: string): BuildError {
   return new BuildError({
     code: 'REGISTRY_UNTRUSTED',
     class: 'registry',
     message: `Cannot trust registry "${shown(host)}": ${shownRemote(found)}`,
-    hint: 'Name a file with its certificate authority in STAGECRAFT_EXTRA_CA_CERTS.',
+    hint: `Put the certificate of its authority into /etc/docker/certs.d/${shown(host)}/ca.crt.`,
   });
 }
 
@@ -88,12 +91,9 @@ export function credentialsUnusable(source: string, found: string, hint?: string
   });
 }
 
-/** The file named by STAGECRAFT_EXTRA_CA_CERTS. */
-export function caFileUnusable(path: string, found: string): BuildError {
-  return new BuildError({
-    code: 'CA_FILE_UNUSABLE',
-    class: 'host',
-    message: `Cannot use the certificates in "${shown(path)}": ${shown(found)}`,
-    hint: 'Correct or unset STAGECRAFT_EXTRA_CA_CERTS.',
-  });
-}
+/** How connections to registries tell of their faults. */
+export const REGISTRY_HTTP_ERRORS: HttpErrors = {
+  unreachable: registryUnreachable,
+  untrusted: registryUntrusted,
+  failed: registryFailed,
+};

@@ -1,12 +1,12 @@
 import type { Digest } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import { parseReference } from '../image/reference.ts';
-import { readErrorBody } from './body.ts';
+import { readErrorBody } from './error-body.ts';
 import { registryBadContent, registryFailed } from './errors.ts';
 import { openRegistries, type RegistriesConfig } from './registries.ts';
 import type { RegistryClient } from './registry-client.ts';
-import { RETRY_TIMINGS, withRetries, type RetryTimings } from './retry.ts';
-import { discard } from './transport.ts';
+import { RETRY_TIMINGS, withRetries, type RetryTimings } from '../http/retry.ts';
+import { discard } from '../http/transport.ts';
 import { uploadBlob, type PushBlob } from './upload.ts';
 
 /** A manifest or index, as it is to be stored. */

@@ -1,8 +1,10 @@
 import { createCredentialStore, type CredentialStore } from './credentials.ts';
 import { createRegistryClient, type Endpoint, type RegistryClient } from './registry-client.ts';
-import type { RetryTimings } from './retry.ts';
+import { certificateOptions } from '../http/certificate-options.ts';
+import type { RetryTimings } from '../http/retry.ts';
+import { REGISTRY_HTTP_ERRORS } from './errors.ts';
 import { isLoopbackHost } from './token-realm.ts';
-import { createTransport } from './transport.ts';
+import { createTransport } from '../http/transport.ts';
 
 /** Mirrors and exceptions by registry host (and port), as in the configuration file. */
 export type RegistriesConfig = Readonly<Record<string, RegistryConfig>>;
@@ -40,9 +42,12 @@ export function openRegistries(options: {
   const { registries, env, retryTimings } = options;
   const isInsecure = (host: string): boolean =>
     isLoopbackHost(host) || registries[host]?.insecure === true;
+  const certificates = certificateOptions(options);
   const transport = createTransport({
+    errors: REGISTRY_HTTP_ERRORS,
     isInsecure,
-    extraCaPath: env['STAGECRAFT_EXTRA_CA_CERTS'],
+    certificates,
+    env,
   });
   const credentials = options.credentials ?? createCredentialStore(options);
   const clients = new Map<string, RegistryClient>();

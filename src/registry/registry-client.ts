@@ -2,7 +2,8 @@ import { parseDigest, type Digest } from '../core/digest.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import { MANIFEST_ACCEPT, MAX_MANIFEST_BYTES } from '../image/parse-manifest.ts';
 import { createAuthenticator, type Actions, type Authenticator } from './auth.ts';
-import { openBody, readBody, readErrorBody } from './body.ts';
+import { openBody, readBody } from '../http/body.ts';
+import { readErrorBody } from './error-body.ts';
 import type { CredentialStore } from './credentials.ts';
 import { registryFailed, registryUnauthorized } from './errors.ts';
 import {
@@ -11,9 +12,9 @@ import {
   TransientError,
   withRetries,
   type RetryTimings,
-} from './retry.ts';
-import { transientStatus } from './status.ts';
-import { discard, type HttpRequest, type HttpResponse, type Transport } from './transport.ts';
+} from '../http/retry.ts';
+import { passingFault } from './status.ts';
+import { discard, type HttpRequest, type HttpResponse, type Transport } from '../http/transport.ts';
 
 /** Where a registry, or a mirror of one, is reached. */
 export interface Endpoint {
@@ -145,7 +146,7 @@ class HttpRegistryClient implements RegistryClient {
       throw registryUnauthorized(this.name, what, hasLogin);
     }
     const error = registryFailed(this.name, what, `status ${response.status}`);
-    const passing = transientStatus(response, error);
+    const passing = passingFault(response, error);
     if (passing === undefined) return response;
     discard(response);
     throw passing;
@@ -209,7 +210,8 @@ class HttpRegistryClient implements RegistryClient {
   ): Promise<HttpResponse> {
     const request = { method, headers, body, authorization };
     if (path instanceof URL) return this.#transport.send({ ...request, url: path }, signal);
-    for (const [index, origin] of this.#origins.entries()) {
+    const origins = this.#origins;
+    for (const [index, origin] of origins.entries()) {
       const url = new URL(`/v2/${repository}/${path}`, origin);
       try {
         const response = await this.#transport.send({ ...request, url }, signal);
@@ -217,7 +219,7 @@ class HttpRegistryClient implements RegistryClient {
         return response;
       } catch (error) {
         signal.throwIfAborted();
-        if (index === this.#origins.length - 1) throw error;
+        if (index === origins.length - 1) throw error;
       }
     }
     throw new TypeError(`Registry "${this.name}" has no address`);

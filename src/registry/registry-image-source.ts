@@ -11,7 +11,7 @@ import type { ImageSource } from './image-source.ts';
 import { registryFailed } from './errors.ts';
 import { openRegistries, type RegistriesConfig } from './registries.ts';
 import type { RegistryClient } from './registry-client.ts';
-import type { RetryTimings } from './retry.ts';
+import type { RetryTimings } from '../http/retry.ts';
 
 /** What pulling works with. */
 export interface RegistryImageSourceOptions {

@@ -1,16 +1,11 @@
+import type { TransientError } from '../http/retry.ts';
+import { transientStatus } from '../http/status.ts';
+import type { HttpResponse } from '../http/transport.ts';
 import { registryRateLimited } from './errors.ts';
-import { parseRetryAfter, TransientError } from './retry.ts';
-import type { HttpResponse } from './transport.ts';
 
-const TRANSIENT: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
-
-/** `error` wrapped for a retry when the status may pass, or undefined when it is final. */
-export function transientStatus(response: HttpResponse, error: Error): TransientError | undefined {
-  if (!TRANSIENT.has(response.status)) return undefined;
-  const wait = parseRetryAfter(response.headers['retry-after'], Date.now());
-  const limited = response.status === 429;
-  return new TransientError(
-    limited ? registryRateLimited(response.url.host, 'status 429') : error,
-    wait,
-  );
+/** `error`, or that there were too many requests, for a retry when the status may pass; else undefined. */
+export function passingFault(response: HttpResponse, error: Error): TransientError | undefined {
+  const isLimited = response.status === 429;
+  const { host } = response.url;
+  return transientStatus(response, isLimited ? registryRateLimited(host, 'status 429') : error);
 }

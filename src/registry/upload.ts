@@ -1,8 +1,8 @@
 import type { Descriptor } from '../image/manifest.ts';
-import { readErrorBody } from './body.ts';
+import { readErrorBody } from './error-body.ts';
 import { registryFailed } from './errors.ts';
 import type { RegistryClient } from './registry-client.ts';
-import { discard, type HttpResponse } from './transport.ts';
+import { discard, type HttpResponse } from '../http/transport.ts';
 
 /** A blob to be pushed. */
 export interface PushBlob {

@@ -1,16 +1,13 @@
-import { registryFailed, registryUnreachable } from './errors.ts';
 import { TransientError } from './retry.ts';
-import { discard, type HttpResponse } from './transport.ts';
+import type { HttpResponse } from './transport.ts';
 
 /** A peer that sends less than this in the time below is given up. */
 const MIN_BYTES_PER_WINDOW = 30 * 1024;
 const WINDOW_MS = 30_000;
-/** Error bodies are read this far. */
-const MAX_ERROR_BODY_BYTES = 64 * 1024;
 
 /**
  * All of a small body.
- * @throws BuildError REGISTRY_ERROR when it has more than `maxBytes`. @throws TransientError when it breaks off
+ * @throws `errors.failed` when it has more than `maxBytes`. @throws TransientError when it breaks off
  */
 export async function readBody(
   response: HttpResponse,
@@ -23,7 +20,7 @@ export async function readBody(
     length += chunk.length;
     if (length > maxBytes) {
       const found = `the answer has more than ${maxBytes} bytes`;
-      throw registryFailed(response.url.host, 'read', found);
+      throw response.errors.failed(response.url.host, 'read', found);
     }
     chunks.push(chunk);
   }
@@ -69,44 +66,8 @@ export async function* openBody(
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     const broke = code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
     const found = broke ? 'the connection broke' : cause instanceof Error ? cause.message : '';
-    throw new TransientError(registryUnreachable(response.url.host, found, cause));
+    throw new TransientError(response.errors.unreachable(response.url.host, found, { cause }));
   } finally {
     message.destroy();
   }
-}
-
-/** What the registry says of an error: its codes and messages (distribution-spec, error codes), or the start of the text. */
-export async function readErrorBody(response: HttpResponse, signal: AbortSignal): Promise<string> {
-  let text: string;
-  try {
-    text = (await readBody(response, MAX_ERROR_BODY_BYTES, signal)).toString('utf8');
-  } catch {
-    signal.throwIfAborted();
-    discard(response);
-    return `status ${response.status}`;
-  }
-  return `status ${response.status}${summaryOf(text)}`;
-}
-
-function summaryOf(text: string): string {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    const line = text
-      .replace(/<[^>]*>/g, ' ')
-      .replace(/\s+/g, ' ')
-      .trim();
-    return line === '' ? '' : `: ${line.slice(0, 200)}`;
-  }
-  const errors = json !== null && typeof json === 'object' && 'errors' in json ? json.errors : [];
-  const messages = (Array.isArray(errors) ? (errors as unknown[]) : [])
-    .slice(0, 3)
-    .map((error) => {
-      if (typeof error !== 'object' || error === null) return '';
-      const { code, message } = error as { code?: unknown; message?: unknown };
-      return [code, message].filter((part) => typeof part === 'string' && part !== '').join(' ');
-    })
-    .filter((message) => message !== '');
-  return messages.length === 0 ? '' : `: ${messages.join('; ')}`;
 }
