@@ -1,5 +1,6 @@
 // Builds what is published: dist/main.cjs and dist/cli.cjs (the program), dist/lib (the API).
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
@@ -38,7 +39,7 @@ const SHELL = [
 const common = {
   absWorkingDir: root,
   bundle: true,
-  charset: 'utf8',
+  charset: 'ascii',
   define: { STAGECRAFT_VERSION: JSON.stringify(version), 'import.meta.url': 'undefined' },
   format: 'cjs',
   legalComments: 'none',
@@ -47,21 +48,28 @@ const common = {
   target: 'node20',
 };
 
-const parts = { main: bundleMain, cli: bundleCli, lib: compileLibrary };
+const names = new Set(flags.only.split(','));
 
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 try {
-  await Promise.all(flags.only.split(',').map((name) => parts[name]()));
+  await Promise.all([bundleProgram(), names.has('lib') && compileLibrary()]);
   await rm(published, { recursive: true, force: true });
   await rename(out, published);
 } finally {
   await rm(out, { recursive: true, force: true });
 }
 
-async function bundleMain() {
+/** The first file names the text of the second: src/cli/code-cache.ts says what for. */
+async function bundleProgram() {
+  const text = names.has('cli') ? await bundleCli() : '';
+  if (names.has('main')) await bundleMain(createHash('sha256').update(text).digest('hex'));
+}
+
+async function bundleMain(identity) {
   const { outputFiles } = await build({
     ...common,
+    define: { ...common.define, STAGECRAFT_BUILD: JSON.stringify(identity) },
     entryPoints: ['src/main.cts'],
     external: ['./cli.cjs'],
     write: false,
@@ -73,14 +81,16 @@ async function bundleMain() {
 
 /** One file. Dynamic imports stay lazy: a module in it runs when it is first imported. */
 async function bundleCli() {
+  const outfile = join(out, 'cli.cjs');
   await build({
     ...common,
     entryPoints: ['src/cli/cli.ts'],
     external: ['koffi'],
     minifySyntax: true,
     minifyWhitespace: true,
-    outfile: join(out, 'cli.cjs'),
+    outfile,
   });
+  return readFile(outfile);
 }
 
 async function compileLibrary() {

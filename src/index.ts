@@ -83,7 +83,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     uid,
     homeDir,
     registries: options.registries ?? {},
-    stdout: process.stdout,
+    stdout: () => process.stdout,
     emit: options.onEvent ?? (() => undefined),
     now: () => Date.now(),
   };

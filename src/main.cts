@@ -7,6 +7,9 @@ const { writeSync } = require('node:fs') as typeof import('node:fs');
 const { renderOverview } = require('./cli/overview.ts') as typeof import('./cli/overview.ts');
 const { VERSION } = require('./cli/version.ts') as typeof import('./cli/version.ts');
 
+/** Names the text of cli.cjs; scripts/build.mjs puts it in. */
+declare const STAGECRAFT_BUILD: string;
+
 const words = process.argv.slice(2);
 const [first] = words;
 
@@ -18,7 +21,10 @@ if (words.length === 1 && (first === '--version' || first === '-v' || first === 
 ) {
   print(renderOverview());
 } else {
-  require('./cli.cjs');
+  const { runProgram } = require('./cli/code-cache.ts') as typeof import('./cli/code-cache.ts');
+  const { HOME: home, XDG_CACHE_HOME: cache } = process.env;
+  const cacheHome = cache ?? (home === undefined ? undefined : `${home}/.cache`);
+  runProgram(`${__dirname}/cli.cjs`, { build: STAGECRAFT_BUILD, cacheHome });
 }
 
 /** Short texts need no stream: making `process.stdout` costs as much as everything else here. */

@@ -30,8 +30,8 @@ export interface BuildHost {
   readonly images: BaseImageSources;
   /** Opened when the first step has to run. */
   openSandbox(isolation: BuildRequest['isolation'], signal: AbortSignal): Promise<Sandbox>;
-  /** For `-o -`. */
-  readonly stdout: NodeJS.WritableStream;
+  /** For `-o -`. Asked for then: making it takes milliseconds. */
+  readonly stdout: () => NodeJS.WritableStream;
   /** Sends images to registries; without it outputs that ask for that are refused. */
   readonly push?: PushImage | undefined;
   readonly emit: Emit;

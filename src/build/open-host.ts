@@ -29,7 +29,8 @@ export interface HostOptions {
   /** For ~/.docker/config.json. */
   readonly homeDir: string;
   readonly registries: RegistriesConfig;
-  readonly stdout: NodeJS.WritableStream;
+  /** Asked for when something is written there: making it takes milliseconds. */
+  readonly stdout: () => NodeJS.WritableStream;
   readonly emit: Emit;
   /** Milliseconds since 1970. */
   now(): number;

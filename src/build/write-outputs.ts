@@ -18,7 +18,7 @@ export interface OutputDeps {
   readonly cwd: string;
   /** Value of `process.arch`. */
   readonly arch: string;
-  readonly stdout: NodeJS.WritableStream;
+  readonly stdout: () => NodeJS.WritableStream;
   /** Sends images to registries. */
   readonly push?: PushImage | undefined;
   readonly emit: Emit;
@@ -131,7 +131,7 @@ async function exportTo(
       blobs: store.blobs,
       root: store.root,
       cwd: deps.cwd,
-      stdout: deps.stdout,
+      stdout: deps.stdout(),
       epoch: deps.epoch,
       push: deps.push,
       note: (note) => emit({ type: 'note', text: note }),

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { ipVersion } from '../core/ip-address.ts';
 import { resolve } from 'node:path';
 import type { SecretSource } from '../build/request.ts';
 import { hostPlatform, parsePlatform, type Platform } from '../core/platform.ts';
@@ -80,7 +80,7 @@ export function readExtraHosts(values: readonly string[]): ExtraHost[] {
       .split(',')
       .map((written) => {
         const address = /^\[.*\]$/.test(written) ? written.slice(1, -1) : written;
-        if (isIP(address) === 0) {
+        if (ipVersion(address) === 0) {
           throw badFlagValue('--add-host', text, `"${written}" is not an IP address`);
         }
         return { host, address };

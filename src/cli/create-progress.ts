@@ -1,3 +1,4 @@
+import { clockMs } from '../core/clock.ts';
 import type { Output } from './command.ts';
 import { createJsonProgress } from './progress-json.ts';
 import { createPlainProgress } from './progress-plain.ts';
@@ -44,7 +45,7 @@ export function openProgressEnvironment(
 ): ProgressEnvironment {
   return {
     hasColour: (env['NO_COLOR'] ?? '') === '',
-    now: () => performance.now(),
+    now: clockMs,
     every(ms, callback) {
       const timer = setInterval(callback, ms);
       timer.unref();

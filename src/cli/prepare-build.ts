@@ -41,7 +41,7 @@ export async function prepareBuild(
     uid,
     homeDir,
     registries: config.registries,
-    stdout: context.stdout.stream(),
+    stdout: () => context.stdout.stream(),
     now: () => context.now(),
   };
   return { request, hostOptions };

@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
-import { isatty } from 'node:tty';
-import type { CommandContext, Output } from './command.ts';
+import type { CommandContext } from './command.ts';
 import { outputFailed } from './errors.ts';
 import { Interrupted } from './exit.ts';
+import { isTerminal, openOutput } from './process-output.ts';
 
 /** This process as commands see it. Call once: it begins to listen for signals. */
 export function openProcessContext(): CommandContext {
@@ -23,7 +23,9 @@ export function openProcessContext(): CommandContext {
     get stdin() {
       return process.stdin;
     },
-    isStdinTerminal: isatty(0),
+    get isStdinTerminal() {
+      return isTerminal(0);
+    },
     stdout: openOutput(1, onFailure),
     stderr: openOutput(2, onFailure),
     signal: interruption.signal,
@@ -40,36 +42,4 @@ function listenForSignals(interruption: AbortController): void {
       interruption.abort(reason);
     });
   }
-}
-
-/** Standard output or standard error. The stream itself is made at the first use. */
-function openOutput(fd: 1 | 2, onFailure: (error: NodeJS.ErrnoException) => void): Output {
-  let opened: NodeJS.WriteStream | undefined;
-  let isBroken = false;
-  const stream = (): NodeJS.WriteStream => {
-    if (opened !== undefined) return opened;
-    opened = fd === 1 ? process.stdout : process.stderr;
-    opened.on('error', (error: NodeJS.ErrnoException) => {
-      isBroken = true;
-      onFailure(error);
-    });
-    return opened;
-  };
-  return {
-    write: (text) => {
-      if (!isBroken) stream().write(text);
-    },
-    stream,
-    isTerminal: isatty(fd),
-    size: () => {
-      const { columns, rows } = stream();
-      return columns > 0 && rows > 0 ? { columns, rows } : undefined;
-    },
-    onResize: (listener) => {
-      stream().on('resize', listener);
-      return () => {
-        stream().off('resize', listener);
-      };
-    },
-  };
 }

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { ipVersion } from '../core/ip-address.ts';
 import { badContainerOption } from './errors.ts';
 
 /** One `-p`: TCP connections to the host's port go to the container's. */
@@ -27,7 +27,7 @@ export function parsePort(text: string): PublishedPort {
   if (match === null) return bad('expected [[ADDRESS:]HOST:]CONTAINER');
   const [, bracketed = '0.0.0.0', hostText = '', containerText = ''] = match;
   const address = bracketed.replace(/^\[|\]$/g, '');
-  if (isIP(address) === 0) bad(`"${address}" is not an IP address`);
+  if (ipVersion(address) === 0) bad(`"${address}" is not an IP address`);
   const port = (portText: string): number => {
     if (portText.includes('-')) bad('ranges are not supported');
     const number = Number(portText);
@@ -42,6 +42,6 @@ export function parsePort(text: string): PublishedPort {
 
 /** `0.0.0.0:8080->80/tcp`, as `docker ps` shows it. */
 export function formatPort({ address, hostPort, containerPort }: PublishedPort): string {
-  const host = isIP(address) === 6 ? `[${address}]` : address;
+  const host = ipVersion(address) === 6 ? `[${address}]` : address;
   return `${host}:${hostPort}->${containerPort}/tcp`;
 }

@@ -14,7 +14,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createBreather } from '../core/breathe.ts';
 import { parseDigest, type Digest } from '../core/digest.ts';
@@ -113,7 +113,9 @@ class DirectoryBlobs implements DiskBlobStore {
     const checked = verifiedStream(file, { digest, size }, (fault) =>
       blobCorrupt(digest, describeFault(fault)),
     );
-    return Readable.from(checked, { objectMode: false, highWaterMark: READ_CHUNK_BYTES });
+    // Loaded here, as a cached build reads no blob as a stream.
+    const streams = process.getBuiltinModule('node:stream');
+    return streams.Readable.from(checked, { objectMode: false, highWaterMark: READ_CHUNK_BYTES });
   }
 
   writeBytes(bytes: Uint8Array): Digest {

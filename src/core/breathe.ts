@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { clockMs } from './clock.ts';
 
 /**
  * Lets long synchronous work share the thread. Synchronous file calls are three times as quick as
@@ -17,13 +18,13 @@ export interface Breather {
 const SLICE_MS = 20;
 
 export function createBreather(signal: AbortSignal): Breather {
-  let since = performance.now();
+  let since = clockMs();
   return {
-    isDue: () => performance.now() - since > SLICE_MS,
+    isDue: () => clockMs() - since > SLICE_MS,
     async breathe() {
       await setImmediate();
       signal.throwIfAborted();
-      since = performance.now();
+      since = clockMs();
     },
   };
 }

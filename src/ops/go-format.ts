@@ -35,7 +35,9 @@ export function goQuote(text: string): string {
 }
 
 function printableOrEscape(character: string): string {
-  if (character === ' ' || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(character)) return character;
+  // Most characters; and a pattern of Unicode classes takes milliseconds to compile.
+  if (character >= ' ' && character <= '~') return character;
+  if (/^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(character)) return character;
   const code = character.codePointAt(0) ?? 0;
   // Half of a surrogate pair cannot be in a Go string; it would have become U+FFFD on the way in.
   if (code >= 0xd800 && code <= 0xdfff) return '\ufffd';

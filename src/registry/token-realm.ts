@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { ipVersion } from '../core/ip-address.ts';
 
 /** What may be sent to the token service that a registry names. */
 export type RealmTrust =
@@ -44,7 +44,7 @@ export function trustRealm(realm: string, registry: string, origin: URL): RealmT
 
 /** `registry.gitlab.com` and `gitlab.com`, or `a.example.org` and `b.example.org`. */
 function isSameOwner(realm: string, registry: string): boolean {
-  if (isIP(registry) !== 0 || isIP(realm) !== 0) return false;
+  if (ipVersion(registry) !== 0 || ipVersion(realm) !== 0) return false;
   const domain = registry.split('.').slice(1);
   const [second = '', top = ''] = domain;
   // Under `co.uk` or `com.au` everybody is somebody else.
@@ -60,7 +60,7 @@ function isSameOwner(realm: string, registry: string): boolean {
 function isInnerAddress(hostname: string): boolean {
   if (hostname === 'localhost' || hostname.endsWith('.localhost')) return true;
   const bare = hostname.replace(/^\[|\]$/g, '');
-  switch (isIP(bare)) {
+  switch (ipVersion(bare)) {
     case 4:
       return /^(?:0|10|127)\.|^169\.254\.|^192\.168\.|^172\.(?:1[6-9]|2\d|3[01])\.|^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(
         bare,
@@ -76,5 +76,7 @@ function isInnerAddress(hostname: string): boolean {
 /** True for hosts that Docker speaks plain HTTP with: this machine. `host` may have a port. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
+  return (
+    name === 'localhost' || name === '::1' || (ipVersion(name) === 4 && name.startsWith('127.'))
+  );
 }

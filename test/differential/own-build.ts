@@ -105,7 +105,7 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
     },
     openSandbox: (isolation, signal) =>
       openSandbox({ isolation, env: process.env, cacheDir: join(store.root, 'cache'), signal }),
-    stdout: process.stdout,
+    stdout: () => process.stdout,
     emit: () => undefined,
     now: () => Date.now(),
   };

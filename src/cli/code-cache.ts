@@ -1,0 +1,127 @@
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { Script } from 'node:vm';
+
+/** What a compiled program was made from. Any difference, and it is compiled again. */
+export interface ProgramIdentity {
+  /** Changes with the text of the program: V8 itself compares no more than its length. */
+  readonly build: string;
+  /** The user's cache directory, as $XDG_CACHE_HOME or $HOME/.cache; undefined keeps nothing. */
+  readonly cacheHome: string | undefined;
+}
+
+/** Larger than any compiled program of ours; what is larger is not read. In bytes. */
+const MAX_CACHE_BYTES = 64 * 2 ** 20;
+/** Commands whose end is a good moment to keep the compiled form: they used most of the program. */
+const THOROUGH_COMMANDS: ReadonlySet<string> = new Set(['build', 'buildx']);
+
+/**
+ * Runs a CommonJS file of ours like `require`, but takes its compiled form from the user's cache
+ * directory: compiling the program is a third of what a cached build takes. The first build keeps it.
+ * A cache that is missing, damaged, of another Node or not ours alone is not used.
+ *
+ * Node 22 has `module.enableCompileCache` for this; Node 20 has not.
+ */
+export function runProgram(path: string, identity: ProgramIdentity): void {
+  const { text, stamp } = readProgram(path);
+  const key = `${identity.build} ${stamp}`;
+  const cache = cachePath(identity.cacheHome);
+  const cachedData = cache === undefined ? undefined : readCache(cache, key);
+  const script = new Script(
+    `(function (exports, require, module, __filename, __dirname) {${text}\n})`,
+    { filename: path, ...(cachedData !== undefined && { cachedData }) },
+  );
+  const isKept = cachedData !== undefined && script.cachedDataRejected === false;
+  if (cache !== undefined && !isKept && THOROUGH_COMMANDS.has(process.argv[2] ?? '')) {
+    process.once('exit', (status) => {
+      if (status === 0) writeCache(cache, key, script.createCachedData());
+    });
+  }
+  const module = { exports: {} };
+  const run = script.runInThisContext() as ProgramFunction;
+  run(module.exports, createRequire(path), module, path, dirname(path));
+}
+
+type ProgramFunction = (
+  exports: object,
+  require: NodeJS.Require,
+  module: { exports: object },
+  filename: string,
+  dirname: string,
+) => void;
+
+/** The bundle has ASCII only (scripts/build.mjs), which V8 takes as it is. */
+function readProgram(path: string): { text: string; stamp: string } {
+  const file = openSync(path, 'r');
+  try {
+    const { size, mtimeMs } = fstatSync(file);
+    return { text: readFileSync(file, 'latin1'), stamp: `${size} ${mtimeMs}` };
+  } finally {
+    closeSync(file);
+  }
+}
+
+function cachePath(cacheHome: string | undefined): string | undefined {
+  if (cacheHome?.startsWith('/') !== true) return undefined;
+  const name = `program-${process.version}-${process.arch}.bin`;
+  return join(cacheHome, 'stagecraft', name);
+}
+
+/** The compiled program; what follows it in the file is the key it was made for. */
+function readCache(path: string, key: string): Buffer | undefined {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    const { size, uid, mode } = fstatSync(file);
+    // Whoever can write this file runs code as us.
+    const isOurs = uid === process.geteuid?.() && (mode & 0o022) === 0;
+    if (!isOurs || size > MAX_CACHE_BYTES) return undefined;
+    const bytes = readFileSync(file);
+    const end = bytes.length - Buffer.byteLength(key);
+    return end > 0 && bytes.toString('utf8', end) === key ? bytes.subarray(0, end) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Not being able to keep it costs time and nothing else, so nobody is told. */
+function writeCache(path: string, key: string, data: Buffer): void {
+  const temporary = `${path}.${process.pid}`;
+  try {
+    for (const dir of [dirname(dirname(path)), dirname(path)]) makeDirectory(dir);
+    writeFileSync(temporary, Buffer.concat([data, Buffer.from(key)]), { flag: 'wx', mode: 0o600 });
+    renameSync(temporary, path);
+  } catch {
+    removeIfPossible(temporary);
+  }
+}
+
+function removeIfPossible(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was never made.
+  }
+}
+
+/** Only the last part of the path: a home directory that does not exist is not made. */
+function makeDirectory(path: string): void {
+  if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+}
