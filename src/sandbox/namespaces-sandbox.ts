@@ -10,24 +10,18 @@ import {
   wrongProgramFormat,
 } from './errors.ts';
 import { isKernelAtLeast, type HostFacts } from './host-facts.ts';
-import {
-  beginGuarded,
-  CLONE_NEWNS,
-  startGuarded,
-  throwIfFailed,
-  type LaunchEnd,
-} from './launcher/start.ts';
+import { beginGuarded, CLONE_NEWNS, throwIfFailed, type LaunchEnd } from './launcher/start.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
 import { readOomKills, withOutOfMemory } from './out-of-memory.ts';
 import { tryStart, type ProbeOptions, type SandboxProbe } from './probe-runtime.ts';
+import { runGuarded } from './run-guarded.ts';
 import { limitsOf, STEP_CAPABILITY_MASK } from './runtime-spec.ts';
 import type { ProcessExit, Sandbox, SandboxIo, SandboxSpec } from './sandbox.ts';
 import { addRootCalls } from './root-calls.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { resolveSeccomp } from './seccomp.ts';
 import { openStepIoWithTerminal } from './step-io.ts';
-import { waitOrStop } from './stop-step.ts';
 
 /**
  * Steps in Linux namespaces directly, for hosts without an OCI runtime: the same capabilities, seccomp
@@ -57,14 +51,7 @@ class NamespacesSandbox implements Sandbox {
     const killsBefore = readOomKills();
     const program = this.#program(spec, io.kind);
     const stepIo = openStepIoWithTerminal(io);
-    let launched;
-    try {
-      launched = startGuarded(program, stepIo.descriptors);
-    } finally {
-      stepIo.closeOurs();
-    }
-    const ended = Promise.all([launched.ended, stepIo.drained]).then(([end]) => end);
-    const end = explainExec(await waitOrStop(launched, ended, spec.stopTimeoutMs, signal), spec);
+    const end = explainExec(await runGuarded(program, stepIo, spec.stopTimeoutMs, signal), spec);
     const exit: ProcessExit = end.kind === 'exited' ? end : { ...end, isOutOfMemory: false };
     return withOutOfMemory(exit, killsBefore);
   }

@@ -14,17 +14,17 @@ import {
   wrongProgramFormat,
 } from './errors.ts';
 import { UNIFIED, type HostFacts } from './host-facts.ts';
-import { beginGuarded, startGuarded, throwIfFailed } from './launcher/start.ts';
+import { beginGuarded, throwIfFailed } from './launcher/start.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
 import { readOomKills, withOutOfMemory } from './out-of-memory.ts';
+import { runGuarded } from './run-guarded.ts';
 import { runtimeSpec } from './runtime-spec.ts';
 import type { ProcessExit, Sandbox, SandboxIo, SandboxSpec } from './sandbox.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { ociSeccomp, resolveSeccomp, type OciSeccomp } from './seccomp.ts';
 import { makeStepDir } from './step-dir.ts';
 import { openStepIo } from './step-io.ts';
-import { waitOrStop } from './stop-step.ts';
 
 /** An OCI runtime of this host, and how it has to be called here. */
 export interface OciRuntime {
@@ -110,14 +110,7 @@ export class OciSandbox implements Sandbox {
     const program = this.#program(dir, spec, io.kind === 'terminal');
     const tail = new StderrTail(io);
     const stepIo = openStepIo(tail.io);
-    let launched;
-    try {
-      launched = startGuarded(program, stepIo.descriptors);
-    } finally {
-      stepIo.closeOurs();
-    }
-    const ended = Promise.all([launched.ended, stepIo.drained]).then(([end]) => end);
-    const end = throwIfFailed(await waitOrStop(launched, ended, spec.stopTimeoutMs, signal));
+    const end = throwIfFailed(await runGuarded(program, stepIo, spec.stopTimeoutMs, signal));
     if (end.kind === 'exited' && end.status === 0) return end;
     const error = readLoggedError(path.join(dir, LOG), spec);
     if (error !== undefined) throw error;

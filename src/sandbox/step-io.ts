@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { ReadStream } from 'node:tty';
-import { createPipe } from '../host/native-process.ts';
+import { createPipe, type Pipe } from '../host/native-process.ts';
 import { openPseudoTerminal, setTerminalSize, writeWhole } from '../host/pseudo-terminal.ts';
 import type { SandboxIo } from './sandbox.ts';
 
@@ -30,9 +30,7 @@ export function openStepIo(io: SandboxIo): StepIo {
       drained: Promise.resolve(),
     };
   }
-  const stdin = openSync('/dev/null', 'r');
-  const stdout = createPipe();
-  const stderr = createPipe();
+  const { stdin, stdout, stderr } = openCapturedDescriptors();
   return {
     descriptors: [stdin, stdout.writeFd, stderr.writeFd],
     closeOurs: () => {
@@ -47,6 +45,21 @@ export function openStepIo(io: SandboxIo): StepIo {
       }),
     ]).then(() => undefined),
   };
+}
+
+/** An empty input and two pipes, or none of them where one cannot be made. */
+function openCapturedDescriptors(): { stdin: number; stdout: Pipe; stderr: Pipe } {
+  const opened: number[] = [];
+  try {
+    const stdin = openSync('/dev/null', 'r');
+    opened.push(stdin);
+    const stdout = createPipe();
+    opened.push(stdout.readFd, stdout.writeFd);
+    return { stdin, stdout, stderr: createPipe() };
+  } catch (error) {
+    for (const fd of opened) closeSync(fd);
+    throw error;
+  }
 }
 
 function readAll(fd: number, onBytes: (bytes: Uint8Array) => void): Promise<void> {
