@@ -87,6 +87,8 @@ async function bundleCli() {
     entryPoints: ['src/cli/cli.ts'],
     external: ['koffi'],
     minifySyntax: true,
+    // `import('node:https')` becomes a require: sooner, and code from a cache may not import.
+    supported: { 'dynamic-import': false },
     minifyWhitespace: true,
     outfile,
   });

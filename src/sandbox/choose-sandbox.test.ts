@@ -45,7 +45,7 @@ describe('probeRuntime()', () => {
 
 describe.skipIf(!canRunSteps)('openSandbox()', () => {
   test('remembers that a runtime works, and asks again when the memory is damaged', async () => {
-    const options = { isolation: 'auto', env: process.env, cacheDir: dir, signal } as const;
+    const options = { isolation: 'oci', env: process.env, cacheDir: dir, signal } as const;
     const first = await openSandbox(options);
     const files = readdirSync(dir);
     const again = await openSandbox(options);
@@ -56,7 +56,7 @@ describe.skipIf(!canRunSteps)('openSandbox()', () => {
 
   test('is described with all alternatives and one default', async () => {
     const host = await describeHost({ env: process.env, cacheDir: dir, signal });
-    expect(host.sandboxes.map(({ name }) => name)).toEqual(['crun', 'runc', 'namespaces']);
+    expect(host.sandboxes.map(({ name }) => name)).toEqual(['namespaces', 'crun', 'runc']);
     expect(host.sandboxes.filter(({ isDefault }) => isDefault)).toHaveLength(1);
     const chosen = await openSandbox({ isolation: 'auto', env: {}, cacheDir: dir, signal });
     expect(host.sandboxes.find(({ isDefault }) => isDefault)?.name).toBe(chosen.name);

@@ -30,7 +30,7 @@ RUN ${prefix}echo $((3 + 4))-ready; sleep 600; sleep 600
 test.each([
   { isolation: 'auto', signal: 'SIGINT', status: 130, prefix: '' },
   { isolation: 'auto', signal: 'SIGTERM', status: 143, prefix: '' },
-  { isolation: 'namespaces', signal: 'SIGINT', status: 130, prefix: '' },
+  { isolation: 'oci', signal: 'SIGINT', status: 130, prefix: '' },
   { isolation: 'auto', signal: 'SIGINT', status: 130, prefix: "trap '' INT TERM HUP; " },
 ] as const)(
   '$signal with --isolation $isolation ends a step ($prefix) and leaves no half image',

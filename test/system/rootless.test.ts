@@ -50,7 +50,7 @@ describe.skipIf(process.getuid?.() !== 0)('An ordinary user', () => {
     return rig.run([...rest, program, ...words], { program: first });
   }
 
-  test.each(['auto', 'namespaces'])('builds with --isolation %s and runs it', async (isolation) => {
+  test.each(['auto', 'oci'])('builds with --isolation %s and runs it', async (isolation) => {
     const context = rig.context({ Dockerfile: DOCKERFILE });
     const words = ['build', '--no-cache', '--isolation', isolation, '-t', 'mine', context];
     const built = await asUser(words);
