@@ -6,13 +6,19 @@ import { inputsOf } from '../ops/op.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
+import { openBuildLog } from './build-log.ts';
 import { openContexts } from './contexts.ts';
 import { secretUnreadable } from './errors.ts';
 import { finishImage, type FinishedImage } from './finish-image.ts';
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
 import { namedContextsOf, planBuild } from './plan-build.ts';
-import { contextDirectory, readDockerfile } from './read-dockerfile.ts';
+import {
+  contextDirectory,
+  dockerfileId,
+  readDockerfile,
+  type ReadDockerfile,
+} from './read-dockerfile.ts';
 import { lintIgnoreFile } from './read-ignore-file.ts';
 import type { BuildRequest } from './request.ts';
 import { solveGraph } from './solve-graph.ts';
@@ -60,13 +66,34 @@ export async function buildImage(
   host: BuildHost,
   signal: AbortSignal,
 ): Promise<BuildResult> {
+  const contextDir = contextDirectory(request, host.cwd);
+  const dockerfile = readDockerfile(request, contextDir, host.cwd);
+  const about = { dockerfile: dockerfileId(dockerfile), target: request.target };
+  const log = openBuildLog(host.store.root, about, host, signal);
+  try {
+    const noted = { ...host, emit: log.emit };
+    const result = await buildStations(request, contextDir, dockerfile, noted, log.id, signal);
+    log.close(undefined);
+    return result;
+  } catch (error) {
+    log.close(error);
+    throw error;
+  }
+}
+
+async function buildStations(
+  request: BuildRequest,
+  contextDir: string | undefined,
+  dockerfile: ReadDockerfile,
+  host: BuildHost,
+  buildId: string,
+  signal: AbortSignal,
+): Promise<BuildResult> {
   const { store, emit } = host;
   const startedAt = host.now();
   const elapsed = (): number => host.now() - startedAt;
 
   const outputs = await readOutputs(request);
-  const contextDir = contextDirectory(request, host.cwd);
-  const dockerfile = readDockerfile(request, contextDir, host.cwd);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
   const ignoreMatcher = lintIgnoreFile(contextDir, dockerfile.hostPath);
   const planHost = { arch: host.arch, now: startedAt, ignoreMatcher, emit };
@@ -96,7 +123,8 @@ export async function buildImage(
       runner: stepRunner(request, host, bases, elapsed, signal),
       emit,
       jobs: request.jobs,
-      dockerfileId: dockerfile.hostPath ?? dockerfile.source.path,
+      dockerfileId: dockerfileId(dockerfile),
+      buildId,
       now: () => host.now(),
     },
     signal,

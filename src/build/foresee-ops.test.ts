@@ -63,6 +63,9 @@ function world(): {
     run: (op) => Promise.resolve({ output: { kind: 'snapshot', id: `s${String(op)}` }, bytes: 0 }),
     emit: () => undefined,
     slotOf: (op) => String(op),
+    slotsNear: () => [],
+    describe: (_id, _former, changes) => changes,
+    buildId: undefined,
     jobs: 1,
     now: () => 0,
   };

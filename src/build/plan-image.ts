@@ -10,7 +10,7 @@ import type { BuildHost } from './build-image.ts';
 import { openContexts } from './contexts.ts';
 import { foreseeOps, type Forecast } from './foresee-ops.ts';
 import { namedContextsOf, planBuild } from './plan-build.ts';
-import { contextDirectory, readDockerfile } from './read-dockerfile.ts';
+import { contextDirectory, dockerfileId, readDockerfile } from './read-dockerfile.ts';
 import { lintIgnoreFile } from './read-ignore-file.ts';
 import type { BuildRequest } from './request.ts';
 import { createGraphSolver } from './solve-graph.ts';
@@ -67,7 +67,8 @@ export async function planImage(
   const { store, emit } = host;
   const startedAt = host.now();
   const contextDir = contextDirectory(request, host.cwd);
-  const { source, hostPath } = readDockerfile(request, contextDir, host.cwd);
+  const dockerfile = readDockerfile(request, contextDir, host.cwd);
+  const { source, hostPath } = dockerfile;
   const bases = createBaseImages(host.images, request.pull, emit, () => host.now() - startedAt);
   const ignoreMatcher = lintIgnoreFile(contextDir, hostPath);
   const planHost = { arch: host.arch, now: startedAt, ignoreMatcher, emit };
@@ -86,7 +87,8 @@ export async function planImage(
     contexts,
     emit: () => undefined,
     jobs: 1,
-    dockerfileId: hostPath ?? source.path,
+    dockerfileId: dockerfileId(dockerfile),
+    buildId: undefined,
     now: () => host.now(),
   });
   const forecasts = await foreseeOps(graph, solver, signal);

@@ -124,3 +124,8 @@ function similarEntry(hostPath: string): string | undefined {
   const name = nearest(hostPath.slice(directory.length + 1), names);
   return name === undefined ? undefined : `Did you mean "${name}"?`;
 }
+
+/** What tells this Dockerfile from others in the store: its path, or its name where it has none. */
+export function dockerfileId({ hostPath, source }: ReadDockerfile): string {
+  return hostPath ?? source.path;
+}

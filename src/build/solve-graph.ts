@@ -9,11 +9,14 @@ import type { OpGraph } from '../ops/op-graph.ts';
 import type { OpId } from '../ops/op.ts';
 import { Solver, type Output, type SolvedOp } from '../solve/solver.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
-import { hashSelection } from '../tree/content-hash.ts';
+import { hashSelection, type HashOptions } from '../tree/content-hash.ts';
 import type { Selection } from '../tree/select-files.ts';
 import type { BuildContexts } from './contexts.ts';
+import { describeChanges } from './describe-changes.ts';
 import { contextChanged } from './errors.ts';
+import { keepFileLists } from './keep-file-lists.ts';
 import type { Store } from './open-store.ts';
+import { stepSlots } from './step-slots.ts';
 
 /** What joins the solver with the things that do the work. */
 export interface SolveGraphDeps {
@@ -25,6 +28,8 @@ export interface SolveGraphDeps {
   readonly jobs: number | undefined;
   /** Identity of the Dockerfile, so that a miss is explained from its own former build. */
   readonly dockerfileId: string;
+  /** Kept with results; undefined where nothing is made. */
+  readonly buildId: string | undefined;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -89,11 +94,16 @@ export function createGraphSolver(
     checkUnchanged,
   };
   const selectionHashes = new Map<string, string>();
+  const lists = keepFileLists(deps.store.cache);
+  const slots = stepSlots(graph, deps.dockerfileId);
   return new Solver(graph.ops, graph.metadata, {
-    cache: deps.store.cache,
+    cache: lists.cache,
     hasSnapshot: (id) => deps.store.snapshots.get(id as SnapshotId) !== undefined,
     async hashFiles(use, input, signal) {
-      const hash = await hashUse(use, input, graph, deps, signal);
+      const pieces: string[] = [];
+      const keep = (text: string): void => void pieces.push(text);
+      const hash = await hashUse(use, input, graph, { ...deps, keep }, signal);
+      lists.note(hash, pieces);
       if (input.kind === 'local') selectionHashes.set(hashName(use, input.name), hash);
       return hash;
     },
@@ -107,7 +117,10 @@ export function createGraphSolver(
       }
     },
     emit: deps.emit,
-    slotOf: (id) => slotOf(graph, id, deps.dockerfileId),
+    slotOf: (id) => slots.of(id),
+    slotsNear: (id) => slots.near(id),
+    describe: (id, former, changes) => describeChanges(graph, id, former, changes, lists),
+    buildId: deps.buildId,
     jobs: deps.jobs ?? availableParallelism() * JOBS_PER_CORE,
     now: () => deps.now(),
   });
@@ -141,7 +154,7 @@ async function hashUse(
   use: InputUse,
   input: Output,
   graph: OpGraph,
-  deps: Pick<SolveGraphDeps, 'contexts' | 'store'>,
+  deps: Pick<SolveGraphDeps, 'contexts' | 'store'> & Pick<HashOptions, 'keep'>,
   signal: AbortSignal,
 ): Promise<string> {
   if (use.kind === 'whole') throw new TypeError('Only uses of files have a content hash');
@@ -149,12 +162,13 @@ async function hashUse(
   const wanted: Selection =
     selection.kind === 'copy' ? selection.action : pathSelection(selection.path);
   const origin = inputOrigin(graph, use.from);
+  const { keep } = deps;
   if (input.kind === 'local') {
     const cache = deps.contexts.hashCache(input.name);
-    return hashSelection(deps.contexts.tree(input.name), wanted, { cache, origin }, signal);
+    return hashSelection(deps.contexts.tree(input.name), wanted, { cache, origin, keep }, signal);
   }
   const tree = deps.store.snapshots.tree(input.id as SnapshotId | undefined);
-  return hashSelection(tree, wanted, { origin }, signal);
+  return hashSelection(tree, wanted, { origin, keep }, signal);
 }
 
 function pathSelection(path: string): Selection {
@@ -170,14 +184,4 @@ function pathSelection(path: string): Selection {
 
 function opInputs(inputs: ReadonlyMap<OpId, Output>): ReadonlyMap<OpId, OpInput> {
   return inputs;
-}
-
-/** The same step of the same stage in the next build, also when steps before it were added. */
-function slotOf(graph: OpGraph, id: OpId, dockerfileId: string): string {
-  const metadata = graph.metadata[id];
-  const op = graph.ops[id];
-  const peers = graph.metadata
-    .slice(0, id)
-    .filter((other, i) => other.stage === metadata?.stage && graph.ops[i]?.kind === op?.kind);
-  return `${dockerfileId}\0${metadata?.stage ?? ''}\0${op?.kind ?? ''}\0${String(peers.length)}`;
 }

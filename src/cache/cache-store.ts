@@ -1,5 +1,4 @@
-import type { KeyChange, MissReason } from '../events/event.ts';
-import { explainMiss, type CacheKey, type KeyParts } from './cache-key.ts';
+import type { CacheKey, KeyParts } from './cache-key.ts';
 
 /**
  * Results by key. Small records; the files they name live in the snapshot store, so a record may
@@ -9,8 +8,8 @@ export interface CacheStore {
   get(key: CacheKey): CacheRecord | undefined;
   /** Replaces what is under `record.key`. */
   put(record: CacheRecord): void;
-  /** What was last put for the same step of the same Dockerfile, to explain a miss. */
-  latest(slot: string): CacheRecord | undefined;
+  /** What was last put for the same step of the same Dockerfile, latest first, to explain a miss. */
+  recent(slot: string): readonly CacheRecord[];
   /** Keeps concurrent builds, also of other processes, from making the same result twice. */
   lock(key: CacheKey, signal: AbortSignal): Promise<AsyncDisposable>;
 }
@@ -24,16 +23,13 @@ export interface CacheRecord {
   readonly snapshot: string | undefined;
   /** Which step of which Dockerfile asked for it. */
   readonly slot: string;
+  /** The step as people know it, `[builder 2/5] RUN go build`. Records of older versions have none. */
+  readonly name?: string | undefined;
+  /** Id of the build that made it. Records of older versions have none. */
+  readonly build?: string | undefined;
   /** RFC 3339. Becomes `created` in the image history, so that a cached rebuild gives the same image. */
   readonly createdAt: string;
   readonly durationMs: number;
   /** Bytes of files the step added. */
   readonly bytes: number;
-}
-
-/** Says why there is no result under `wanted`, from what the same step had before. */
-export function missReason(former: CacheRecord | undefined, wanted: KeyParts): MissReason {
-  if (former === undefined) return { kind: 'never-built' };
-  const changes: readonly KeyChange[] = explainMiss(former.parts, wanted);
-  return changes.length === 0 ? { kind: 'never-built' } : { kind: 'changed', changes };
 }

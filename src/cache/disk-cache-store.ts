@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { CacheKey } from './cache-key.ts';
 import type { CacheRecord, CacheStore } from './cache-store.ts';
@@ -7,7 +15,7 @@ import type { CacheRecord, CacheStore } from './cache-store.ts';
 /** What this store needs of host/: given in, so that tests can fail them on purpose. */
 export interface CacheStoreHost {
   /** Temporary name, write, rename. */
-  writeFileAtomic(path: string, content: string): void;
+  writeFileAtomic(path: string, content: string | Uint8Array): void;
   acquireLock(path: string, signal: AbortSignal): Promise<AsyncDisposable>;
 }
 
@@ -19,6 +27,10 @@ export interface ListedRecord {
 
 /** A `CacheStore` in a directory, and what garbage collection needs of it. */
 export interface DiskCacheStore extends CacheStore {
+  /** The text that a hash of files was made of; undefined when it is not kept any more. */
+  fileList(hash: string): string | undefined;
+  /** Keeps it as long as a recent record of a step has `hash` as a part. */
+  putFileList(hash: string, text: string): void;
   /** Every record that has our form, in no particular order. */
   list(): Iterable<ListedRecord>;
   /** Removes a record, and what remembers it as its step's last. Nothing happens when there is none. */
@@ -28,11 +40,18 @@ export interface DiskCacheStore extends CacheStore {
 /** A record's time of last use is written at most this often, in milliseconds. */
 const TOUCH_INTERVAL_MS = 24 * 60 * 60 * 1000;
 
+/** A step's latest records are remembered, so that going back and forth between two states is explained. */
+const RECENT_PER_SLOT = 6;
+
+/** About a million files; a longer list would take more room than its explanation is worth. */
+const MAX_LIST_BYTES = 128 * 1024 * 1024;
+
 /** A record is some hundred bytes to some kilobytes; more is not ours. */
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
 /**
- * `dir`/xx/<key>.json for results, `dir`/slots/<hash> holding the key that a step had last.
+ * `dir`/xx/<key>.json for results, `dir`/slots/<hash> holding the keys that a step had last, and
+ * `dir`/files/<hash> with what the files were that a step read.
  * Records are not synced one by one: one that is lost or torn by a power failure is a miss.
  */
 export function openDiskCacheStore(
@@ -43,14 +62,29 @@ export function openDiskCacheStore(
   const pathOf = (key: string): string => join(dir, key.slice(0, 2), `${key}.json`);
   const slotPath = (slot: string): string =>
     join(dir, 'slots', createHash('sha256').update(slot).digest('hex'));
+  const listPath = (hash: string): string => join(dir, 'files', hash);
+  const keysOf = (slot: string): CacheKey[] =>
+    (readText(slotPath(slot)) ?? '').split('\n').filter(isKey);
 
   const get = (key: CacheKey): CacheRecord | undefined => {
     const text = readText(pathOf(key));
     return text === undefined ? undefined : parseRecord(text, key);
   };
-  const write = (path: string, content: string): void => {
+  const write = (path: string, content: string | Uint8Array): void => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     host.writeFileAtomic(path, content);
+  };
+  const recent = (slot: string): CacheRecord[] => keysOf(slot).flatMap((key) => get(key) ?? []);
+  /** Puts `key` in front. What falls out at the end takes its lists of files along. */
+  const remember = (slot: string, key: CacheKey): void => {
+    const known = keysOf(slot);
+    const keys = [key, ...known.filter((other) => other !== key)];
+    if (known[0] === key) return;
+    write(slotPath(slot), keys.slice(0, RECENT_PER_SLOT).join('\n'));
+    const dropped = keys.slice(RECENT_PER_SLOT).flatMap((old) => listsOf(get(old)));
+    if (dropped.length === 0) return;
+    const kept = new Set(recent(slot).flatMap(listsOf));
+    for (const hash of dropped) if (!kept.has(hash)) rmSync(listPath(hash), { force: true });
   };
 
   return {
@@ -67,16 +101,24 @@ export function openDiskCacheStore(
       }
     },
     remove({ key, slot }) {
+      for (const hash of listsOf(get(key))) rmSync(listPath(hash), { force: true });
       rmSync(pathOf(key), { force: true });
-      if (readText(slotPath(slot))?.trim() === key) rmSync(slotPath(slot), { force: true });
+      const keys = keysOf(slot);
+      const left = keys.filter((other) => other !== key);
+      if (left.length === keys.length) return;
+      if (left.length === 0) rmSync(slotPath(slot), { force: true });
+      else write(slotPath(slot), left.join('\n'));
     },
     put(record) {
       write(pathOf(record.key), JSON.stringify(record));
-      write(slotPath(record.slot), record.key);
+      remember(record.slot, record.key);
     },
-    latest(slot) {
-      const key = readText(slotPath(slot))?.trim();
-      return key !== undefined && isKey(key) ? get(key) : undefined;
+    recent,
+    fileList: (hash) =>
+      isKey(hash) ? readText(listPath(hash), 'latin1', MAX_LIST_BYTES) : undefined,
+    putFileList(hash, text) {
+      if (text.length > MAX_LIST_BYTES || existsSync(listPath(hash))) return;
+      write(listPath(hash), Buffer.from(text, 'latin1'));
     },
     lock: (key, signal) => host.acquireLock(join(lockDir, `key-${key}`), signal),
   };
@@ -100,10 +142,21 @@ function listKeys(dir: string): CacheKey[] {
     .filter(isKey);
 }
 
-function readText(path: string): string | undefined {
+/** Hashes of the files that a result was made from. */
+function listsOf(record: CacheRecord | undefined): string[] {
+  return Object.entries(record?.parts ?? {}).flatMap(([part, value]) =>
+    part.endsWith(' files') && isKey(value) ? [value] : [],
+  );
+}
+
+function readText(
+  path: string,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+  maxBytes = MAX_RECORD_BYTES,
+): string | undefined {
   try {
-    const text = readFileSync(path, 'utf8');
-    return text.length > MAX_RECORD_BYTES ? undefined : text;
+    const text = readFileSync(path, encoding);
+    return text.length > maxBytes ? undefined : text;
   } catch {
     return undefined;
   }
@@ -133,6 +186,8 @@ function parseRecord(text: string, key: CacheKey): CacheRecord | undefined {
     parts !== null &&
     Object.values(parts).every((part) => typeof part === 'string') &&
     typeof record.slot === 'string' &&
+    (record.name === undefined || typeof record.name === 'string') &&
+    (record.build === undefined || typeof record.build === 'string') &&
     typeof record.createdAt === 'string' &&
     typeof record.durationMs === 'number' &&
     typeof record.bytes === 'number';

@@ -178,6 +178,16 @@ export function confirmationNeeded(command: string): BuildError {
   });
 }
 
+/** No build of that id is known, or several are. */
+export function buildNotFound(id: string | undefined, found: string): BuildError {
+  return new BuildError({
+    code: 'BUILD_NOT_FOUND',
+    class: 'usage',
+    message: `Cannot explain ${id === undefined ? 'the last build' : `build "${id}"`}: ${found}`,
+    hint: 'Run "stagecraft builds" for those that are known',
+  });
+}
+
 function seeHelp(command: string): string {
   return `Run "${command} --help" for the flags`;
 }

@@ -8,6 +8,8 @@ export interface CommandSummary {
 export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'build', summary: 'Build an image from a Dockerfile' },
   { name: 'plan', summary: 'Show what a build would run, and why' },
+  { name: 'explain', summary: 'Show why the steps of a build ran' },
+  { name: 'builds', summary: 'List the last builds' },
   { name: 'run', summary: 'Run a command in a new container' },
   { name: 'ps', summary: 'List containers' },
   { name: 'logs', summary: 'Show what a container wrote' },

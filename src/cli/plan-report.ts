@@ -1,6 +1,6 @@
 import type { ImagePlan, PlannedImageStage, StepFate } from '../build/plan-image.ts';
 import { visibleLine } from '../diagnostics/visible-text.ts';
-import { renderMiss } from './build-summary.ts';
+import { renderMiss } from './render-miss.ts';
 
 /** Words in the margin, so that the eye finds what would run. */
 const MARGIN: Readonly<Record<StepFate['kind'], string>> = {
@@ -33,7 +33,10 @@ export function planJson({ stages, unneeded }: ImagePlan): object {
         state: STATES[fate.kind],
         ...(reasonOf(fate) === undefined ? {} : { reason: reasonOf(fate) }),
         ...(fate.kind === 'runs' && fate.because.kind === 'changed'
-          ? { changes: fate.because.changes.map(({ part }) => part) }
+          ? {
+              changes: fate.because.changes.map(({ part }) => part),
+              details: fate.because.changes,
+            }
           : {}),
       })),
     })),

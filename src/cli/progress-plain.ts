@@ -1,11 +1,12 @@
 import { renderDiagnostic } from '../diagnostics/render.ts';
 import { visibleLine, visibleText } from '../diagnostics/visible-text.ts';
 import type { BuildEvent, StageMeasure, WrittenImage } from '../events/event.ts';
-import { renderMiss, renderStageTable, renderWrittenImage } from './build-summary.ts';
+import { renderStageTable, renderWrittenImage } from './build-summary.ts';
 import type { Output } from './command.ts';
 import { formatBytes, formatSeconds } from './format.ts';
 import { OutputLines } from './output-lines.ts';
 import type { Progress, ProgressEnvironment } from './progress.ts';
+import { renderMiss } from './render-miss.ts';
 
 /** Lines of a failed step that are repeated at the end, where they are easy to find. */
 const REPEATED_LINES = 20;

@@ -1,11 +1,12 @@
 import { renderDiagnostic } from '../diagnostics/render.ts';
 import { textWidth, visibleLine, visibleText } from '../diagnostics/visible-text.ts';
 import type { BuildEvent, StageMeasure, WrittenImage } from '../events/event.ts';
-import { renderMiss, renderStageTable, renderWrittenImage } from './build-summary.ts';
+import { renderStageTable, renderWrittenImage } from './build-summary.ts';
 import type { Output } from './command.ts';
 import { formatBytes } from './format.ts';
 import { OutputLines } from './output-lines.ts';
 import type { Progress, ProgressEnvironment } from './progress.ts';
+import { renderMiss } from './render-miss.ts';
 import { renderFrame, type TtyRow } from './tty-frame.ts';
 
 const FRAME_MS = 100;
@@ -121,7 +122,8 @@ class TtyDisplay {
         step.startedAt = event.at;
         return;
       case 'op-missed':
-        if (event.because.kind === 'changed') step.note = renderMiss(event.because);
+        // On a first build it would say the same of every step.
+        if (event.because.kind !== 'never-built') step.note = renderMiss(event.because);
         return;
       case 'op-cached':
         end(step, 'cached', event.at);

@@ -75,6 +75,8 @@ export interface PlannedOp {
 export type MissReason =
   | { readonly kind: 'no-cache' }
   | { readonly kind: 'never-built' }
+  /** It was built like this before, and the result is not in the store any more. */
+  | { readonly kind: 'removed' }
   | { readonly kind: 'changed'; readonly changes: readonly KeyChange[] };
 
 /** One part of a cache key that differs from the nearest former result. */
@@ -82,6 +84,35 @@ export interface KeyChange {
   readonly part: string;
   readonly before: string | undefined;
   readonly after: string | undefined;
+  /** What the part stands for, where its values alone do not tell. */
+  readonly subject?: ChangeSubject | undefined;
+}
+
+/** What a part of a cache key stands for. */
+export type ChangeSubject =
+  /** A variable that ARG declares. */
+  | { readonly kind: 'build-arg'; readonly name: string }
+  /** The text of the instruction, then and now. */
+  | { readonly kind: 'instruction'; readonly before: string; readonly after: string }
+  /** The step that this one stands on or reads from has another result. */
+  | { readonly kind: 'step'; readonly name: string }
+  /** The base image, by its manifest. */
+  | { readonly kind: 'image'; readonly name: string }
+  /** Files that are read. `origin` as in `stage "builder"`; undefined for the build context. */
+  | {
+      readonly kind: 'files';
+      readonly origin: string | undefined;
+      /** How many differ, or undefined when the former ones are not known any more. */
+      readonly count: number | undefined;
+      /** The first of them, in the order of their names. */
+      readonly first: readonly FileChange[];
+    };
+
+/** One file that differs from the one that was read before. */
+export interface FileChange {
+  /** As text; below the root of the context or stage. */
+  readonly path: string;
+  readonly what: 'added' | 'removed' | 'content' | 'mode' | 'owner' | 'type';
 }
 
 /** What a stage weighs, took and left behind. Bytes are of files, uncompressed. */

@@ -39,7 +39,10 @@ export function lowerRun(step: StepContext & RunStep, work: StageWork, scope: St
     platform: stage.platform,
     ...(run.extraHosts.length === 0 ? {} : { extraHosts: run.extraHosts }),
   };
-  const id = scope.builder.add(op, nameStep(step, work, scope));
+  const id = scope.builder.add(op, {
+    ...nameStep(step, work, scope),
+    buildArgs: step.buildArgs.map(([name]) => name),
+  });
   work.root = id;
   work.ops.push(id);
   addHistory(work, historyText(step, args), id, scope);

@@ -241,4 +241,6 @@ export interface OpMetadata {
   readonly stage: string | undefined;
   /** `--no-cache` or `--no-cache-filter` covers this op. */
   readonly ignoresCache: boolean;
+  /** Variables of the step that ARG declares; for explanations. */
+  readonly buildArgs?: readonly string[] | undefined;
 }

@@ -93,6 +93,9 @@ function world(make: (op: Op, inputs: ReadonlyMap<OpId, Output>) => string): {
         },
         emit: (event) => events.push(event),
         slotOf: (op) => `slot ${String(op)}`,
+        slotsNear: () => [],
+        describe: (_id, _former, changes) => changes,
+        buildId: undefined,
         jobs,
         now: () => 0,
       };

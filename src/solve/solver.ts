@@ -1,11 +1,12 @@
 import { hashKeyParts, type CacheKey, type KeyParts } from '../cache/cache-key.ts';
-import { missReason, type CacheRecord, type CacheStore } from '../cache/cache-store.ts';
+import type { CacheRecord, CacheStore } from '../cache/cache-store.ts';
 import { inputParts, inputUses, type InputUse } from '../cache/input-parts.ts';
+import { missReason } from '../cache/miss-reason.ts';
 import { opParts } from '../cache/op-parts.ts';
 import { timeText } from '../core/time-text.ts';
 import { blame } from '../diagnostics/blame.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
-import type { Emit, MissReason } from '../events/event.ts';
+import type { Emit, KeyChange, MissReason } from '../events/event.ts';
 import { inputsOf, type Op, type OpId, type OpMetadata } from '../ops/op.ts';
 import { createSlots, type Slots } from './slots.ts';
 
@@ -30,6 +31,12 @@ export interface SolveDeps {
   readonly emit: Emit;
   /** Identifies a step across builds of the same Dockerfile, to explain misses. */
   slotOf(id: OpId): string;
+  /** Slots of the steps around it, nearest first: it may have been one of those. */
+  slotsNear(id: OpId): Iterable<string>;
+  /** Says what the parts stand for that differ from `former`. */
+  describe(id: OpId, former: CacheRecord, changes: readonly KeyChange[]): readonly KeyChange[];
+  /** Kept with results, so that they can be told apart by build. */
+  readonly buildId: string | undefined;
   /** Ops that run at the same time. */
   readonly jobs: number;
   /** Milliseconds since 1970. */
@@ -220,7 +227,8 @@ export class Solver {
     const resultKey = this.#ignoresCache(id) ? hashKeyParts({ key, made: output.id ?? '' }) : key;
     const createdAt = timeText(this.#deps.now());
     const slot = this.#deps.slotOf(id);
-    const record = { resultKey, snapshot: output.id, slot, createdAt, durationMs, bytes };
+    const about = { slot, name: this.#metadata[id]?.name, build: this.#deps.buildId };
+    const record = { ...about, resultKey, snapshot: output.id, createdAt, durationMs, bytes };
     if (keys.second !== undefined) {
       this.#deps.cache.put({ ...record, key: hashKeyParts(keys.first), parts: keys.first });
     }
@@ -282,7 +290,12 @@ export class Solver {
 
   #missReason(id: OpId, parts: KeyParts): MissReason {
     if (this.#ignoresCache(id)) return { kind: 'no-cache' };
-    return missReason(this.#deps.cache.latest(this.#deps.slotOf(id)), parts);
+    const deps = this.#deps;
+    const slots = [deps.slotOf(id), ...deps.slotsNear(id)];
+    const places = slots.map((slot) => () => deps.cache.recent(slot));
+    const found = missReason(places, parts);
+    if (found.kind !== 'changed') return { kind: found.kind };
+    return { kind: 'changed', changes: deps.describe(id, found.former, found.changes) };
   }
 
   #hash(use: InputUse, input: Output, signal: AbortSignal): Promise<string> {

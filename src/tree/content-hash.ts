@@ -14,6 +14,8 @@ export interface HashOptions {
   readonly cache?: HashCache | undefined;
   /** Where is looked, for errors: `stage "builder"`. A build context knows its own name. */
   readonly origin?: string | undefined;
+  /** Is given, piece by piece, the text that is hashed: content-list.ts reads it. */
+  readonly keep?: ((text: string) => void) | undefined;
 }
 
 /** Changes whenever the bytes that are hashed for the same files change. */
@@ -36,7 +38,7 @@ export async function hashSelection(
   signal.throwIfAborted();
   const breather = createBreather(signal);
   const hash = createHash('sha256').update(FORMAT);
-  const batch = new Batch(hash);
+  const batch = new Batch(hash, options.keep);
   for (const root of selectFiles(tree, selection, options.origin)) {
     batch.add(rootRecord(root, selection));
     for (const entry of walkSelected(tree, root)) {
@@ -51,10 +53,12 @@ export async function hashSelection(
 /** Gives short strings to a hash in large pieces. All chars are bytes. */
 class Batch {
   readonly #hash: Hash;
+  readonly #keep: HashOptions['keep'];
   #text = '';
 
-  constructor(hash: Hash) {
+  constructor(hash: Hash, keep: HashOptions['keep']) {
     this.#hash = hash;
+    this.#keep = keep;
   }
 
   add(record: string): void {
@@ -64,6 +68,8 @@ class Batch {
 
   flush(): void {
     this.#hash.update(this.#text, 'latin1');
+    // By now it is one flat string, so that whoever keeps it keeps a byte for a char.
+    if (this.#text !== '') this.#keep?.(this.#text);
     this.#text = '';
   }
 }
