@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Digest } from '../core/digest.ts';
 import type { Emit, StageMeasure } from '../events/event.ts';
 import type { PushImage } from '../export/export-image.ts';
 import { inputsOf } from '../ops/op.ts';
@@ -22,7 +23,7 @@ import {
 import { lintIgnoreFile } from './read-ignore-file.ts';
 import type { BuildRequest } from './request.ts';
 import { solveGraph } from './solve-graph.ts';
-import { readOutputs, writeOutputs } from './write-outputs.ts';
+import { readOutputs, resultId, writeOutputs } from './write-outputs.ts';
 
 /** The world as a build sees it. */
 export interface BuildHost {
@@ -47,6 +48,8 @@ export interface BuildHost {
 
 /** What a build made. */
 export interface BuildResult {
+  /** Image id; for several platforms, that of their index in the local store. */
+  readonly id: Digest;
   /** One per platform. */
   readonly images: readonly FinishedImage[];
   readonly stages: readonly StageMeasure[];
@@ -139,7 +142,7 @@ async function buildStations(
   const stages = measureStages(graph, solved, store.snapshots);
   await writeOutputs(images, request, outputs, { ...host, bases, epoch, elapsed }, signal);
   emit({ type: 'stages-measured', stages });
-  return { images, stages };
+  return { id: resultId(images), images, stages };
 }
 
 function announce(graph: OpGraph, emit: Emit, at: number): void {

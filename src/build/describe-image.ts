@@ -1,5 +1,5 @@
 import type { ImageConfig } from '../image/config.ts';
-import type { NamedImage } from '../image/image-store.ts';
+import type { NamedImage, NamedIndex } from '../image/image-store.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
 import { familiarName } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
@@ -72,5 +72,26 @@ export function describeImage(named: NamedImage, config: ImageConfig): Record<st
     Size: image.layers.reduce((sum, { size }) => sum + size, 0),
     RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
     Metadata: { LastTagTime: image.storedAt },
+  };
+}
+
+/** What sets an index apart from its images: its id and what it lists (ImageInspect.Manifests). */
+export function describeIndex({ index, images }: NamedIndex): Record<string, unknown> {
+  return {
+    Id: index.id,
+    ...(index.manifestDigest === undefined ? {} : { Digest: index.manifestDigest }),
+    Manifests: index.images.map(({ platform, id }) => {
+      const [os, architecture, variant] = platform.split('/');
+      const layers = images.find((image) => image.id === id)?.layers ?? [];
+      return {
+        ID: id,
+        Kind: 'image',
+        Available: layers.every(({ snapshot }) => snapshot !== undefined),
+        ImageData: {
+          Platform: { architecture, os, ...(variant === undefined ? {} : { variant }) },
+          Size: { Unpacked: layers.reduce((sum, { size }) => sum + size, 0) },
+        },
+      };
+    }),
   };
 }

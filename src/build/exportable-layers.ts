@@ -1,9 +1,35 @@
-import type { ExportableLayer } from '../export/image-blobs.ts';
-import type { StoredLayer } from '../image/stored-image.ts';
+import { normalizePlatform } from '../core/platform.ts';
+import type { ExportableImage, ExportableLayer } from '../export/image-blobs.ts';
+import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
+import type { StoredImage, StoredLayer } from '../image/stored-image.ts';
 import { layerTar } from '../layer/layer-tar.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { layerNotHere } from './errors.ts';
 import type { Store } from './open-store.ts';
+
+/**
+ * An image of the store, ready to be written somewhere. `name` is for messages.
+ * @throws BuildError INVALID_IMAGE, BLOB_NOT_FOUND, BLOB_CORRUPT
+ */
+export function exportableImage(
+  image: StoredImage,
+  name: string,
+  references: readonly string[],
+  store: Store,
+): ExportableImage {
+  const configBytes = store.blobs.readBytes(image.id, MAX_CONFIG_BYTES);
+  const config = parseConfig(configBytes, image.layers.length, name);
+  const { os, architecture, variant } = config;
+  return {
+    config,
+    configBytes,
+    platform: normalizePlatform({ os, architecture, variant }),
+    references,
+    tree: store.snapshots.tree(image.layers.at(-1)?.snapshot as SnapshotId | undefined),
+    // What it was measured with is in its record: the times of new layers are clamped there already.
+    layers: exportableLayers(image.layers, store, undefined),
+  };
+}
 
 /**
  * The layers of an image of the store, ready to be read: the compressed bytes they came with where they

@@ -14,7 +14,8 @@ import { saveImages } from './save-image.ts';
 const SIGNAL = new AbortController().signal;
 const OPTIONS = {
   what: 'the archive',
-  platform: { os: 'linux', architecture: 'amd64' },
+  host: { os: 'linux', architecture: 'amd64' },
+  platform: undefined,
   now: () => 0,
 };
 
@@ -135,7 +136,9 @@ describe('loadImages()', () => {
     const [first] = await load(await dockerArchive());
     await store.images.tag('app:1', 'other:2', SIGNAL);
     const dest = join(dir, 'saved.tar');
-    const save = { format, dest, cwd: dir, stdout: new PassThrough() };
+    const { host } = OPTIONS;
+    const stdout = new PassThrough();
+    const save = { format, platform: undefined, host, dest, cwd: dir, stdout };
     await saveImages(['app:1', 'other:2'], store, save, SIGNAL);
     await store.images.remove(first?.id ?? '', { force: true }, SIGNAL);
     const loaded = await loadImages(createReadStream(dest), store, OPTIONS, SIGNAL);

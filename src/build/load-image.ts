@@ -14,11 +14,12 @@ import { formatReference } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { resolveImage } from '../image/resolve-image.ts';
 import type { StoredLayer } from '../image/stored-image.ts';
+import { indexedImage, indexIdOf } from '../image/stored-index.ts';
 import { parseStrictJson } from '../image/strict-json.ts';
 import { checkNamedDigest, readArchiveBlobs, type ArchiveBlobs } from './archive-blobs.ts';
 import type { Store } from './open-store.ts';
 
-/** An image that an archive had. */
+/** An image or index that an archive had. */
 export interface LoadedImage {
   readonly id: Digest;
   /** Full names. */
@@ -28,7 +29,15 @@ export interface LoadedImage {
 /** An image of an archive, everything but its layers checked. */
 interface FoundImage {
   readonly base: BaseImage;
+  readonly platform: Platform;
   /** Docker's form has none. */
+  readonly manifestDigest: Digest | undefined;
+}
+
+/** What a name of an archive stands for: one image, or those of an index. */
+interface FoundEntry {
+  readonly images: readonly FoundImage[];
+  /** Of the index. */
   readonly manifestDigest: Digest | undefined;
   readonly references: readonly string[];
 }
@@ -37,8 +46,10 @@ interface FoundImage {
 export interface LoadOptions {
   /** For messages, `the archive "app.tar"`. */
   readonly what: string;
-  /** Which one is meant where an image has several. */
-  readonly platform: Platform;
+  /** Platform of this host. */
+  readonly host: Platform;
+  /** The only one to take of images with several; undefined takes all that the archive has. */
+  readonly platform: Platform | undefined;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -60,25 +71,44 @@ export async function loadImages(
   signal: AbortSignal,
 ): Promise<LoadedImage[]> {
   const files = await readArchiveBlobs(source, options.what, store.blobs, signal);
-  const found = files.has(DOCKER_INDEX)
+  const layout = files.has(OCI_INDEX) ? layoutManifests(files, store, options) : [];
+  // Docker's own form knows no platforms, and stands beside layouts that may have several.
+  const isDocker = files.has(DOCKER_INDEX) && !layout.some(isIndex);
+  const entries = isDocker
     ? dockerImages(files, store, options)
-    : await layoutImages(files, store, options);
-  const ready: { image: FoundImage; layers: StoredLayer[] }[] = [];
-  for (const image of found) {
-    ready.push({ image, layers: await unpacked(image.base, store, options.what, signal) });
+    : await layoutEntries(layout, files, store, options);
+  const ready = new Map<FoundImage, StoredLayer[]>();
+  for (const image of entries.flatMap(({ images }) => images)) {
+    ready.set(image, await unpacked(image.base, store, options.what, signal));
   }
   store.snapshots.flush();
-  for (const { image, layers } of ready) {
-    const { base, manifestDigest, references } = image;
-    const storedAt = timeText(options.now());
-    const stored = { id: base.configDigest, layers, manifestDigest, storedAt };
-    await store.images.put(stored, references, signal);
+  const storedAt = timeText(options.now());
+  const loaded: LoadedImage[] = [];
+  for (const { images, manifestDigest: index, references } of entries) {
+    for (const image of images) {
+      const { configDigest: id } = image.base;
+      const { manifestDigest } = image;
+      const stored = { id, layers: ready.get(image) ?? [], manifestDigest, storedAt };
+      await store.images.put(stored, images.length === 1 ? references : [], signal);
+      if (images.length === 1) loaded.push({ id, references });
+    }
+    if (images.length < 2) continue;
+    const parts = images.map(({ base, platform }) =>
+      indexedImage({ id: base.configDigest, platform }),
+    );
+    const id = indexIdOf(parts);
+    await store.images.putIndex(
+      { id, images: parts, manifestDigest: index, storedAt },
+      references,
+      signal,
+    );
+    loaded.push({ id, references });
   }
-  return found.map(({ base, references }) => ({ id: base.configDigest, references }));
+  return loaded;
 }
 
 /** Docker image tarball, format 1.2 and later. */
-function dockerImages(files: ArchiveBlobs, store: Store, { what }: LoadOptions): FoundImage[] {
+function dockerImages(files: ArchiveBlobs, store: Store, { what }: LoadOptions): FoundEntry[] {
   const bytes = store.blobs.readBytes(files.get(DOCKER_INDEX).digest, MAX_MANIFEST_BYTES);
   const label = `"${DOCKER_INDEX}" of ${what}`;
   const list = new Fields({ images: parseStrictJson(bytes, label) }, label).objects('images') ?? [];
@@ -89,14 +119,18 @@ function dockerImages(files: ArchiveBlobs, store: Store, { what }: LoadOptions):
     const config = files.get(configName);
     checkNamedDigest(configName, config, what);
     const configBytes = store.blobs.readBytes(config.digest, MAX_CONFIG_BYTES);
+    const parsed = parseConfig(configBytes, layerNames.length, `the config in ${what}`);
+    const { os, architecture, variant } = parsed;
+    const base = {
+      name: what,
+      manifestDigest: config.digest,
+      config: parsed,
+      configDigest: config.digest,
+      layers: layerNames.map((name) => dockerLayer(name, files, store, what)),
+    };
+    const platform = normalizePlatform({ os, architecture, variant });
     return {
-      base: {
-        name: what,
-        manifestDigest: config.digest,
-        config: parseConfig(configBytes, layerNames.length, `the config in ${what}`),
-        configDigest: config.digest,
-        layers: layerNames.map((name) => dockerLayer(name, files, store, what)),
-      },
+      images: [{ base, platform, manifestDigest: undefined }],
       manifestDigest: undefined,
       references: (fields.strings('RepoTags') ?? []).map(fullName),
     };
@@ -110,33 +144,84 @@ function dockerLayer(name: string, files: ArchiveBlobs, store: Store, what: stri
   return { mediaType: layerType(file.digest, store), digest: file.digest, size: file.size };
 }
 
-async function layoutImages(
+/** What `index.json` lists, without what is no image. */
+function layoutManifests(
+  files: ArchiveBlobs,
+  store: Store,
+  { what }: LoadOptions,
+): readonly Descriptor[] {
+  const bytes = store.blobs.readBytes(files.get(OCI_INDEX).digest, MAX_MANIFEST_BYTES);
+  const parsed = parseManifest(bytes, undefined, `"${OCI_INDEX}" of ${what}`);
+  if (parsed.kind !== 'index') throw invalidImage(what, `"${OCI_INDEX}" is not an index`);
+  return parsed.index.manifests.filter(({ platform }) => platform?.os !== 'unknown');
+}
+
+async function layoutEntries(
+  manifests: readonly Descriptor[],
   files: ArchiveBlobs,
   store: Store,
   options: LoadOptions,
-): Promise<FoundImage[]> {
+): Promise<FoundEntry[]> {
   const { what } = options;
   if (!files.has(OCI_INDEX)) {
     const found = `it has neither "${DOCKER_INDEX}" nor "${OCI_INDEX}", so it is no image archive`;
     throw invalidImage(what, found);
   }
-  const bytes = store.blobs.readBytes(files.get(OCI_INDEX).digest, MAX_MANIFEST_BYTES);
-  const parsed = parseManifest(bytes, undefined, `"${OCI_INDEX}" of ${what}`);
-  if (parsed.kind !== 'index') throw invalidImage(what, `"${OCI_INDEX}" is not an index`);
-  const images: FoundImage[] = [];
-  for (const entry of parsed.index.manifests) {
-    if (entry.platform?.os === 'unknown') continue;
-    images.push(await layoutImage(entry, files, store, options));
+  if (manifests.length === 0) throw invalidImage(what, 'it has no images');
+  const entries: FoundEntry[] = [];
+  for (const entry of manifests) entries.push(await layoutEntry(entry, files, store, options));
+  return entries;
+}
+
+async function layoutEntry(
+  entry: Descriptor,
+  files: ArchiveBlobs,
+  store: Store,
+  options: LoadOptions,
+): Promise<FoundEntry> {
+  const references = referencesOf(entry, options);
+  const parts = options.platform === undefined ? partsOf(entry, files, store, options) : [];
+  if (parts.length < 2) {
+    const image = await layoutImage(parts[0] ?? entry, files, store, options);
+    return { images: [image], manifestDigest: undefined, references };
   }
-  if (images.length === 0) throw invalidImage(what, 'it has no images');
-  return images;
+  const images: FoundImage[] = [];
+  for (const part of parts) images.push(await layoutImage(part, files, store, options));
+  return { images, manifestDigest: entry.digest, references };
+}
+
+function isIndex({ mediaType }: Descriptor): boolean {
+  return mediaType === MEDIA_TYPE.ociIndex || mediaType === MEDIA_TYPE.dockerIndex;
+}
+
+/** The images of an index that are in the archive: some tools write only one of them. */
+function partsOf(
+  entry: Descriptor,
+  files: ArchiveBlobs,
+  store: Store,
+  { what }: LoadOptions,
+): readonly Descriptor[] {
+  if (!isIndex(entry)) return [];
+  const { digest, size } = files.get(blobName(entry.digest));
+  if (digest !== entry.digest || size !== entry.size) {
+    throw invalidImage(what, `blob ${entry.digest} has digest ${digest} and ${size} bytes`);
+  }
+  const bytes = store.blobs.readBytes(digest, MAX_MANIFEST_BYTES);
+  const parsed = parseManifest(bytes, entry.mediaType, `an index of ${what}`);
+  if (parsed.kind !== 'index') throw invalidImage(what, `blob ${entry.digest} is not an index`);
+  return parsed.index.manifests.filter(
+    (part) =>
+      part.platform !== undefined &&
+      part.platform.os !== 'unknown' &&
+      files.has(blobName(part.digest)),
+  );
 }
 
 async function layoutImage(
   entry: Descriptor,
   files: ArchiveBlobs,
   store: Store,
-  { what, platform }: LoadOptions,
+  { what, platform, host }: LoadOptions,
 ): Promise<FoundImage> {
   const fetch = ({ digest }: Descriptor, maxBytes: number): Promise<Uint8Array> => {
     const file = files.get(blobName(digest));
@@ -147,20 +232,27 @@ async function layoutImage(
     digest: entry.digest,
     mediaType: entry.mediaType,
   };
-  const wanted = platformOf(entry) ?? platform;
+  const wanted = platformOf(entry) ?? platform ?? host;
   const base = await resolveImage(what, root, wanted, fetch);
   for (const { digest, size } of base.layers) {
     const file = files.get(blobName(digest));
     if (file.digest === digest && file.size === size) continue;
     throw invalidImage(what, `blob ${digest} has digest ${file.digest} and ${file.size} bytes`);
   }
+  return { base, platform: wanted, manifestDigest: base.manifestDigest };
+}
+
+function referencesOf(
+  entry: Descriptor,
+  { platform, host }: Pick<LoadOptions, 'platform' | 'host'>,
+): readonly string[] {
   const name = entry.annotations?.[CONTAINERD_NAME] ?? entry.annotations?.[REF_NAME];
   // A tag alone, as skopeo writes it, names no image.
   const isName = name !== undefined && /[/:@]/.test(name);
   // Where the archive has one of several platforms as an entry of its own, the host's has the name.
-  const isMeant = samePlatform(wanted, platform) || entry.platform === undefined;
-  const references = isName && isMeant ? [fullName(name)] : [];
-  return { base, manifestDigest: base.manifestDigest, references };
+  const own = platformOf(entry);
+  const isMeant = own === undefined || samePlatform(own, platform ?? host);
+  return isName && isMeant ? [fullName(name)] : [];
 }
 
 function platformOf({ platform }: Descriptor): Platform | undefined {

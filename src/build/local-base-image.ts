@@ -1,4 +1,9 @@
-import { normalizePlatform, samePlatform, type Platform } from '../core/platform.ts';
+import {
+  findForPlatform,
+  formatPlatform,
+  normalizePlatform,
+  type Platform,
+} from '../core/platform.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import { MEDIA_TYPE } from '../image/manifest.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
@@ -16,7 +21,7 @@ export function localBaseImage(
   platform: Platform,
   store: Store,
 ): BaseImage | undefined {
-  const stored = store.images.lookup(reference);
+  const stored = store.images.lookup(reference, platform);
   if (stored === undefined) return undefined;
   const config = parseConfig(
     store.blobs.readBytes(stored.id, MAX_CONFIG_BYTES),
@@ -24,7 +29,8 @@ export function localBaseImage(
     reference,
   );
   const { os, architecture, variant } = config;
-  if (!samePlatform(normalizePlatform({ os, architecture, variant }), platform)) return undefined;
+  const own = formatPlatform(normalizePlatform({ os, architecture, variant }));
+  if (findForPlatform([own], platform) === undefined) return undefined;
   const isHere = stored.layers.every(
     ({ snapshot }) =>
       snapshot !== undefined && store.snapshots.get(snapshot as SnapshotId) !== undefined,

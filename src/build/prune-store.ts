@@ -5,7 +5,7 @@ import { readContainer } from '../containers/create-container.ts';
 import { createBreather } from '../core/breathe.ts';
 import { parseDigest, type Digest } from '../core/digest.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
-import type { NamedImage } from '../image/image-store.ts';
+import type { NamedIndex } from '../image/image-store.ts';
 import { removeTree } from '../snapshot/remove-tree.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import type { Store } from './open-store.ts';
@@ -21,9 +21,15 @@ export interface PruneOptions {
   readonly keepBytes: number;
 }
 
+/** An image or index that went, with the names that it had. */
+export interface PrunedImage {
+  readonly id: Digest;
+  readonly references: readonly string[];
+}
+
 /** What went. */
 export interface PruneResult {
-  readonly images: readonly NamedImage[];
+  readonly images: readonly PrunedImage[];
   readonly items: readonly UsageItem[];
   /** Of the items. */
   readonly bytes: number;
@@ -85,20 +91,47 @@ async function pruneImages(
   store: Store,
   { removesUnusedImages, usedBefore = Infinity }: PruneOptions,
   signal: AbortSignal,
-): Promise<NamedImage[]> {
+): Promise<PrunedImage[]> {
   // Also of those that have ended: as with Docker, they go first.
   const shown = new Set(
     listRecords(store.root).flatMap(({ id }) => readContainer(store.root, id)?.plan.snapshot ?? []),
   );
-  const removed: NamedImage[] = [];
+  const removed: PrunedImage[] = [];
+  const limits = { removesUnusedImages, usedBefore };
+  const indexes = await pruneIndexes(store, shown, limits, removed, signal);
+  const indexed = new Set(indexes.flatMap(({ index }) => index.images.map(({ id }) => id)));
   for (const each of store.images.list()) {
     const { image, references } = each;
+    if (indexed.has(image.id)) continue;
     if (references.length > 0 && !removesUnusedImages) continue;
     if (Date.parse(image.storedAt) >= usedBefore) continue;
     if (shown.has(image.layers.at(-1)?.snapshot ?? '')) continue;
-    if (await removeImage(image.id, store, signal)) removed.push(each);
+    if (await removeImage(image.id, store, signal)) removed.push({ id: image.id, references });
   }
   return removed;
+}
+
+/** Takes away the indexes that can go, with those images that have no name. Returns the others. */
+async function pruneIndexes(
+  store: Store,
+  shown: ReadonlySet<string>,
+  limits: { readonly removesUnusedImages: boolean; readonly usedBefore: number },
+  removed: PrunedImage[],
+  signal: AbortSignal,
+): Promise<NamedIndex[]> {
+  const kept: NamedIndex[] = [];
+  for (const each of store.images.listIndexes()) {
+    const { index, images, references } = each;
+    const isKept =
+      (references.length > 0 && !limits.removesUnusedImages) ||
+      Date.parse(index.storedAt) >= limits.usedBefore ||
+      images.some(({ layers }) => shown.has(layers.at(-1)?.snapshot ?? ''));
+    if (isKept) kept.push(each);
+    else if (await removeImage(index.id, store, signal)) {
+      removed.push({ id: index.id, references });
+    }
+  }
+  return kept;
 }
 
 /** False when somebody else was faster: `rmi` waits for nobody. */

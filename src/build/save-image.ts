@@ -1,14 +1,17 @@
-import { normalizePlatform } from '../core/platform.ts';
+import {
+  findForPlatform,
+  formatPlatform,
+  normalizePlatform,
+  type Platform,
+} from '../core/platform.ts';
 import { writeArchive } from '../export/destination.ts';
 import { imageBlobs, type ImageBlobs } from '../export/image-blobs.ts';
 import { dockerFiles, indexFile, LAYOUT_FILE, ociLayout } from '../export/oci-layout.ts';
-import type { NamedImage } from '../image/image-store.ts';
-import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
+import type { StoredImage } from '../image/stored-image.ts';
 import { formatReference, type ImageReference, isReference } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { tarArchive, type ArchiveMember } from '../layer/tar-archive.ts';
-import type { SnapshotId } from '../snapshot/snapshotter.ts';
-import { exportableLayers } from './exportable-layers.ts';
+import { exportableImage } from './exportable-layers.ts';
 import type { Store } from './open-store.ts';
 
 /** Docker's choice: small enough, and quick to make. */
@@ -18,6 +21,10 @@ const GZIP_LEVEL = 6;
 export interface SaveOptions {
   /** `docker` is an OCI layout as well, with what `docker load` of all ages wants besides. */
   readonly format: 'docker' | 'oci';
+  /** Only the image for it, of those with several. */
+  readonly platform: Platform | undefined;
+  /** The one of several that Docker's own form shows. */
+  readonly host: Platform;
   /** A file, or `-` for standard output. */
   readonly dest: string;
   readonly cwd: string;
@@ -25,7 +32,10 @@ export interface SaveOptions {
 }
 
 interface SavedImage {
-  readonly image: NamedImage['image'];
+  /** For messages. */
+  readonly name: string;
+  /** One, or those of an index. */
+  readonly images: readonly StoredImage[];
   /** Those it was asked for by. */
   readonly references: ImageReference[];
 }
@@ -34,7 +44,7 @@ interface SavedImage {
  * Writes images of the store into one archive, under the names that were given; an image that was given
  * by its id has none there. Layers that several images share are written once. Resolves to the bytes
  * written. An archive that fails leaves no file.
- * @throws BuildError IMAGE_NOT_FOUND, AMBIGUOUS_IMAGE_ID, EXPORT_WRITE, LAYER_CHANGED
+ * @throws BuildError IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND, AMBIGUOUS_IMAGE_ID, EXPORT_WRITE, LAYER_CHANGED
  */
 export async function saveImages(
   names: readonly string[],
@@ -42,13 +52,16 @@ export async function saveImages(
   options: SaveOptions,
   signal: AbortSignal,
 ): Promise<number> {
-  const saved: { readonly blobs: ImageBlobs; readonly references: readonly ImageReference[] }[] =
-    [];
-  for (const { image, references } of imagesOf(names, store)) {
-    saved.push({ blobs: await blobsOf(image, store, options.format, signal), references });
+  const saved: SavedBlobs[] = [];
+  for (const { name, images, references } of imagesOf(names, options.platform, store)) {
+    const all: ImageBlobs[] = [];
+    for (const image of images) {
+      all.push(await blobsOf({ image, name }, store, options.format, signal));
+    }
+    saved.push({ all, main: all[mainOf(all, options.host)] ?? all[0], references });
   }
-  const layouts = saved.map(({ blobs, references }) =>
-    ociLayout([blobs], references, store.blobs, options.format === 'oci'),
+  const layouts = saved.map(({ all, references }) =>
+    ociLayout(all, references, store.blobs, options.format === 'oci'),
   );
   const blobs = new Map(layouts.flatMap((layout) => layout.blobs.map((blob) => [blob.name, blob])));
   const members: ArchiveMember[] = [
@@ -62,50 +75,61 @@ export async function saveImages(
   return writeArchive(options.dest, tarArchive(members, signal), options, signal);
 }
 
-/** Each image once, with all its names that were given. */
-function imagesOf(names: readonly string[], store: Store): Iterable<SavedImage> {
-  const images = new Map<string, SavedImage>();
+/** One entry of the archive. */
+interface SavedBlobs {
+  readonly all: readonly ImageBlobs[];
+  /** What Docker's own form, which knows no platforms, has under the names. */
+  readonly main: ImageBlobs | undefined;
+  readonly references: readonly ImageReference[];
+}
+
+function mainOf(all: readonly ImageBlobs[], host: Platform): number {
+  const platforms = all.map(({ manifest: { platform } }) =>
+    platform === undefined ? '' : formatPlatform(normalizePlatform(platform)),
+  );
+  return findForPlatform(platforms, host) ?? 0;
+}
+
+/** Each image or index once, with all its names that were given. */
+function imagesOf(
+  names: readonly string[],
+  platform: Platform | undefined,
+  store: Store,
+): Iterable<SavedImage> {
+  const entries = new Map<string, SavedImage>();
   for (const name of names) {
-    const { image, references } = store.images.find(name);
-    const saved = images.get(image.id) ?? { image, references: [] };
-    images.set(image.id, saved);
+    const entry =
+      platform === undefined ? store.images.findEntry(name) : store.images.find(name, platform);
+    const id = 'image' in entry ? entry.image.id : entry.index.id;
+    const images = 'image' in entry ? [entry.image] : entry.images;
+    const saved = entries.get(id) ?? { name, images, references: [] };
+    entries.set(id, saved);
     if (!isReference(name)) continue;
     const reference = parseReference(name);
     const full = formatReference(reference);
     const isNew = saved.references.every((known) => formatReference(known) !== full);
     // What looks like a name may have been the beginning of an id.
-    if (isNew && references.includes(full)) saved.references.push(reference);
+    if (isNew && entry.references.includes(full)) saved.references.push(reference);
   }
-  return images.values();
+  return entries.values();
 }
 
 async function blobsOf(
-  image: NamedImage['image'],
+  { image, name }: { readonly image: StoredImage; readonly name: string },
   store: Store,
   format: SaveOptions['format'],
   signal: AbortSignal,
 ): Promise<ImageBlobs> {
-  const configBytes = store.blobs.readBytes(image.id, MAX_CONFIG_BYTES);
-  const config = parseConfig(configBytes, image.layers.length, image.id);
-  const { os, architecture, variant } = config;
-  const exportable = {
-    config,
-    configBytes,
-    platform: normalizePlatform({ os, architecture, variant }),
-    references: [],
-    tree: store.snapshots.tree(image.layers.at(-1)?.snapshot as SnapshotId | undefined),
-    // What it was measured with is in its record: the times of new layers are clamped there already.
-    layers: exportableLayers(image.layers, store, undefined),
-  };
   const compression = { kind: 'gzip', level: GZIP_LEVEL } as const;
   const encoding = { compression, ociMediaTypes: format === 'oci' };
-  return imageBlobs(exportable, encoding, { blobs: store.blobs, root: store.root }, signal);
+  const deps = { blobs: store.blobs, root: store.root };
+  return imageBlobs(exportableImage(image, name, [], store), encoding, deps, signal);
 }
 
-function dockerMembers(
-  saved: readonly { readonly blobs: ImageBlobs; readonly references: readonly ImageReference[] }[],
-): ArchiveMember[] {
-  const files = saved.map(({ blobs, references }) => dockerFiles(blobs, references));
+function dockerMembers(saved: readonly SavedBlobs[]): ArchiveMember[] {
+  const files = saved.map(({ main, references }) =>
+    main === undefined ? [] : dockerFiles(main, references),
+  );
   const [first = []] = files;
   if (files.length === 1) return first;
   // `repositories` is of the time before archives had several images.

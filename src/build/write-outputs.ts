@@ -1,10 +1,11 @@
-import { hostPlatform, samePlatform } from '../core/platform.ts';
+import type { Digest } from '../core/digest.ts';
 import { timeText } from '../core/time-text.ts';
 import type { Emit } from '../events/event.ts';
 import type { PushImage } from '../export/export-image.ts';
 import type { Output } from '../export/output.ts';
 import { parseReference } from '../image/reference.ts';
 import type { StoredImage } from '../image/stored-image.ts';
+import { indexedImage, indexIdOf } from '../image/stored-index.ts';
 import type { BaseImages } from './base-images.ts';
 import { exportableLayers } from './exportable-layers.ts';
 import type { FinishedImage } from './finish-image.ts';
@@ -16,8 +17,6 @@ export interface OutputDeps {
   readonly store: Store;
   readonly bases: BaseImages;
   readonly cwd: string;
-  /** Value of `process.arch`. */
-  readonly arch: string;
   readonly stdout: () => NodeJS.WritableStream;
   /** Sends images to registries. */
   readonly push?: PushImage | undefined;
@@ -67,41 +66,39 @@ export async function writeOutputs(
   for (const output of outputs) await exportTo(output, images, tags, deps, signal);
 }
 
-/** The tags go to one image: that of this host where there are several, as only it can be run here. */
+/** The tags go to the image, or to the index of those of several platforms. */
 async function storeImages(
   images: readonly FinishedImage[],
   tags: readonly string[],
   deps: OutputDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const host = hostPlatform(deps.arch);
-  const tagged = images.find(({ platform }) => samePlatform(platform, host)) ?? images[0];
-  for (const image of images) await storeImage(image, image === tagged ? tags : [], deps, signal);
+  const { store, emit } = deps;
+  const storedAt = timeText(deps.now());
+  for (const image of images) {
+    const { id, layers } = image;
+    store.blobs.writeBytes(image.configBytes);
+    const stored: StoredImage = { id, layers, manifestDigest: undefined, storedAt };
+    await store.images.put(stored, images.length === 1 ? tags : [], signal);
+  }
+  const digest = resultId(images);
+  if (images.length > 1) {
+    const index = { id: digest, images: images.map(indexedImage), manifestDigest: undefined };
+    await store.images.putIndex({ ...index, storedAt }, tags, signal);
+  }
+  const layers = images.flatMap((image) => image.layers);
+  const sizes = new Map(layers.map(({ diffId, size }) => [diffId, size]));
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  for (const destination of tags.length === 0 ? ['image'] : tags.map((tag) => `image ${tag}`)) {
+    emit({ type: 'image-written', image: { destination, digest, bytes }, at: deps.elapsed() });
+  }
 }
 
-async function storeImage(
-  image: FinishedImage,
-  tags: readonly string[],
-  deps: OutputDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  const { store, emit } = deps;
-  store.blobs.writeBytes(image.configBytes);
-  const stored: StoredImage = {
-    id: image.id,
-    layers: image.layers,
-    manifestDigest: undefined,
-    storedAt: timeText(deps.now()),
-  };
-  await store.images.put(stored, tags, signal);
-  const bytes = image.layers.reduce((sum, { size }) => sum + size, 0);
-  for (const destination of tags.length === 0 ? ['image'] : tags.map((tag) => `image ${tag}`)) {
-    emit({
-      type: 'image-written',
-      image: { destination, digest: image.id, bytes },
-      at: deps.elapsed(),
-    });
-  }
+/** What the result of a build is known by: the image id, or that of the index of several images. */
+export function resultId(images: readonly FinishedImage[]): Digest {
+  const [first, ...others] = images;
+  if (first === undefined) throw new TypeError('A build has at least one image');
+  return others.length === 0 ? first.id : indexIdOf(images.map(indexedImage));
 }
 
 async function exportTo(

@@ -1,12 +1,13 @@
 import { ipVersion } from '../core/ip-address.ts';
 import { resolve } from 'node:path';
 import type { SecretSource } from '../build/request.ts';
-import { hostPlatform, parsePlatform, type Platform } from '../core/platform.ts';
+import { formatPlatform, type Platform } from '../core/platform.ts';
 import { csvFields } from '../dockerfile/csv-fields.ts';
 import { parseByteSize } from '../dockerfile/go-values.ts';
 import type { ExtraHost } from '../ops/op.ts';
 import { MAX_JOBS } from './config-file.ts';
 import { badFlagValue } from './errors.ts';
+import { readPlatform } from './platform-flag.ts';
 
 /** Readers of the values that flags of `build` have. All throw BuildError FLAG_VALUE_INVALID. */
 
@@ -47,14 +48,9 @@ export function readPairs(
 
 /** `--platform linux/amd64,linux/arm64`, each once, in order. */
 export function readPlatforms(values: readonly string[], arch: string): Platform[] {
-  const host = hostPlatform(arch);
-  return splitLists('--platform', values).map((text) => {
-    const platform = parsePlatform(text, host);
-    if (platform === undefined) {
-      throw badFlagValue('--platform', text, 'expected os/architecture, as in "linux/arm64"');
-    }
-    return platform;
-  });
+  const platforms = splitLists('--platform', values).map((text) => readPlatform(text, arch));
+  // Two spellings may be one platform.
+  return [...new Map(platforms.map((each) => [formatPlatform(each), each])).values()];
 }
 
 /** Lists separated by commas, joined, without empty ones and doubles. */

@@ -2,7 +2,7 @@ import { buildImage, type BuildResult } from '../build/build-image.ts';
 import { openBuildHost } from '../build/open-host.ts';
 import type { WrittenImage } from '../events/event.ts';
 import { BUILD_FLAGS, type BuildFlagValues } from './build-flags.ts';
-import { checkResultFiles, writeResultFiles } from './build-results.ts';
+import { writeResultFiles } from './build-results.ts';
 import { defineCommand, oneOf, type CommandContext } from './command.ts';
 import { chooseProgress, createProgress, openProgressEnvironment } from './create-progress.ts';
 import { prepareBuild } from './prepare-build.ts';
@@ -30,7 +30,6 @@ export const build = defineCommand({
         return status;
       }
     }
-    checkResultFiles(flags, request.platforms.length);
 
     const written: WrittenImage[] = [];
     const progress = createProgress(kind, context.stderr, openProgressEnvironment(env));
@@ -51,7 +50,7 @@ export const build = defineCommand({
       progress.close();
     }
     writeResultFiles(flags, cwd, result, written);
-    if (kind === 'quiet') for (const { id } of result.images) context.stdout.write(`${id}\n`);
+    if (kind === 'quiet') context.stdout.write(`${result.id}\n`);
     return 0;
   },
 });

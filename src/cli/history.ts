@@ -6,6 +6,7 @@ import { switchFlag, textFlag } from './flag-table.ts';
 import { formatAge, formatBytes } from './format.ts';
 import { renderFormatted } from './go-template.ts';
 import { openCommandStore, ROOT_FLAG } from './open-command-store.ts';
+import { readPlatform } from './platform-flag.ts';
 
 /** Names and texts as Docker's (cli/command/formatter, history.go). */
 const HEADINGS = {
@@ -27,6 +28,7 @@ export const history = defineCommand({
     format: textFlag('FORMAT', '"table", "json" or a Go template of fields'),
     human: switchFlag('Sizes and times for people (default true)', { short: 'H' }),
     'no-trunc': switchFlag('Show whole ids and commands'),
+    platform: textFlag('PLATFORM', 'Which one of several, the one for this host by default'),
     quiet: switchFlag('Show ids only', { short: 'q' }),
     root: ROOT_FLAG,
   },
@@ -38,7 +40,7 @@ export const history = defineCommand({
     const isHuman = flags.human !== false;
     const isWhole = flags['no-trunc'] === true;
     await using store = openCommandStore(flags.root, context);
-    const image = store.images.find(name);
+    const image = store.images.find(name, readPlatform(flags.platform ?? 'local', context.arch));
     const rows = imageHistory(image, readImageConfig(image, store)).map((row) =>
       historyFields(row, { isWhole, isHuman, now: context.now() }),
     );

@@ -1,11 +1,11 @@
 import type { Store } from '../build/open-store.ts';
 import { parseConfig, MAX_CONFIG_BYTES } from '../image/parse-config.ts';
-import type { NamedImage } from '../image/image-store.ts';
+import type { NamedImage, NamedIndex } from '../image/image-store.ts';
 import { familiarName } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { formatAge, formatBytes } from './format.ts';
 
-/** One line of `images`: an image under one of its names. */
+/** One line of `images`: an image, or those of several platforms, under one of its names. */
 export interface ImageRow {
   /** `<none>` for an image without names. */
   readonly repository: string;
@@ -23,7 +23,16 @@ const NONE = '<none>';
 
 /** The rows of all images, those made last first. */
 export function imageRows(store: Store): ImageRow[] {
-  const rows = store.images.list().flatMap((image) => rowsOf(image, store));
+  const indexes = store.images.listIndexes();
+  const indexed = new Set(indexes.flatMap(({ images }) => images.map(({ id }) => id)));
+  const rows = [
+    // Images that only an index names are shown by its row.
+    ...store.images
+      .list()
+      .filter(({ image, references }) => references.length > 0 || !indexed.has(image.id))
+      .flatMap((image) => rowsOf(image, store)),
+    ...indexes.flatMap((index) => indexRows(index, store)),
+  ];
   return rows.sort((a, b) => compare(b.createdAt ?? '', a.createdAt ?? ''));
 }
 
@@ -33,12 +42,31 @@ function rowsOf({ image, references }: NamedImage, store: Store): ImageRow[] {
     image.layers.length,
     references[0] ?? image.id,
   );
-  const common = {
+  return namedRows(references, {
     id: image.id,
     digest: image.manifestDigest ?? NONE,
     createdAt: created,
     bytes: image.layers.reduce((sum, { size }) => sum + size, 0),
-  };
+  });
+}
+
+/** As old as its first image; as large as the layers of all, each once. */
+function indexRows({ index, images, references }: NamedIndex, store: Store): ImageRow[] {
+  const layers = images.flatMap((image) => image.layers);
+  const sizes = new Map(layers.map(({ diffId, size }) => [diffId, size]));
+  const [first] = images.flatMap((image) => rowsOf({ image, references: [] }, store));
+  return namedRows(references, {
+    id: index.id,
+    digest: index.manifestDigest ?? NONE,
+    createdAt: first?.createdAt,
+    bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+  });
+}
+
+function namedRows(
+  references: readonly string[],
+  common: Omit<ImageRow, 'repository' | 'tag'>,
+): ImageRow[] {
   if (references.length === 0) return [{ repository: NONE, tag: NONE, ...common }];
   return references.map((reference) => {
     const parsed = parseReference(reference);

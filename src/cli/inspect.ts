@@ -1,12 +1,14 @@
-import { describeImage, readImageConfig } from '../build/describe-image.ts';
+import { describeImage, describeIndex, readImageConfig } from '../build/describe-image.ts';
 import type { Store } from '../build/open-store.ts';
 import { findRecord, observeState, type ContainerRecord } from '../containers/container-record.ts';
+import { hostPlatform, type Platform } from '../core/platform.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { imageNotFound } from '../image/errors.ts';
 import { defineCommand, oneOf, type Command } from './command.ts';
 import { eachWord } from './each-word.ts';
 import { textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
+import { readPlatform } from './platform-flag.ts';
 import { parseValueTemplate } from './value-template.ts';
 
 type Kind = 'image' | 'container';
@@ -19,6 +21,12 @@ export const inspectImage = inspectCommand('image');
 export const inspectContainer = inspectCommand('container');
 
 const INDENT = 4;
+/** What `--platform` says, and what the image of this host is for. */
+interface WantedPlatform {
+  readonly wanted: Platform | undefined;
+  readonly host: Platform;
+}
+
 /** What Docker says of a time that has not come. */
 const NO_TIME = '0001-01-01T00:00:00Z';
 
@@ -28,6 +36,7 @@ function inspectCommand(only: Kind | undefined): Command {
     summary: 'Show all there is to know of images and containers',
     flags: {
       format: textFlag('FORMAT', '"json" or a Go template', { short: 'f' }),
+      platform: textFlag('PLATFORM', 'Which one of an image with several'),
       root: ROOT_FLAG,
       type: textFlag('KIND', 'image or container'),
     },
@@ -39,12 +48,17 @@ function inspectCommand(only: Kind | undefined): Command {
           : oneOf('--type', flags.type, only === undefined ? ['image', 'container'] : [only]);
       const isJson = flags.format === undefined || flags.format === 'json';
       const template = isJson ? undefined : parseValueTemplate(flags.format);
+      const platform = {
+        wanted:
+          flags.platform === undefined ? undefined : readPlatform(flags.platform, context.arch),
+        host: hostPlatform(context.arch),
+      };
       const root = commandRoot(flags.root, context);
       await using store = openCommandStore(flags.root, context);
       const found: unknown[] = [];
       try {
         await eachWord(words, context.signal, (word) => {
-          const thing = describe(word, kind, store, root);
+          const thing = describe(word, kind, platform, store, root);
           if (template === undefined) found.push(thing);
           else context.stdout.write(`${template(thing)}\n`);
           return Promise.resolve();
@@ -62,15 +76,30 @@ function rendered(found: readonly unknown[], isCompact: boolean): string {
 }
 
 /** @throws BuildError IMAGE_NOT_FOUND, CONTAINER_NOT_FOUND */
-function describe(word: string, kind: Kind | undefined, store: Store, root: string): unknown {
+function describe(
+  word: string,
+  kind: Kind | undefined,
+  platform: WantedPlatform,
+  store: Store,
+  root: string,
+): unknown {
   if (kind === 'container') return describeContainer(findRecord(root, word));
   const container = kind === undefined ? containerOf(root, word) : undefined;
   if (container !== undefined) return describeContainer(container);
   if (kind === undefined && store.images.lookup(word) === undefined) {
     throw imageNotFound(word, 'there is no container and no image of that name');
   }
-  const image = store.images.find(word);
-  return describeImage(image, readImageConfig(image, store));
+  return describeStored(word, platform, store);
+}
+
+/** @throws BuildError IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND when one was asked for */
+function describeStored(word: string, { wanted, host }: WantedPlatform, store: Store): unknown {
+  const entry = store.images.findEntry(word);
+  if ('image' in entry) return describeImage(entry, readImageConfig(entry, store));
+  const isHere = store.images.lookup(word, host) !== undefined;
+  const image = store.images.find(word, wanted ?? (isHere ? host : undefined));
+  const described = describeImage(image, readImageConfig(image, store));
+  return wanted === undefined ? { ...described, ...describeIndex(entry) } : described;
 }
 
 function containerOf(root: string, word: string): ContainerRecord | undefined {

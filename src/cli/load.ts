@@ -2,13 +2,14 @@ import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadImages } from '../build/load-image.ts';
 import { useStore } from '../build/store-lock.ts';
-import { hostPlatform, parsePlatform } from '../core/platform.ts';
+import { hostPlatform } from '../core/platform.ts';
 import { familiarName } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { defineCommand, type CommandContext } from './command.ts';
 import { badFlagValue } from './errors.ts';
 import { switchFlag, textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
+import { readPlatform } from './platform-flag.ts';
 import { becomeRoot } from './rootless.ts';
 
 const READ_CHUNK_BYTES = 1024 * 1024;
@@ -19,25 +20,22 @@ export const load = defineCommand({
   summary: 'Read images from an archive',
   flags: {
     input: textFlag('FILE', 'Read a file instead of standard input', { short: 'i' }),
-    platform: textFlag('PLATFORM', 'Which one to take of several, linux/arm64'),
+    platform: textFlag('PLATFORM', 'Take only the image for this platform'),
     quiet: switchFlag('No progress', { short: 'q', status: 'ignored' }),
     root: ROOT_FLAG,
   },
   words: { min: 0, max: 0, expected: 'no words' },
   async run({ flags }, context) {
-    const host = hostPlatform(context.arch);
-    const platform = flags.platform === undefined ? host : parsePlatform(flags.platform, host);
-    if (platform === undefined) {
-      const found = 'expected a platform such as "linux/arm64"';
-      throw badFlagValue('--platform', flags.platform ?? '', found);
-    }
+    const platform =
+      flags.platform === undefined ? undefined : readPlatform(flags.platform, context.arch);
     checkInput(flags.input, context);
     await becomeRoot(context, commandRoot(flags.root, context));
     await using store = openCommandStore(flags.root, context);
     await using _use = await useStore(store.root, context.signal);
     const { signal } = context;
     const what = flags.input === undefined ? 'standard input' : `the archive "${flags.input}"`;
-    const options = { what, platform, now: () => context.now() };
+    const host = hostPlatform(context.arch);
+    const options = { what, host, platform, now: () => context.now() };
     const images = await loadImages(openInput(flags.input, context), store, options, signal);
     for (const { id, references } of images) {
       if (references.length === 0) context.stdout.write(`Loaded image ID: ${id}\n`);

@@ -64,9 +64,9 @@ async function confirm(removesImages: boolean, context: CommandContext): Promise
 /** What went, a line each, and the sum. */
 export function renderPruned({ images, items, bytes }: PruneResult): string {
   const lines = [
-    ...images.flatMap(({ image, references }) => [
+    ...images.flatMap(({ id, references }) => [
       ...references.map((name) => `Untagged: ${familiarName(parseReference(name))}`),
-      `Deleted: ${image.id}`,
+      `Deleted: ${id}`,
     ]),
     ...items.map(({ kind, id }) => `Deleted ${kind}: ${id}`),
     `Total reclaimed space: ${formatBytes(bytes)}`,

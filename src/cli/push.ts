@@ -2,26 +2,33 @@ import { pushImage } from '../build/push-image.ts';
 import { useStore } from '../build/store-lock.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
+import { textFlag } from './flag-table.ts';
 import { formatBytes } from './format.ts';
 import { openCommandStore, ROOT_FLAG } from './open-command-store.ts';
+import { readPlatform } from './platform-flag.ts';
 import { becomeRoot } from './rootless.ts';
 import { storeRoot } from './store-root.ts';
 
 /** `stagecraft push`. Prints the digest that the name now stands for. */
 export const push = defineCommand({
-  usage: 'NAME[:TAG]',
+  usage: '[OPTIONS] NAME[:TAG]',
   summary: 'Send an image to a registry',
-  flags: { root: ROOT_FLAG },
+  flags: {
+    platform: textFlag('PLATFORM', 'Send only the image for this platform'),
+    root: ROOT_FLAG,
+  },
   words: { min: 1, max: 1, expected: 'one image name' },
   async run({ flags, words: [name = ''] }, context) {
     const config = readConfigFile(context);
     // Files of steps may belong to ids that only a user namespace of ours can read.
+    const platform =
+      flags.platform === undefined ? undefined : readPlatform(flags.platform, context.arch);
     await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
     await using _use = await useStore(store.root, context.signal);
     const { env, homeDir, signal } = context;
     const { registries } = config;
-    const pushed = await pushImage(name, store, { registries, env, homeDir }, signal);
+    const pushed = await pushImage(name, platform, store, { registries, env, homeDir }, signal);
     const size = pushed.bytes === undefined ? '' : `, ${formatBytes(pushed.bytes)}`;
     context.stderr.write(`Pushed ${name}${size}\n`);
     context.stdout.write(`${pushed.digest}\n`);

@@ -21,6 +21,7 @@ export const RUN_FLAGS = {
   mount: listFlag('TEXT', 'Mount', { status: 'unsupported', note: 'use --volume' }),
   name: textFlag('NAME', 'Name of the container'),
   network: textFlag('MODE', 'default, host, none'),
+  platform: textFlag('PLATFORM', 'Platform of the image, the one of this host by default'),
   privileged: switchFlag('All rights', {
     status: 'unsupported',
     note: 'containers always run with the default profile',

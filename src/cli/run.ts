@@ -34,7 +34,7 @@ export const run = defineCommand({
     const use = await useStore(store.root, context.signal);
     let container: CreatedContainer;
     try {
-      const image = await openRunnableImage(name, store, config, context);
+      const image = await openRunnableImage(name, flags.platform, store, config, context);
       container = createContainer(containerOptions(flags, image, command), {
         root: store.root,
         env: context.env,

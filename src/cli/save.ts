@@ -1,9 +1,11 @@
 import { saveImages } from '../build/save-image.ts';
+import { hostPlatform } from '../core/platform.ts';
 import { useStore } from '../build/store-lock.ts';
 import { defineCommand, oneOf } from './command.ts';
 import { badFlagValue } from './errors.ts';
 import { textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
+import { readPlatform } from './platform-flag.ts';
 import { becomeRoot } from './rootless.ts';
 
 /** `stagecraft save`, `stagecraft image save`. */
@@ -13,6 +15,7 @@ export const save = defineCommand({
   flags: {
     format: textFlag('FORMAT', 'docker (default) or oci'),
     output: textFlag('FILE', 'Write to a file instead of standard output', { short: 'o' }),
+    platform: textFlag('PLATFORM', 'Only the image for this platform'),
     root: ROOT_FLAG,
   },
   words: { min: 1, max: Infinity, expected: 'one image or more' },
@@ -23,12 +26,16 @@ export const save = defineCommand({
       const found = 'standard output is a terminal, and archives are not for reading';
       throw badFlagValue('--output', dest, found);
     }
+    const platform =
+      flags.platform === undefined ? undefined : readPlatform(flags.platform, context.arch);
     // Files of steps may belong to ids that only a user namespace of ours can read.
     await becomeRoot(context, commandRoot(flags.root, context));
     await using store = openCommandStore(flags.root, context);
     await using _use = await useStore(store.root, context.signal);
     const { cwd, signal } = context;
-    const options = { format, dest, cwd, stdout: context.stdout.stream() };
+    const stdout = context.stdout.stream();
+    const host = hostPlatform(context.arch);
+    const options = { format, platform, host, dest, cwd, stdout };
     await saveImages(words, store, options, signal);
     return 0;
   },

@@ -46,8 +46,7 @@ describe('usageTable()', () => {
 describe('renderPruned()', () => {
   test('lists images, things and the sum', () => {
     const id = digestOf('x');
-    const image = { id, layers: [], manifestDigest: undefined, storedAt: '' };
-    const images = [{ image, references: ['docker.io/library/app:latest'] }];
+    const images = [{ id, references: ['docker.io/library/app:latest'] }];
     expect(renderPruned({ images, items: [MOUNT], bytes: 500 }).split('\n')).toEqual([
       'Untagged: app:latest',
       `Deleted: ${id}`,

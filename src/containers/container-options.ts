@@ -1,4 +1,5 @@
 import type { Digest } from '../core/digest.ts';
+import type { Platform } from '../core/platform.ts';
 import type { ContainerConfig } from '../image/config.ts';
 
 /** An image that is ready to be run. */
@@ -7,6 +8,8 @@ export interface RunnableImage {
   readonly name: string;
   readonly id: Digest;
   readonly config: ContainerConfig;
+  /** That its programs are for. */
+  readonly platform: Platform;
   /** Snapshot of its topmost layer; undefined for an image without files. */
   readonly snapshot: string | undefined;
 }

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hostPlatform } from '../core/platform.ts';
 import { digestOf } from '../core/sha256.ts';
 import type { ContainerConfig } from '../image/config.ts';
 import { openSandbox } from '../sandbox/choose-sandbox.ts';
@@ -37,7 +38,13 @@ function create(
   config: ContainerConfig = {},
 ): CreatedContainer {
   const options: ContainerOptions = {
-    image: { name: 'busybox', id: digestOf('busybox'), config, snapshot: 'busybox' },
+    image: {
+      name: 'busybox',
+      id: digestOf('busybox'),
+      config,
+      platform: hostPlatform(process.arch),
+      snapshot: 'busybox',
+    },
     command,
     env: [],
     volumes: [],

@@ -10,6 +10,9 @@ const ARCHITECTURES: Readonly<Record<string, Omit<Platform, 'os'>>> = {
   x86_64: { architecture: 'amd64' },
   'x86-64': { architecture: 'amd64' },
   i386: { architecture: '386' },
+  i486: { architecture: '386' },
+  i586: { architecture: '386' },
+  i686: { architecture: '386' },
   aarch64: { architecture: 'arm64' },
   armhf: { architecture: 'arm', variant: 'v7' },
   armel: { architecture: 'arm', variant: 'v6' },
@@ -21,9 +24,10 @@ export function normalizePlatform(platform: Platform): Platform {
   const alias = ARCHITECTURES[platform.architecture.toLowerCase()];
   const architecture = alias?.architecture ?? platform.architecture.toLowerCase();
   let variant = platform.variant?.toLowerCase() ?? alias?.variant;
-  if (architecture === 'arm64' && (variant === '8' || variant === 'v8')) variant = undefined;
+  if (variant !== undefined && variant !== '') variant = prefixed(variant);
+  if (architecture === 'arm64' && variant === 'v8') variant = undefined;
   if (architecture === 'amd64' && variant === 'v1') variant = undefined;
-  if (architecture === 'arm') variant = variant === undefined ? 'v7' : prefixed(variant);
+  if (architecture === 'arm' && (variant === undefined || variant === '')) variant = 'v7';
   return {
     os,
     architecture,
@@ -67,6 +71,39 @@ export function hostPlatform(arch: string): Platform {
 /** Equal after normalisation; `osVersion` is not compared. */
 export function samePlatform(a: Platform, b: Platform): boolean {
   return formatPlatform(normalizePlatform(a)) === formatPlatform(normalizePlatform(b));
+}
+
+/**
+ * Which of `available` (normalised, as `formatPlatform` writes them) serves `wanted` best: the very same,
+ * else one for an older variant of the same processor, newest first, as containerd's `Only` has it.
+ * Undefined when none does.
+ */
+export function findForPlatform(
+  available: readonly string[],
+  wanted: Platform,
+): number | undefined {
+  for (const platform of servedBy(normalizePlatform(wanted))) {
+    const index = available.indexOf(formatPlatform(platform));
+    if (index >= 0) return index;
+  }
+  return undefined;
+}
+
+/** Oldest first. A platform without variant is of the oldest that its architecture has here. */
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  amd64: ['', 'v2', 'v3', 'v4'],
+  arm: ['v5', 'v6', 'v7', 'v8'],
+  arm64: ['', 'v9'],
+};
+
+function servedBy(wanted: Platform): readonly Platform[] {
+  const variants = VARIANTS[wanted.architecture] ?? [];
+  const rank = variants.indexOf(wanted.variant ?? '');
+  const older = rank < 0 ? [] : variants.slice(0, rank).toReversed();
+  return [
+    wanted,
+    ...older.map((variant) => ({ ...wanted, variant: variant === '' ? undefined : variant })),
+  ];
 }
 
 function prefixed(variant: string): string {

@@ -94,6 +94,16 @@ export function imageHasNames(id: string, names: readonly string[]): BuildError 
   });
 }
 
+/** An image that an index of the store lists: without it the index would be broken. */
+export function imageInIndex(id: string, platform: string, index: string): BuildError {
+  return new BuildError({
+    code: 'IMAGE_IN_INDEX',
+    class: 'usage',
+    message: `Cannot remove image ${id}: it is the image for ${shown(platform)} of "${shown(index)}"`,
+    hint: `Remove them together: stagecraft rmi ${shown(index)}`,
+  });
+}
+
 /** The list of images was changed by something else than this program, or the disk failed. */
 export function imageListCorrupt(path: string, cause: unknown): BuildError {
   const found = cause instanceof Error ? cause.message : String(cause);

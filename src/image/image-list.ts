@@ -3,12 +3,15 @@ import { invalidImage } from './errors.ts';
 import { Fields } from './fields.ts';
 import { readDescriptor } from './parse-manifest.ts';
 import type { StoredImage, StoredLayer } from './stored-image.ts';
+import type { StoredIndex } from './stored-index.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 /** What `images.json` holds. */
 export interface ImageList {
   readonly images: ReadonlyMap<Digest, StoredImage>;
-  /** Full references, `docker.io/library/app:latest`, to image ids that are in `images`. */
+  /** Their images are all in `images`. */
+  readonly indexes: ReadonlyMap<Digest, StoredIndex>;
+  /** Full references, `docker.io/library/app:latest`, to ids that are in `images` or `indexes`. */
   readonly references: ReadonlyMap<string, Digest>;
 }
 
@@ -16,13 +19,16 @@ const VERSION = 1;
 const WHAT = 'the list of images';
 
 /** The list of a new store. */
-export const EMPTY_LIST: ImageList = { images: new Map(), references: new Map() };
+export const EMPTY_LIST: ImageList = {
+  images: new Map(),
+  indexes: new Map(),
+  references: new Map(),
+};
 
 /** The file's text: one line an image and a reference, sorted, so that people can read it and compare. */
-export function serializeImageList({ images, references }: ImageList): string {
-  const imageLines = [...images.values()]
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .map((image) => `    ${JSON.stringify(image)}`);
+export function serializeImageList({ images, indexes, references }: ImageList): string {
+  const imageLines = linesById(images);
+  const indexLines = linesById(indexes);
   const referenceLines = [...references]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, id]) => `    ${JSON.stringify(name)}: ${JSON.stringify(id)}`);
@@ -32,14 +38,22 @@ export function serializeImageList({ images, references }: ImageList): string {
     '  "references": {',
     referenceLines.join(',\n'),
     '  },',
+    ...(indexLines === '' ? [] : ['  "indexes": [', indexLines, '  ],']),
     '  "images": [',
-    imageLines.join(',\n'),
+    imageLines,
     '  ]',
     '}',
     '',
   ]
     .filter((line, index, all) => line !== '' || index === all.length - 1)
     .join('\n');
+}
+
+function linesById(things: ReadonlyMap<Digest, { readonly id: Digest }>): string {
+  return [...things.values()]
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .map((thing) => `    ${JSON.stringify(thing)}`)
+    .join(',\n');
 }
 
 /** @throws BuildError INVALID_IMAGE when the file is not one that `serializeImageList` wrote. */
@@ -50,15 +64,20 @@ export function parseImageList(bytes: Uint8Array): ImageList {
     throw fields.fault('version', `it is ${String(version)}, and only ${VERSION} is known`);
   }
   const images = new Map((fields.objects('images') ?? []).map(readImage).map((it) => [it.id, it]));
+  const indexes = new Map(
+    (fields.objects('indexes') ?? [])
+      .map((each) => readStoredIndex(each, images))
+      .map((it) => [it.id, it]),
+  );
   const references = new Map<string, Digest>();
   for (const [name, text] of Object.entries(fields.stringMap('references') ?? {})) {
     const id = parseDigest(text);
-    if (id === undefined || !images.has(id)) {
+    if (id === undefined || !(images.has(id) || indexes.has(id))) {
       throw fields.fault('references', `"${name}" is no image of the list`);
     }
     references.set(name, id);
   }
-  return { images, references };
+  return { images, indexes, references };
 }
 
 function readImage(fields: Fields): StoredImage {
@@ -66,6 +85,21 @@ function readImage(fields: Fields): StoredImage {
   return {
     id: digestIn(fields, 'id'),
     layers: (fields.objects('layers') ?? []).map(readLayer),
+    manifestDigest: manifest === undefined ? undefined : digestIn(fields, 'manifestDigest'),
+    storedAt: fields.requiredString('storedAt'),
+  };
+}
+
+function readStoredIndex(fields: Fields, images: ReadonlyMap<Digest, StoredImage>): StoredIndex {
+  const parts = (fields.objects('images') ?? []).map((part) => {
+    const id = digestIn(part, 'id');
+    if (!images.has(id)) throw part.fault('id', 'it is no image of the list');
+    return { platform: part.requiredString('platform'), id };
+  });
+  const manifest = fields.string('manifestDigest');
+  return {
+    id: digestIn(fields, 'id'),
+    images: parts,
     manifestDigest: manifest === undefined ? undefined : digestIn(fields, 'manifestDigest'),
     storedAt: fields.requiredString('storedAt'),
   };

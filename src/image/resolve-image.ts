@@ -1,9 +1,9 @@
 import type { Digest } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import {
+  findForPlatform,
   formatPlatform,
   normalizePlatform,
-  samePlatform,
   type Platform,
 } from '../core/platform.ts';
 import type { BaseImage } from './base-image.ts';
@@ -91,16 +91,19 @@ async function findManifest(
  */
 function candidates(index: ImageIndex, platform: Platform): readonly Descriptor[] {
   const images = index.manifests.filter((entry) => !isAttestation(entry));
-  const exact = images.filter(
-    (entry) => entry.platform !== undefined && samePlatform(platformOf(entry), platform),
+  const named = images.filter((entry) => entry.platform !== undefined);
+  // Of several for one platform (Windows versions, say) the first is meant, as in containerd.
+  const best = findForPlatform(
+    named.map((entry) => formatPlatform(platformOf(entry))),
+    platform,
   );
+  const exact = named.slice(best ?? named.length).slice(0, 1);
   const nested = images.filter(
     (entry) => entry.platform === undefined && isIndexType(entry.mediaType),
   );
   const [only] = images;
   const unnamed = images.length === 1 && only?.platform === undefined && only !== undefined;
-  // Of several for one platform (Windows versions, say) the first is meant, as in containerd.
-  return [...exact.slice(0, 1), ...nested, ...(unnamed && nested.length === 0 ? [only] : [])];
+  return [...exact, ...nested, ...(unnamed && nested.length === 0 ? [only] : [])];
 }
 
 function isIndexType(mediaType: string): boolean {
