@@ -29,6 +29,7 @@ export interface BaseImages {
   openLayer(
     image: BaseImage,
     layer: Descriptor,
+    offset: number,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>>;
 }
@@ -79,12 +80,12 @@ export function createBaseImages(
       if (known === undefined) throw new TypeError('An op names an image that was not resolved');
       return known.image;
     },
-    openLayer(image, layer, signal) {
+    openLayer(image, layer, offset, signal) {
       const source = byManifest.get(image.manifestDigest)?.source;
       if (source === undefined) {
         throw new TypeError(`The layers of "${image.name}" are in the local store only`);
       }
-      return source.openLayer(image, layer, signal);
+      return source.openLayer(image, layer, offset, signal);
     },
   };
 }

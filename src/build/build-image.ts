@@ -168,7 +168,7 @@ function stepRunner(
     blobs: store.blobs,
     layers: store.layers,
     lock: (name, signal) => store.lock(name, signal),
-    openLayer: (image, layer, signal) => bases.openLayer(image, layer, signal),
+    openLayer: (...layer) => bases.openLayer(...layer),
     baseImage: (op) => bases.ofOp(op),
     sandbox: () =>
       (sandbox ??= openAndSay(() => host.openSandbox(request.isolation, signal), emit)),

@@ -31,7 +31,7 @@ export interface PrunedImage {
 export interface PruneResult {
   readonly images: readonly PrunedImage[];
   readonly items: readonly UsageItem[];
-  /** Of the items. */
+  /** Of the items, and of what interrupted downloads left. */
   readonly bytes: number;
 }
 
@@ -65,7 +65,9 @@ export async function pruneStore(
     removed.add(name);
   }
   const items = doomed.filter(({ id }) => removed.has(id));
-  return { images, items, bytes: items.reduce((sum, { bytes }) => sum + bytes, 0) };
+  // What interrupted downloads left is of use only to the same download.
+  const partialBytes = store.blobs.removePartials();
+  return { images, items, bytes: items.reduce((sum, { bytes }) => sum + bytes, partialBytes) };
 }
 
 /** So many at a time, as nobody can interrupt that. */

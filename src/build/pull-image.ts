@@ -91,7 +91,7 @@ async function fetchImage(
       blobs: store.blobs,
       snapshots: store.snapshots,
       layers: store.layers,
-      openLayer: (base, layer, layerSignal) => source.openLayer(base, layer, layerSignal),
+      openLayer: (...layer) => source.openLayer(...layer),
       lock: (lock, lockSignal) => store.lock(lock, lockSignal),
       onProgress: (fetched, total) => host.onProgress(fetched, total),
     },

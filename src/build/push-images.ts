@@ -36,9 +36,12 @@ export async function pushImages(
   let written: WrittenImage | undefined;
   for (const reference of references) {
     const { registry, repository } = reference;
-    const content = contentOf(images, deps.blobs, pushedTo.get(registry));
+    const content = contentOf(images, deps.blobs, registry, pushedTo.get(registry));
     const { digest } = await pusher.push(formatReference(reference), content, signal);
     pushedTo.set(registry, repository);
+    for (const layer of images.flatMap(({ layers }) => layers)) {
+      deps.blobs.origins.note(layer.digest, `${registry}/${repository}`);
+    }
     const bytes = content.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
     written = { destination: `registry ${names}`, digest, bytes };
   }
@@ -49,12 +52,13 @@ export async function pushImages(
 function contentOf(
   images: readonly ImageBlobs[],
   store: BlobStore,
+  registry: string,
   mountFrom: string | undefined,
 ): PushContent {
   const stored = (descriptor: Descriptor): PushBlob => ({
     descriptor,
     open: (signal) => store.openRead(descriptor.digest, signal),
-    mountFrom,
+    mountFrom: mountFrom ?? knownRepository(store.origins.of(descriptor.digest), registry),
   });
   const inMemory = (descriptor: Descriptor, bytes: Uint8Array): PushBlob => ({
     descriptor,
@@ -72,6 +76,12 @@ function contentOf(
     })),
     index: images.length > 1 ? indexOf(images.map(({ manifest }) => manifest)) : undefined,
   };
+}
+
+/** Where the registry has a blob already, as far as this store was there when it came or went. */
+function knownRepository(origins: readonly string[], registry: string): string | undefined {
+  const prefix = `${registry}/`;
+  return origins.find((origin) => origin.startsWith(prefix))?.slice(prefix.length);
 }
 
 function indexOf(manifests: readonly Descriptor[]): NonNullable<PushContent['index']> {

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   save: async () => (await import('./save.ts')).save,
   load: async () => (await import('./load.ts')).load,
   login: async () => (await import('./login.ts')).login,
+  'list-tags': async () => (await import('./registry-tags.ts')).listTagsCommand,
   logout: async () => (await import('./logout.ts')).logout,
   history: async () => (await import('./history.ts')).history,
   inspect: async () => (await import('./inspect.ts')).inspect,
@@ -31,6 +32,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   // What the groups `image` and `container` mean by it.
   'internal-inspect-image': async () => (await import('./inspect.ts')).inspectImage,
   'internal-inspect-container': async () => (await import('./inspect.ts')).inspectContainer,
+  // What the group `registry` has besides.
+  'internal-registry-delete': async () => (await import('./registry-delete.ts')).registryDelete,
+  'internal-registry-referrers': async () =>
+    (await import('./registry-referrers.ts')).registryReferrers,
   // Started by `run --detach`, not by people.
   'internal-supervise': async () => (await import('./supervise.ts')).supervise,
 };
@@ -65,6 +70,16 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     inspect: 'internal-inspect-container',
   },
   system: { info: 'info' },
+  registry: {
+    tags: 'list-tags',
+    ls: 'list-tags',
+    'list-tags': 'list-tags',
+    delete: 'internal-registry-delete',
+    rm: 'internal-registry-delete',
+    referrers: 'internal-registry-referrers',
+    login: 'login',
+    logout: 'logout',
+  },
 };
 
 /** Commands of Docker's that people will try and that are not here. */

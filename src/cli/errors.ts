@@ -188,6 +188,16 @@ export function buildNotFound(id: string | undefined, found: string): BuildError
   });
 }
 
+/** A name in a registry that is to be deleted, and says neither tag nor digest. */
+export function nameWithoutTag(name: string): BuildError {
+  return new BuildError({
+    code: 'TAG_NEEDED',
+    class: 'usage',
+    message: `Cannot delete "${name}": it has no tag and no digest`,
+    hint: 'Write what is to go, with ":latest" too where that is meant',
+  });
+}
+
 function seeHelp(command: string): string {
   return `Run "${command} --help" for the flags`;
 }

@@ -24,6 +24,7 @@ export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'load', summary: 'Read images from an archive' },
   { name: 'login', summary: 'Log in to a registry' },
   { name: 'logout', summary: 'Forget the credentials of a registry' },
+  { name: 'list-tags', summary: 'List the tags that a registry has of an image' },
   { name: 'history', summary: 'Show how an image was made' },
   { name: 'inspect', summary: 'Show all there is to know of images and containers' },
   { name: 'du', summary: 'Show what takes room in the store' },

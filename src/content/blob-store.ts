@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Digest } from '../core/digest.ts';
+import type { BlobOrigins } from './blob-origins.ts';
+import type { OpenAt } from './partial-blob.ts';
 
 /**
  * Bytes by digest. A blob is there whole and checked, or not at all: writing goes to a temporary
@@ -30,6 +32,17 @@ export interface BlobStore {
     expected: { readonly digest: Digest; readonly size: number } | undefined,
     signal: AbortSignal,
   ): Promise<WrittenBlob>;
+  /**
+   * Stores a blob whose bytes can be had from any place on: what an earlier call left when it was
+   * interrupted, or its process killed, is not asked for again.
+   * @throws BuildError BLOB_DIGEST_MISMATCH, BLOB_SIZE_MISMATCH; whatever `openAt` and its stream throw
+   */
+  writeResumable(
+    expected: { readonly digest: Digest; readonly size: number },
+    openAt: OpenAt,
+    signal: AbortSignal,
+  ): Promise<void>;
+  readonly origins: BlobOrigins;
 }
 
 export interface WrittenBlob {

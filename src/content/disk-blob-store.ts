@@ -29,6 +29,7 @@ import {
   writeAll,
 } from '../host/atomic-file.ts';
 import { flock } from '../host/sys.ts';
+import { openBlobOrigins, type BlobOrigins } from './blob-origins.ts';
 import { blobPath } from './blob-path.ts';
 import type { BlobStore, WrittenBlob } from './blob-store.ts';
 import {
@@ -38,6 +39,7 @@ import {
   blobSizeMismatch,
   blobTooLarge,
 } from './errors.ts';
+import { completePartial, openPartial, removePartials, type OpenAt } from './partial-blob.ts';
 import { sweepTemporaryFiles, TEMPORARY_PREFIX } from './sweep.ts';
 import { verifiedStream, type ExpectedBytes, type StreamFault } from './verified-stream.ts';
 
@@ -55,6 +57,8 @@ export interface DiskBlobStore extends BlobStore {
   list(): Iterable<WrittenBlob>;
   /** Removes a blob. The caller knows that nobody needs it. False when it was not here. */
   remove(digest: Digest): boolean;
+  /** Removes what interrupted downloads left, and gives the bytes that it had. */
+  removePartials(): number;
 }
 
 /**
@@ -79,8 +83,10 @@ class DirectoryBlobs implements DiskBlobStore {
   readonly #rootDir: string;
   readonly #blobsDir: string;
   readonly #temporaryDir: string;
+  readonly origins: BlobOrigins;
 
   constructor(rootDir: string, blobsDir: string, temporaryDir: string) {
+    this.origins = openBlobOrigins(join(rootDir, 'blobs', 'origins'));
     this.#rootDir = rootDir;
     this.#blobsDir = blobsDir;
     this.#temporaryDir = temporaryDir;
@@ -157,6 +163,33 @@ class DirectoryBlobs implements DiskBlobStore {
     }
   }
 
+  async writeResumable(
+    expected: ExpectedBytes,
+    openAt: OpenAt,
+    signal: AbortSignal,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    const partial = openPartial(this.#temporaryDir, expected.digest);
+    if (partial === undefined) {
+      await this.write(await openAt(0), expected, signal);
+      return;
+    }
+    try {
+      await completePartial(partial, expected, openAt, signal);
+      await fsyncAsync(partial.fd);
+      signal.throwIfAborted();
+      this.#publish(partial.path, expected.digest);
+    } catch (cause) {
+      throw isFileError(cause) ? fileWrite(partial.path, cause) : cause;
+    } finally {
+      closeSync(partial.fd);
+    }
+  }
+
+  removePartials(): number {
+    return removePartials(this.#temporaryDir);
+  }
+
   *list(): Iterable<WrittenBlob> {
     for (const name of readdirSync(this.#blobsDir)) {
       const digest = parseDigest(`sha256:${name}`);
@@ -168,6 +201,7 @@ class DirectoryBlobs implements DiskBlobStore {
   remove(digest: Digest): boolean {
     try {
       unlinkSync(this.pathOf(digest));
+      this.origins.forget(digest);
       return true;
     } catch (cause) {
       if (errnoOf(cause) === 'ENOENT') return false;

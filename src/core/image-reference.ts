@@ -27,6 +27,11 @@ const DOMAIN =
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 
+/** True for what may stand after the colon of a name. */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 /** True when `readReference` finds no fault in the text. */
 export function isReference(text: string): boolean {
   return !('fault' in readReference(text));

@@ -12,10 +12,11 @@ export interface BaseLayersDeps {
   readonly blobs: BlobStore;
   readonly snapshots: Snapshotter;
   readonly layers: LayerIndex;
-  /** The stored bytes of a layer, when they are not in the blob store yet. */
+  /** The stored bytes of a layer from byte `offset` on, when they are not in the blob store yet. */
   openLayer(
     image: BaseImage,
     layer: Descriptor,
+    offset: number,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>>;
   /** Keeps other processes from unpacking the same layers at the same time. */
@@ -122,8 +123,11 @@ async function download(
     onBytes(layer.size);
     return;
   }
-  const stream = await deps.openLayer(image, layer, signal);
-  await deps.blobs.write(counted(stream, onBytes), layer, signal);
+  const openAt = async (offset: number): Promise<AsyncIterable<Uint8Array>> => {
+    onBytes(offset);
+    return counted(await deps.openLayer(image, layer, offset, signal), onBytes);
+  };
+  await deps.blobs.writeResumable(layer, openAt, signal);
 }
 
 async function* counted(

@@ -81,10 +81,16 @@ function readOpenFile(fd: number, path: string, maxBytes: number): Buffer {
   return buffer.subarray(0, length);
 }
 
-/** Writes all of `bytes` at the current place; one `write` call may take less than it was given. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
+/**
+ * Writes all of `bytes`, at the current place or at byte `position` of the file; one `write` call may take
+ * less than it was given.
+ */
+export function writeAll(fd: number, bytes: Uint8Array, position?: number): void {
   let offset = 0;
-  while (offset < bytes.length) offset += writeSync(fd, bytes, offset, bytes.length - offset);
+  while (offset < bytes.length) {
+    const at = position === undefined ? null : position + offset;
+    offset += writeSync(fd, bytes, offset, bytes.length - offset, at);
+  }
 }
 
 /** Makes names that were added to, renamed in or removed from a directory durable. */

@@ -23,6 +23,8 @@ export interface Descriptor {
   readonly size: number;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly platform?: DescriptorPlatform | undefined;
+  /** What the manifest is for, where it is no image. */
+  readonly artifactType?: string | undefined;
 }
 
 /** Platform as an index spells it. */

@@ -99,7 +99,7 @@ describe('createLayoutImageSource()', () => {
     const [layer] = image.layers;
     if (layer === undefined) expect.fail();
     const chunks: Uint8Array[] = [];
-    for await (const chunk of await source.openLayer(image, layer, signal)) chunks.push(chunk);
+    for await (const chunk of await source.openLayer(image, layer, 0, signal)) chunks.push(chunk);
     expect(Buffer.concat(chunks).toString()).toBe('layer a');
     expect(blobs.sizeOf(image.manifestDigest)).toBeGreaterThan(0);
     expect(blobs.sizeOf(image.configDigest)).toBeGreaterThan(0);

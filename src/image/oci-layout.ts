@@ -20,10 +20,14 @@ export interface LayoutImageSource {
    * @throws BuildError IMAGE_NOT_FOUND (lists the tags), INVALID_IMAGE, PLATFORM_NOT_FOUND
    */
   resolve(name: string, platform: Platform, signal: AbortSignal): Promise<BaseImage>;
-  /** The stored bytes of a layer, not yet checked. @throws BuildError INVALID_IMAGE when they are missing. */
+  /**
+   * The stored bytes of a layer from byte `offset` on, not yet checked.
+   * @throws BuildError INVALID_IMAGE when they are missing
+   */
   openLayer(
     image: BaseImage,
     layer: Descriptor,
+    offset: number,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>>;
 }
@@ -51,8 +55,8 @@ export function createLayoutImageSource(dir: string, blobs: BlobStore): LayoutIm
       for (const document of kept) blobs.writeBytes(document);
       return image;
     },
-    openLayer(_image, layer, signal) {
-      return Promise.resolve(openBlob(dir, layer.digest, signal));
+    openLayer(_image, layer, offset, signal) {
+      return Promise.resolve(openBlob(dir, layer.digest, offset, signal));
     },
   };
 }
@@ -136,6 +140,7 @@ function blobPath(dir: string, digest: Digest): string {
 async function* openBlob(
   dir: string,
   digest: Digest,
+  offset: number,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   const path = blobPath(dir, digest);
@@ -143,5 +148,5 @@ async function* openBlob(
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
     throw invalidImage(`the OCI layout "${shown(dir)}"`, `it has no blob ${digest}`);
   }
-  yield* createReadStream(path, { signal, highWaterMark: READ_CHUNK_BYTES });
+  yield* createReadStream(path, { signal, highWaterMark: READ_CHUNK_BYTES, start: offset });
 }

@@ -154,6 +154,7 @@ export function readDescriptor(fields: Fields): Descriptor {
     mediaType: fields.requiredString('mediaType'),
     digest,
     size,
+    ...optional('artifactType', fields.string('artifactType')),
     ...optional('annotations', fields.stringMap('annotations')),
     ...optional('platform', platform === undefined ? undefined : readPlatform(platform)),
   };

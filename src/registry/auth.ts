@@ -9,22 +9,25 @@ import type { HttpResponse, Transport } from '../http/transport.ts';
 
 /** Gives requests to one registry their Authorization header. */
 export interface Authenticator {
-  /** What is known to work for a repository, or undefined before the first challenge. */
-  header(repository: string, actions: Actions): string | undefined;
+  /** What is known to work, or undefined before the first challenge. */
+  header(access: Access): string | undefined;
   /**
    * Answers a 401. Undefined: nothing more can be offered.
    * @throws BuildError REGISTRY_UNAUTHORIZED, REGISTRY_ERROR, CREDENTIALS_UNUSABLE @throws TransientError
    */
-  answer(
-    response: HttpResponse,
-    repository: string,
-    actions: Actions,
-    signal: AbortSignal,
-  ): Promise<string | undefined>;
+  answer(response: HttpResponse, access: Access, signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** What is to be done with a repository, as the scope of a token says it. */
-export type Actions = 'pull' | 'pull,push';
+export type Actions = 'pull' | 'pull,push' | 'pull,push,delete';
+
+/** What a request needs to be allowed. */
+export interface Access {
+  readonly repository: string;
+  readonly actions: Actions;
+  /** Another repository that is read as well. */
+  readonly alsoPulls?: string | undefined;
+}
 
 const MAX_TOKEN_BODY_BYTES = 1024 * 1024;
 /** The distribution specification's default. */
@@ -45,14 +48,14 @@ export function createAuthenticator(
   store: CredentialStore,
 ): Authenticator {
   const known = new Map<string, KnownHeader>();
-  const keyOf = (repository: string, actions: Actions): string => `${repository} ${actions}`;
+  const keyOf = (access: Access): string => scopesOf(access).join(' ');
 
   return {
-    header(repository, actions) {
-      const header = known.get(keyOf(repository, actions));
+    header(access) {
+      const header = known.get(keyOf(access));
       return header !== undefined && header.until > performance.now() ? header.value : undefined;
     },
-    async answer(response, repository, actions, signal) {
+    async answer(response, access, signal) {
       const challenges = parseChallenges(response.headers['www-authenticate'] ?? '');
       const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
       const isBasic = challenges.some(({ scheme }) => scheme === 'basic');
@@ -60,28 +63,32 @@ export function createAuthenticator(
       const credentials = await store.find(registry, signal);
       let header: KnownHeader | undefined;
       if (bearer !== undefined) {
-        const scope = `repository:${repository}:${actions}`;
-        const request = { bearer, scope, credentials, response };
+        const request = { bearer, scopes: scopesOf(access), credentials, response };
         header = await requestToken(request, registry, transport, signal);
       } else if (credentials?.kind === 'password') {
         header = { value: basic(credentials), until: Infinity };
       }
-      if (header !== undefined) known.set(keyOf(repository, actions), header);
+      if (header !== undefined) known.set(keyOf(access), header);
       return header?.value;
     },
   };
 }
 
+function scopesOf({ repository, actions, alsoPulls }: Access): readonly string[] {
+  const own = `repository:${repository}:${actions}`;
+  return alsoPulls === undefined ? [own] : [own, `repository:${alsoPulls}:pull`];
+}
+
 interface TokenRequest {
   readonly bearer: Challenge;
-  readonly scope: string;
+  readonly scopes: readonly string[];
   readonly credentials: Credentials | undefined;
   /** The answer that asked for a token. */
   readonly response: HttpResponse;
 }
 
 async function requestToken(
-  { bearer, scope, credentials, response }: TokenRequest,
+  { bearer, scopes, credentials, response }: TokenRequest,
   registry: string,
   transport: Transport,
   signal: AbortSignal,
@@ -97,10 +104,10 @@ async function requestToken(
   }
   const used = trust.kind === 'credentials' ? credentials : undefined;
   const service = bearer.params.get('service');
-  const answer = await transport.send(tokenHttpRequest(realm, service, scope, used), signal);
+  const answer = await transport.send(tokenHttpRequest(realm, service, scopes, used), signal);
   if (answer.status === 401 || answer.status === 403) {
     await readErrorBody(answer, signal);
-    throw registryUnauthorized(registry, 'get a token', used !== undefined);
+    throw registryUnauthorized(registry, 'get a token', used?.source);
   }
   if (answer.status !== 200) {
     const found = await readErrorBody(answer, signal);
@@ -113,7 +120,7 @@ async function requestToken(
 function tokenHttpRequest(
   realm: string,
   service: string | undefined,
-  scope: string,
+  scopes: readonly string[],
   credentials: Credentials | undefined,
 ): Parameters<Transport['send']>[0] {
   const url = new URL(realm);
@@ -122,7 +129,7 @@ function tokenHttpRequest(
       grant_type: 'refresh_token',
       service: service ?? '',
       client_id: 'stagecraft',
-      scope,
+      scope: scopes.join(' '),
       refresh_token: credentials.token,
     });
     const body = Buffer.from(form.toString());
@@ -133,7 +140,7 @@ function tokenHttpRequest(
     return { method: 'POST', url, headers, body: () => body };
   }
   if (service !== undefined) url.searchParams.set('service', service);
-  url.searchParams.set('scope', scope);
+  for (const scope of scopes) url.searchParams.append('scope', scope);
   const authorization = credentials === undefined ? undefined : basic(credentials);
   return { method: 'GET', url, authorization };
 }

@@ -18,7 +18,8 @@ export async function checkLogin(
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const kept = { kind: 'password', ...credentials } as const;
+  const source = 'this command';
+  const kept = { kind: 'password', ...credentials, source } as const;
   const find = (host: string): Promise<typeof kept | undefined> =>
     Promise.resolve(host === registry ? kept : undefined);
   const registries = openRegistries({ ...access, credentials: { find } });

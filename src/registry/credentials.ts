@@ -4,10 +4,14 @@ import { CLEAN_ENV, findProgram, runProcess, shownOutput } from '../host/child-p
 import { credentialsUnusable } from './errors.ts';
 
 /** What proves who we are at one registry. */
-export type Credentials =
+export type Credentials = (
   | { readonly kind: 'password'; readonly username: string; readonly password: string }
   /** A refresh token of the registry's own service (OAuth 2). */
-  | { readonly kind: 'identity-token'; readonly token: string };
+  | { readonly kind: 'identity-token'; readonly token: string }
+) & {
+  /** Where they are kept, for messages: a path or the name of a program. */
+  readonly source: string;
+};
 
 /** Finds credentials. */
 export interface CredentialStore {
@@ -127,7 +131,8 @@ function readEntry(
   registry: string,
 ): Credentials | undefined {
   const token = entry['identitytoken'];
-  if (typeof token === 'string' && token !== '') return { kind: 'identity-token', token };
+  if (typeof token === 'string' && token !== '')
+    return { kind: 'identity-token', token, source: path };
   const { auth, username, password } = entry;
   if (typeof auth === 'string' && auth !== '') {
     const text = Buffer.from(auth, 'base64').toString('utf8');
@@ -137,10 +142,10 @@ function readEntry(
     }
     // Docker pads some of them with NUL.
     const secret = text.slice(colon + 1).replace(/\0+$/, '');
-    return { kind: 'password', username: text.slice(0, colon), password: secret };
+    return { kind: 'password', username: text.slice(0, colon), password: secret, source: path };
   }
   if (typeof username !== 'string' || typeof password !== 'string') return undefined;
-  return { kind: 'password', username, password };
+  return { kind: 'password', username, password, source: path };
 }
 
 /** docker-credential-helpers: `get` reads the server's name and writes JSON. */
@@ -197,8 +202,8 @@ function readHelperAnswer(stdout: Buffer, program: string): Credentials | undefi
   }
   if (username === '' && secret === '') return undefined;
   return username === '<token>'
-    ? { kind: 'identity-token', token: secret }
-    : { kind: 'password', username, password: secret };
+    ? { kind: 'identity-token', token: secret, source: program }
+    : { kind: 'password', username, password: secret, source: program };
 }
 
 function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -7,7 +7,7 @@ const CREDENTIALS =
   /\b(bearer|basic)\s+[\w.~+/=-]{8,}|\b(token|password|secret|sig|signature)=[^&\s"]+/gi;
 
 /** Text from a registry or a credential program, fit for a message: short, one line, no credentials. */
-function shownRemote(text: string): string {
+export function shownRemote(text: string): string {
   return shown(
     text.replace(CREDENTIALS, (_, scheme?: string, key?: string) =>
       key === undefined ? `${scheme ?? ''} ***` : `${key}=***`,
@@ -38,13 +38,16 @@ function registryUntrusted(host: string, found: string): BuildError {
   });
 }
 
-/** The registry wants credentials, or other ones. */
+/** The registry wants credentials, or other ones. `source` is where those that it refuses are kept. */
 export function registryUnauthorized(
   host: string,
   what: string,
-  hadCredentials: boolean,
+  source: string | undefined,
 ): BuildError {
-  const found = hadCredentials ? 'it refuses the credentials' : 'it wants credentials';
+  const found =
+    source === undefined
+      ? 'it wants credentials'
+      : `it refuses the credentials from ${shown(source)}`;
   return new BuildError({
     code: 'REGISTRY_UNAUTHORIZED',
     class: 'registry',

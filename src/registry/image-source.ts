@@ -9,10 +9,14 @@ export interface ImageSource {
    * @throws BuildError IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND, REGISTRY_* …
    */
   resolve(name: string, platform: Platform, signal: AbortSignal): Promise<BaseImage>;
-  /** The stored bytes of one layer of a resolved image, as they arrive. Verified by whoever stores them. */
+  /**
+   * The stored bytes of one layer of a resolved image from byte `offset` on, as they arrive. Verified by
+   * whoever stores them.
+   */
   openLayer(
     image: BaseImage,
     layer: Descriptor,
+    offset: number,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>>;
 }

@@ -107,6 +107,21 @@ describe('push()', () => {
     );
   });
 
+  test('asks for a token that allows reading where it mounts from, and sends when that is refused', async () => {
+    const server = await registry({ kind: 'token' });
+    server.setFault(({ path }) =>
+      path.includes('from=base') ? { kind: 'answer', status: 403 } : undefined,
+    );
+    const content = { blobs: [blob(LAYER, 'base/image')], manifests: [MANIFEST] };
+    expect((await push(server, content)).sentBytes).toBe(LAYER.length);
+    server.setFault(() => undefined);
+    server.blobs.clear();
+    await push(server, content);
+    expect(server.requests.map(({ path }) => path)).toContain(
+      '/token?service=test&scope=repository%3Ateam%2Fapp%3Apull%2Cpush&scope=repository%3Abase%2Fimage%3Apull',
+    );
+  });
+
   test('puts manifests by digest and the index under the tag', async () => {
     const server = await registry();
     const index = { bytes: Buffer.from('{"manifests":[]}'), mediaType: MEDIA_TYPE.ociIndex };

@@ -61,8 +61,9 @@ export function createImagePusher(options: {
       const client = registries.clientOf(registry);
       const retried = <T>(action: () => Promise<T>): Promise<T> =>
         withRetries(action, signal, retryTimings);
+      const target = { client, repository, retryTimings };
       const sent = await inParallel(distinct(content.blobs), signal, (blob, both) =>
-        withRetries(() => uploadBlob(client, repository, blob, both), both, retryTimings),
+        uploadBlob(target, blob, both),
       );
       const sentBytes = sent
         .filter(({ result }) => result === 'sent')

@@ -35,6 +35,8 @@ export interface RepositoryRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: HttpRequest['body'];
   readonly actions: Actions;
+  /** Another repository that is read as well: what is mounted comes from there. */
+  readonly alsoPulls?: string | undefined;
   /** For messages: `pull "library/alpine"`. */
   readonly what: string;
 }
@@ -44,6 +46,12 @@ export interface FetchedManifest {
   readonly bytes: Buffer;
   /** What the Content-Type header says. */
   readonly mediaType: string | undefined;
+}
+
+/** A small answer. */
+export interface FetchedDocument {
+  readonly bytes: Buffer;
+  readonly response: HttpResponse;
 }
 
 /** Speaks the OCI distribution API, version 2, with one registry. */
@@ -64,12 +72,26 @@ export interface RegistryClient {
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<Buffer | undefined>;
-  /** A blob as it arrives, unchecked. When the connection breaks it goes on where it was. */
+  /** A blob from byte `offset` on, as it arrives, unchecked. When the connection breaks it goes on where it was. */
   openBlob(
     repository: string,
     blob: Descriptor,
+    offset: number,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array, void>;
+  /** A small document of the API; undefined when the registry answers 404. Tried again when it may pass. */
+  fetchDocument(
+    repository: string,
+    request: { readonly path: string | URL; readonly accept: string; readonly what: string },
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<FetchedDocument | undefined>;
+  /** `request` until it passes, at most 5 tries. @throws BuildError REGISTRY_* */
+  retried(
+    repository: string,
+    request: RepositoryRequest,
+    signal: AbortSignal,
+  ): Promise<HttpResponse>;
   /**
    * One try of any request, logged in if asked to. Answers with 401, 403 and passing faults are thrown.
    * @throws TransientError @throws BuildError REGISTRY_*
@@ -115,7 +137,8 @@ class HttpRegistryClient implements RegistryClient {
     request: RepositoryRequest,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    const { actions, what, path } = request;
+    const { actions, alsoPulls, what, path } = request;
+    const access = { repository, actions, alsoPulls };
     if (path instanceof URL && !this.#origins.includes(path.origin)) {
       return this.#checked(
         await this.#send(repository, request, undefined, signal),
@@ -123,12 +146,12 @@ class HttpRegistryClient implements RegistryClient {
         signal,
       );
     }
-    const known = this.#authenticator.header(repository, actions);
+    const known = this.#authenticator.header(access);
     let response = await this.#send(repository, request, known, signal);
     if (response.status === 401) {
       discard(response);
-      const header = await this.#authenticator.answer(response, repository, actions, signal);
-      if (header === undefined) throw registryUnauthorized(this.name, what, false);
+      const header = await this.#authenticator.answer(response, access, signal);
+      if (header === undefined) throw registryUnauthorized(this.name, what, undefined);
       response = await this.#send(repository, request, header, signal);
     }
     return this.#checked(response, request, signal);
@@ -142,8 +165,8 @@ class HttpRegistryClient implements RegistryClient {
   ): Promise<HttpResponse> {
     if (response.status === 401 || response.status === 403) {
       discard(response);
-      const hasLogin = (await this.#credentials.find(this.name, signal)) !== undefined;
-      throw registryUnauthorized(this.name, what, hasLogin);
+      const used = await this.#credentials.find(this.name, signal);
+      throw registryUnauthorized(this.name, what, used?.source);
     }
     const error = registryFailed(this.name, what, `status ${response.status}`);
     const passing = passingFault(response, error);
@@ -159,7 +182,8 @@ class HttpRegistryClient implements RegistryClient {
   ): Promise<FetchedManifest | undefined> {
     const accept = MANIFEST_ACCEPT.join(', ');
     const path = `manifests/${reference}`;
-    const found = await this.#fetch(repository, path, accept, MAX_MANIFEST_BYTES, signal);
+    const request = { path, accept, what: `pull "${repository}"` };
+    const found = await this.fetchDocument(repository, request, MAX_MANIFEST_BYTES, signal);
     const type = found?.response.headers['content-type'];
     return found && { bytes: found.bytes, mediaType: type?.split(';')[0]?.trim() };
   }
@@ -173,11 +197,7 @@ class HttpRegistryClient implements RegistryClient {
     const headers = { accept: MANIFEST_ACCEPT.join(', ') };
     const path = `manifests/${tag}`;
     const request = { method: 'HEAD', path, headers, actions: 'pull', what } as const;
-    const response = await withRetries(
-      () => this.request(repository, request, signal),
-      signal,
-      this.#retryTimings,
-    );
+    const response = await this.retried(repository, request, signal);
     discard(response);
     const digest = response.headers['docker-content-digest'];
     return typeof digest === 'string' && response.status === 200 ? parseDigest(digest) : undefined;
@@ -189,17 +209,18 @@ class HttpRegistryClient implements RegistryClient {
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<Buffer | undefined> {
-    return (await this.#fetch(repository, `blobs/${digest}`, '*/*', maxBytes, signal))?.bytes;
+    const request = { path: `blobs/${digest}`, accept: '*/*', what: `pull "${repository}"` };
+    return (await this.fetchDocument(repository, request, maxBytes, signal))?.bytes;
   }
 
   openBlob(
     repository: string,
     blob: Descriptor,
+    offset: number,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array, void> {
-    const openAt = (offset: number): Promise<BlobPart> =>
-      this.#openAt(repository, blob, offset, signal);
-    return resumingBlob(blob, openAt, signal);
+    const openAt = (at: number): Promise<BlobPart> => this.#openAt(repository, blob, at, signal);
+    return resumingBlob(blob, offset, openAt, signal);
   }
 
   async #send(
@@ -225,17 +246,23 @@ class HttpRegistryClient implements RegistryClient {
     throw new TypeError(`Registry "${this.name}" has no address`);
   }
 
-  /** The answer's body when it is 200, undefined when 404. */
-  #fetch(
+  retried(
     repository: string,
-    path: string,
-    accept: string,
+    request: RepositoryRequest,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const once = (): Promise<HttpResponse> => this.request(repository, request, signal);
+    return withRetries(once, signal, this.#retryTimings);
+  }
+
+  fetchDocument(
+    repository: string,
+    { path, accept, what }: Parameters<RegistryClient['fetchDocument']>[1],
     maxBytes: number,
     signal: AbortSignal,
-  ): Promise<{ readonly bytes: Buffer; readonly response: HttpResponse } | undefined> {
-    const what = `pull "${repository}"`;
+  ): Promise<FetchedDocument | undefined> {
     const request = { method: 'GET', path, headers: { accept }, actions: 'pull', what } as const;
-    const once = async (): Promise<{ bytes: Buffer; response: HttpResponse } | undefined> => {
+    const once = async (): Promise<FetchedDocument | undefined> => {
       const response = await this.request(repository, request, signal);
       if (response.status === 404) {
         discard(response);
@@ -259,11 +286,7 @@ class HttpRegistryClient implements RegistryClient {
     const headers = offset === 0 ? {} : { range: `bytes=${offset}-` };
     const path = `blobs/${blob.digest}`;
     const request = { method: 'GET', path, headers, actions: 'pull', what } as const;
-    const response = await withRetries(
-      () => this.request(repository, request, signal),
-      signal,
-      this.#retryTimings,
-    );
+    const response = await this.retried(repository, request, signal);
     if (response.status === 200) return { response, skip: offset };
     const range = response.headers['content-range'] ?? '';
     const isRest = response.status === 206 && range.startsWith(`bytes ${offset}-`);
@@ -283,10 +306,11 @@ interface BlobPart {
 /** Tries without a new byte are counted, so that a large layer survives any number of breaks. */
 async function* resumingBlob(
   blob: Descriptor,
+  start: number,
   openAt: (offset: number) => Promise<BlobPart>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
-  let offset = 0;
+  let offset = start;
   let failures = 0;
   for (;;) {
     const part = await openAt(offset);

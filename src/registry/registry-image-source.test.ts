@@ -98,7 +98,7 @@ async function pullLayer(from: ImageSource, name: string): Promise<Buffer> {
   const [layer] = image.layers;
   if (layer === undefined) expect.fail();
   const chunks: Uint8Array[] = [];
-  for await (const chunk of await from.openLayer(image, layer, signal)) chunks.push(chunk);
+  for await (const chunk of await from.openLayer(image, layer, 0, signal)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
@@ -169,7 +169,7 @@ describe('resolve()', () => {
     await expect(source().resolve(`${server.host}/app:v2`, AMD64, signal)).rejects.toMatchObject({
       code: 'IMAGE_NOT_FOUND',
       message: `Cannot find image "${server.host}/app:v2": registry "${server.host}" has no tag "v2" in "app"`,
-      hint: 'Check the spelling of the name and the tag.',
+      hint: 'Did you mean "v1"?',
     });
   });
 
@@ -276,7 +276,12 @@ describe('credentials', () => {
       message: `Cannot pull "app" at registry "${server.host}": it wants credentials`,
     });
     const wrong = source({}, { [server.host]: 'me:other' });
-    await expect(wrong.resolve(name, AMD64, signal)).rejects.toThrow('it refuses the credentials');
+    const refused = wrong.resolve(name, AMD64, signal);
+    await expect(refused).rejects.toMatchObject({
+      code: 'REGISTRY_UNAUTHORIZED',
+      message: `Cannot pull "app" at registry "${server.host}": it refuses the credentials from ${dir}/.docker/config.json`,
+    });
+    await expect(refused).rejects.not.toThrow('other');
   });
 
   test('of one port never go to another', async () => {

@@ -1,7 +1,5 @@
-import type { Digest } from '../core/digest.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import { blame } from '../diagnostics/blame.ts';
-import { imageNotFound } from '../image/errors.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import { MAX_MANIFEST_BYTES } from '../image/parse-manifest.ts';
 import { formatReference, type ImageReference } from '../core/image-reference.ts';
@@ -9,8 +7,11 @@ import { parseReference } from '../image/reference.ts';
 import { resolveImage, type RootDocument } from '../image/resolve-image.ts';
 import type { ImageSource } from './image-source.ts';
 import { registryFailed } from './errors.ts';
-import { openRegistries, type RegistriesConfig } from './registries.ts';
+import { listTags } from './list-tags.ts';
+import { manifestNotThere } from './manifest-errors.ts';
+import { openRegistries, type Registries, type RegistriesConfig } from './registries.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { tagHint } from './tag-hint.ts';
 import type { RetryTimings } from '../http/retry.ts';
 
 /** What pulling works with. */
@@ -25,6 +26,9 @@ export interface RegistryImageSourceOptions {
   readonly homeDir: string;
   readonly retryTimings?: RetryTimings | undefined;
 }
+
+/** A hint is not worth more of them. */
+const TAG_PAGES_FOR_HINT = 2;
 
 /** Images of registries, by the names that FROM uses. Nothing is loaded or connected before it is needed. */
 export function createRegistryImageSource(
@@ -53,7 +57,8 @@ export function createRegistryImageSource(
       }
       return { bytes: blobs.readBytes(known, MAX_MANIFEST_BYTES), mediaType: undefined };
     });
-    if (found === undefined) throw notFound(reference);
+    if (found === undefined)
+      throw manifestNotThere(reference, await hintOfTags(registries, reference, signal));
     return { bytes: found.bytes, digest, mediaType: found.mediaType };
   }
 
@@ -94,17 +99,38 @@ export function createRegistryImageSource(
       for (const bytes of fetched) blobs.writeBytes(bytes);
       return image;
     },
-    async openLayer(image, layer, signal) {
+    async openLayer(image, layer, offset, signal) {
       const reference = parseReference(image.name);
       const opened = await firstOf(reference, signal, (client) =>
-        openedBlob(client, reference.repository, layer, signal),
+        openedBlob(client.openBlob(reference.repository, layer, offset, signal)),
       );
-      if (opened !== undefined) return opened;
+      if (opened !== undefined) {
+        blobs.origins.note(layer.digest, `${reference.registry}/${reference.repository}`);
+        return opened;
+      }
       const what = `pull "${reference.repository}"`;
       throw registryFailed(reference.registry, what, `it does not have ${layer.digest}`);
     },
     [Symbol.dispose]: () => registries.close(),
   };
+}
+
+/** Tags that are there and may have been meant. What cannot be found out is not worth a second error. */
+async function hintOfTags(
+  registries: Registries,
+  { registry, repository, tag, digest }: ImageReference,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (digest !== undefined || tag === undefined) return undefined;
+  for (const client of registries.clientsFor(registry)) {
+    try {
+      const tags = await listTags(client, repository, signal, TAG_PAGES_FOR_HINT);
+      if (tags !== undefined) return tagHint(tag, tags);
+    } catch {
+      signal.throwIfAborted();
+    }
+  }
+  return undefined;
 }
 
 /** Asks mirrors and the registry. */
@@ -152,12 +178,8 @@ function isManifestType({ mediaType }: Descriptor): boolean {
 
 /** A blob whose first bytes have come, so that a mirror without it is found out while others can be asked. */
 async function openedBlob(
-  client: RegistryClient,
-  repository: string,
-  layer: Descriptor,
-  signal: AbortSignal,
+  blob: AsyncGenerator<Uint8Array, void>,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const blob = client.openBlob(repository, layer, signal);
   const first = await blob.next();
   return (async function* () {
     try {
@@ -167,15 +189,4 @@ async function openedBlob(
       await blob.return();
     }
   })();
-}
-
-function notFound(reference: ImageReference): Error {
-  const { registry, repository, tag, digest } = reference;
-  const name = formatReference(reference);
-  const missing: Digest | string = digest ?? `tag "${tag ?? 'latest'}"`;
-  return imageNotFound(
-    name,
-    `registry "${registry}" has no ${missing} in "${repository}"`,
-    'Check the spelling of the name and the tag.',
-  );
 }

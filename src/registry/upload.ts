@@ -1,8 +1,12 @@
+import { BuildError } from '../diagnostics/build-error.ts';
+import { withRetries, type RetryTimings } from '../http/retry.ts';
+import { discard, type HttpResponse } from '../http/transport.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import { readErrorBody } from './error-body.ts';
 import { registryFailed } from './errors.ts';
 import type { RegistryClient } from './registry-client.ts';
-import { discard, type HttpResponse } from '../http/transport.ts';
+import { CHUNK_BYTES, sendInChunks } from './upload-chunks.ts';
+import { uploadLocation } from './upload-location.ts';
 
 /** A blob to be pushed. */
 export interface PushBlob {
@@ -16,92 +20,101 @@ export interface PushBlob {
 /** What became of a blob. */
 export type Uploaded = 'present' | 'mounted' | 'sent';
 
+/** Where a blob goes. */
+export interface UploadTarget {
+  readonly client: RegistryClient;
+  readonly repository: string;
+  readonly retryTimings: RetryTimings;
+}
+
 /**
- * One try to get a blob into a repository (distribution-spec, "Pushing blobs"): nothing when it is there,
- * by mounting when another repository has it, else in one piece.
- * @throws TransientError @throws BuildError REGISTRY_*
+ * Gets a blob into a repository (distribution-spec, "Pushing blobs"): nothing when it is there, by mounting
+ * when another repository has it, else in one piece. When that piece broke off, a large blob is sent in
+ * chunks, so that the next break costs no more than one of them. At most 5 tries.
+ * @throws BuildError REGISTRY_*
  */
-export async function uploadBlob(
-  client: RegistryClient,
-  repository: string,
+export function uploadBlob(
+  target: UploadTarget,
   blob: PushBlob,
   signal: AbortSignal,
 ): Promise<Uploaded> {
+  const { client, repository, retryTimings } = target;
   const { digest, size } = blob.descriptor;
-  const what = `push "${repository}"`;
-  const common = { actions: 'pull,push', what } as const;
-  const head = { ...common, method: 'HEAD', path: `blobs/${digest}` } as const;
-  const present = await client.request(repository, head, signal);
-  discard(present);
-  if (present.status === 200) return 'present';
-
-  const start = await client.request(
-    repository,
-    {
-      ...common,
-      method: 'POST',
-      path: `blobs/uploads/${mountQuery(blob)}`,
-      headers: { 'content-length': '0' },
-    },
-    signal,
-  );
-  if (start.status === 201) {
+  const once = async (attempt: number): Promise<Uploaded> => {
+    if (await isPresent(target, digest, signal)) return 'present';
+    const start = await startUpload(target, blob, signal);
+    if (start.status === 201) {
+      discard(start);
+      return 'mounted';
+    }
+    if (start.status !== 202) await fail(target, start, signal);
     discard(start);
-    return 'mounted';
-  }
-  if (start.status !== 202) await fail(client, what, start, signal);
-  discard(start);
-  const location = uploadLocation(client.name, start);
-  location.searchParams.set('digest', digest);
-  const end = await client.request(
-    repository,
-    {
-      ...common,
+    let location = uploadLocation(client.name, start);
+    const isChunked = attempt > 1 && size > CHUNK_BYTES;
+    if (isChunked) location = await sendInChunks(target, blob, start, signal);
+    location.searchParams.set('digest', digest);
+    const request = {
+      ...common(repository),
       method: 'PUT',
       path: location,
       headers: {
         'content-type': 'application/octet-stream',
-        'content-length': String(size),
+        'content-length': String(isChunked ? 0 : size),
       },
-      body: () => blob.open(signal),
-    },
-    signal,
-  );
-  if (end.status !== 201 && end.status !== 204) await fail(client, what, end, signal);
-  discard(end);
-  return 'sent';
+      body: isChunked ? undefined : () => blob.open(signal),
+    } as const;
+    const end = await client.request(repository, request, signal);
+    if (end.status !== 201 && end.status !== 204) await fail(target, end, signal);
+    discard(end);
+    return 'sent';
+  };
+  return withRetries(once, signal, retryTimings);
 }
 
-function mountQuery({ descriptor, mountFrom }: PushBlob): string {
-  if (mountFrom === undefined) return '';
-  return `?${new URLSearchParams({ mount: descriptor.digest, from: mountFrom }).toString()}`;
+function common(repository: string): { readonly actions: 'pull,push'; readonly what: string } {
+  return { actions: 'pull,push', what: `push "${repository}"` };
 }
 
-/** Where the bytes go: relative to the request, or anywhere else, without credentials then. */
-function uploadLocation(name: string, response: HttpResponse): URL {
-  let url: URL | undefined;
+async function isPresent(
+  { client, repository }: UploadTarget,
+  digest: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const head = { ...common(repository), method: 'HEAD', path: `blobs/${digest}` } as const;
+  const response = await client.request(repository, head, signal);
+  discard(response);
+  return response.status === 200;
+}
+
+/** Asks for a place to send to, or for the blob of another repository. */
+async function startUpload(
+  { client, repository }: UploadTarget,
+  { descriptor, mountFrom }: PushBlob,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const headers = { 'content-length': '0' };
+  const path = 'blobs/uploads/';
+  const plain = { ...common(repository), method: 'POST', path, headers } as const;
+  if (mountFrom === undefined || mountFrom === repository) {
+    return client.request(repository, plain, signal);
+  }
+  const query = new URLSearchParams({ mount: descriptor.digest, from: mountFrom }).toString();
+  const mount = { ...plain, path: `${path}?${query}`, alsoPulls: mountFrom } as const;
   try {
-    url = new URL(response.headers.location ?? '', response.url);
-  } catch {
-    url = undefined;
+    return await client.request(repository, mount, signal);
+  } catch (error) {
+    // Who may write here need not be allowed to read there.
+    const isRefused = error instanceof BuildError && error.code === 'REGISTRY_UNAUTHORIZED';
+    if (!isRefused) throw error;
+    return client.request(repository, plain, signal);
   }
-  const isHttp = url?.protocol === 'https:' || url?.protocol === 'http:';
-  if (url === undefined || !isHttp || response.headers.location === undefined) {
-    throw registryFailed(name, 'push', 'it does not say where to send a blob');
-  }
-  if (response.url.protocol === 'https:' && url.protocol === 'http:') {
-    throw registryFailed(name, 'push', 'it wants a blob over plain HTTP, and is not that itself');
-  }
-  url.username = '';
-  url.password = '';
-  return url;
 }
 
 async function fail(
-  client: RegistryClient,
-  what: string,
+  { client, repository }: UploadTarget,
   response: HttpResponse,
   signal: AbortSignal,
 ): Promise<never> {
+  const { what } = common(repository);
   throw registryFailed(client.name, what, await readErrorBody(response, signal));
 }

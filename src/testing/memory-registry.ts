@@ -49,11 +49,19 @@ export interface MemoryRegistry extends AsyncDisposable {
   readonly manifests: Map<string, { readonly bytes: Uint8Array; readonly mediaType: string }>;
   putBlob(bytes: Uint8Array | string): Digest;
   putManifest(repository: string, tag: string, document: unknown, mediaType: string): Digest;
+  /** Pages of tags have no more. */
+  tagsPerPage: number;
+  /** False for one without the referrers API. */
+  hasReferrers: boolean;
+  /** False for one that deletes manifests by digest only. */
+  deletesTags: boolean;
   /** Asked about every request, before anything else. */
   setFault(fault: (request: SeenRequest) => Fault | undefined): void;
 }
 
 const TOKEN = 'token-for-tests';
+const UNSUPPORTED = '{"errors":[{"code":"UNSUPPORTED","message":"not supported"}]}';
+const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
 
 /** Starts a registry at an address of this machine; dispose it to close its port. */
 export async function startMemoryRegistry(
@@ -74,6 +82,9 @@ class RunningRegistry implements MemoryRegistry {
   readonly #server: Server;
   readonly #uploads = new Map<string, Uint8Array[]>();
   #fault: (request: SeenRequest) => Fault | undefined = () => undefined;
+  tagsPerPage = 100;
+  hasReferrers = true;
+  deletesTags = true;
 
   constructor(auth: MemoryAuth, address: string) {
     this.#auth = auth;
@@ -145,8 +156,10 @@ class RunningRegistry implements MemoryRegistry {
     const refused = this.#challenge(request);
     if (refused !== undefined) return refused;
     const [, repository, kind, rest] =
-      /^\/v2\/(.+?)\/(manifests|blobs)\/(.+)$/.exec(url.pathname) ?? [];
+      /^\/v2\/(.+?)\/(manifests|blobs|tags|referrers)\/(.+)$/.exec(url.pathname) ?? [];
     if (repository === undefined || rest === undefined) return { status: 404 };
+    if (kind === 'tags') return this.#tags(repository, url);
+    if (kind === 'referrers') return this.#referrers(repository, rest);
     if (kind === 'manifests') return this.#manifest(request, repository, rest, body);
     if (rest.startsWith('uploads/')) return this.#upload(request.method, url, repository, body);
     return this.#blob(request, rest);
@@ -180,6 +193,14 @@ class RunningRegistry implements MemoryRegistry {
       return { status: 201, headers: { 'docker-content-digest': digest } };
     }
     const found = this.manifests.get(`${repository}${isDigest ? '@' : ':'}${name}`);
+    if (request.method === 'DELETE' && found !== undefined) {
+      if (!isDigest && !this.deletesTags) return { status: 405, body: UNSUPPORTED };
+      for (const [key, { bytes }] of this.manifests) {
+        const isThis = isDigest ? bytes === found.bytes : key === `${repository}:${name}`;
+        if (isThis && key.startsWith(repository)) this.manifests.delete(key);
+      }
+      return { status: 202 };
+    }
     if (found === undefined) {
       return { status: 404, body: '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}' };
     }
@@ -188,6 +209,39 @@ class RunningRegistry implements MemoryRegistry {
       'docker-content-digest': digestOf(found.bytes),
     };
     return { status: 200, headers, body: found.bytes };
+  }
+
+  #tags(repository: string, url: URL): Answer {
+    const prefix = `${repository}:`;
+    const all = [...this.manifests.keys()].filter((key) => key.startsWith(prefix));
+    if (all.length === 0) return { status: 404 };
+    const tags = all.map((key) => key.slice(prefix.length)).sort();
+    const size = Math.min(Number(url.searchParams.get('n') ?? '100'), this.tagsPerPage);
+    const from = tags.indexOf(url.searchParams.get('last') ?? '') + 1;
+    const page = tags.slice(from, from + size);
+    const next = `</v2/${repository}/tags/list?n=${size}&last=${page.at(-1) ?? ''}>; rel="next"`;
+    const hasMore = from + size < tags.length;
+    return {
+      status: 200,
+      headers: hasMore ? { link: next } : {},
+      body: JSON.stringify({ name: repository, tags: page }),
+    };
+  }
+
+  #referrers(repository: string, subject: string): Answer {
+    if (!this.hasReferrers) return { status: 404 };
+    const manifests = [...this.manifests].flatMap(([key, { bytes, mediaType }]) => {
+      if (!key.startsWith(`${repository}@`)) return [];
+      const document = JSON.parse(bytes.toString()) as {
+        subject?: { digest?: string };
+        artifactType?: string;
+      };
+      if (document.subject?.digest !== subject) return [];
+      const { artifactType } = document;
+      return [{ mediaType, digest: digestOf(bytes), size: bytes.length, artifactType }];
+    });
+    const index = { schemaVersion: 2, mediaType: INDEX_TYPE, manifests };
+    return { status: 200, headers: { 'content-type': INDEX_TYPE }, body: JSON.stringify(index) };
   }
 
   #blob(request: SeenRequest, name: string): Answer {
@@ -215,6 +269,9 @@ class RunningRegistry implements MemoryRegistry {
     }
     const parts = this.#uploads.get(id);
     if (parts === undefined) return { status: 404 };
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const headers = { location: url.pathname, range: `0-${Math.max(length - 1, 0)}` };
+    if (method === 'GET') return { status: 204, headers };
     parts.push(body);
     if (method === 'PATCH') return { status: 202, headers: { location: url.pathname } };
     const bytes = Buffer.concat(parts);
