@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { buildImage, type BuildResult } from './build/build-image.ts';
 import { openBuildHost, type RegistriesConfig } from './build/open-host.ts';
-import type { BuildRequest, SecretSource } from './build/request.ts';
+import type { BuildRequest, Entitlement, SecretSource } from './build/request.ts';
 import { storeRoot } from './cli/store-root.ts';
 import { hostPlatform, parsePlatform } from './core/platform.ts';
 import { BuildError } from './diagnostics/build-error.ts';
@@ -11,7 +11,7 @@ import type { BuildEvent } from './events/event.ts';
 export type { BuildResult } from './build/build-image.ts';
 export type { FinishedImage } from './build/finish-image.ts';
 export type { RegistriesConfig } from './build/open-host.ts';
-export type { SecretSource } from './build/request.ts';
+export type { Entitlement, SecretSource } from './build/request.ts';
 export { BuildError, EXIT_STATUS } from './diagnostics/build-error.ts';
 export { renderDiagnostic, renderError } from './diagnostics/render.ts';
 export type * from './events/event.ts';
@@ -34,6 +34,10 @@ export interface BuildOptions {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly namedContexts?: Readonly<Record<string, string>> | undefined;
   readonly secrets?: Readonly<Record<string, SecretSource>> | undefined;
+  /** As `--ssh`, by id: one socket of an agent, or private key files; absolute paths. */
+  readonly ssh?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** As `--allow`. */
+  readonly entitlements?: readonly Entitlement[] | undefined;
   /** `linux/arm64` and the like. */
   readonly platforms?: readonly string[] | undefined;
   /** True for all steps, or the names of stages. */
@@ -118,6 +122,8 @@ function toRequest(options: BuildOptions): BuildRequest {
     isolation: options.isolation ?? 'auto',
     sourceDateEpoch: options.sourceDateEpoch,
     secrets: toMap(options.secrets),
+    ssh: toMap(options.ssh),
+    entitlements: new Set(options.entitlements ?? []),
   };
 }
 

@@ -5,10 +5,13 @@ import type { Emit, StageMeasure } from '../events/event.ts';
 import type { PushImage } from '../export/export-image.ts';
 import { inputsOf } from '../ops/op.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
+import type { SshAgents } from '../exec/ssh-agents.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
 import { openBuildLog } from './build-log.ts';
 import { openContexts } from './contexts.ts';
+import { DisposeStack } from '../core/dispose-stack.ts';
+import { checkEntitlements } from './entitlements.ts';
 import { secretUnreadable } from './errors.ts';
 import { finishImage, type FinishedImage } from './finish-image.ts';
 import { measureStages } from './measure-stages.ts';
@@ -107,6 +110,7 @@ async function buildStations(
     planHost,
     signal,
   );
+  checkEntitlements(graph, request);
   announce(graph, emit, elapsed());
 
   const contexts = openContexts(
@@ -118,12 +122,13 @@ async function buildStations(
     () => host.now(),
     emit,
   );
+  await using opened = new DisposeStack();
   const solved = await solveGraph(
     graph,
     {
       store,
       contexts,
-      runner: stepRunner(request, host, bases, elapsed, signal),
+      runner: stepRunner(request, host, bases, opened, elapsed, signal),
       emit,
       jobs: request.jobs,
       dockerfileId: dockerfileId(dockerfile),
@@ -158,11 +163,13 @@ function stepRunner(
   request: BuildRequest,
   host: BuildHost,
   bases: BaseImages,
+  opened: DisposeStack,
   elapsed: () => number,
   signal: AbortSignal,
 ): Parameters<typeof solveGraph>[1]['runner'] {
   const { store, emit } = host;
   let sandbox: Promise<Sandbox> | undefined;
+  let agents: Promise<SshAgents> | undefined;
   return {
     snapshots: store.snapshots,
     blobs: store.blobs,
@@ -179,7 +186,17 @@ function stepRunner(
     runtimeDir: host.runtimeDir,
     networkFileDir: join(store.root, 'network'),
     secret: (id) => readSecret(request, id),
+    sshAgents: () => (agents ??= openSshAgents(request, host, opened)),
   };
+}
+
+async function openSshAgents(
+  request: BuildRequest,
+  { runtimeDir }: BuildHost,
+  opened: DisposeStack,
+): Promise<SshAgents> {
+  const { createSshAgents } = await import('../exec/ssh-agents.ts');
+  return opened.use(createSshAgents(request.ssh, runtimeDir));
 }
 
 async function openAndSay(open: () => Promise<Sandbox>, emit: Emit): Promise<Sandbox> {

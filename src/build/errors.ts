@@ -1,4 +1,5 @@
 import { BuildError } from '../diagnostics/build-error.ts';
+import type { Span } from '../diagnostics/source.ts';
 
 /** The build context cannot be used. */
 export function badContext(path: string, found: string, hint: string | undefined): BuildError {
@@ -79,5 +80,16 @@ export function layerNotHere(diffId: string): BuildError {
     class: 'host',
     message: `Cannot read layer "${diffId}": it is not in the store any more`,
     hint: 'Build or pull the image again',
+  });
+}
+
+/** A step asks for what the user did not allow. */
+export function entitlementMissing(entitlement: string, span: Span | undefined): BuildError {
+  return new BuildError({
+    code: 'ENTITLEMENT_MISSING',
+    class: 'input',
+    message: `Cannot run this step: it needs "${entitlement}", which is not allowed`,
+    hint: `Add --allow ${entitlement} if you trust this Dockerfile`,
+    span,
   });
 }

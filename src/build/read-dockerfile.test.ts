@@ -34,6 +34,8 @@ function request(file: string | undefined, context = '.'): BuildRequest {
     isolation: 'auto',
     sourceDateEpoch: undefined,
     secrets: new Map(),
+    ssh: new Map(),
+    entitlements: new Set(),
   };
 }
 const read = (file: string | undefined): string =>

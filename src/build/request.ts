@@ -1,4 +1,5 @@
 import type { Platform } from '../core/platform.ts';
+import type { SshSource } from '../exec/ssh-agents.ts';
 import type { ExtraHost } from '../ops/op.ts';
 
 /** What a caller wants built. Plain data; the command line and the API both make one. */
@@ -32,7 +33,14 @@ export interface BuildRequest {
   /** Seconds since 1970 that every time in the image is clamped to. */
   readonly sourceDateEpoch: number | undefined;
   readonly secrets: ReadonlyMap<string, SecretSource>;
+  /** `--ssh`, by id; absolute host paths. */
+  readonly ssh: ReadonlyMap<string, SshSource>;
+  /** `--allow`. */
+  readonly entitlements: ReadonlySet<Entitlement>;
 }
+
+/** What a Dockerfile may only ask for when the user allows it. */
+export type Entitlement = 'network.host' | 'security.insecure';
 
 export type ContextRequest =
   /** A directory of this host, as the user named it. */

@@ -5,7 +5,6 @@ const NO_LIMITS = 'build steps have no resource limits of their own';
 
 /** Flags of Docker's that ask for what we do not do, or do anyway. */
 const DOCKER_FLAGS = {
-  allow: listFlag('ENTITLEMENT', 'Allow an entitlement', { status: 'ignored' }),
   annotation: listFlag('TEXT', 'Add an annotation', {
     status: 'unsupported',
     note: 'images get no annotations',
@@ -57,10 +56,6 @@ const DOCKER_FLAGS = {
     note: 'steps always run with the default profile',
   }),
   squash: switchFlag('Squash layers', { status: 'warned', note: 'layers stay as they are' }),
-  ssh: listFlag('TEXT', 'SSH agent', {
-    status: 'unsupported',
-    note: 'SSH agents are not forwarded',
-  }),
   ulimit: listFlag('TEXT', 'Limits', { status: 'unsupported', note: NO_LIMITS }),
 } as const satisfies FlagTable;
 
@@ -68,6 +63,7 @@ const DOCKER_FLAGS = {
 export const BUILD_FLAGS = {
   ...DOCKER_FLAGS,
   'add-host': listFlag('NAME:ADDRESS', 'Add a line to /etc/hosts of the steps'),
+  allow: listFlag('NAME', 'Let steps ask for more: network.host, security.insecure'),
   'build-arg': listFlag('NAME[=VALUE]', 'Set an ARG; without a value, from the environment'),
   'build-context': listFlag('NAME=VALUE', 'Add a named context'),
   call: textFlag('METHOD', 'build, check, outline or targets; ",format=json" for JSON'),
@@ -89,6 +85,7 @@ export const BUILD_FLAGS = {
   root: textFlag('PATH', 'Directory of the store'),
   secret: listFlag('SECRET', 'Give steps a secret: id=NAME[,src=PATH|,env=VARIABLE]'),
   'shm-size': textFlag('BYTES', 'Size of /dev/shm of the steps, 64m by default'),
+  ssh: listFlag('SSH', 'Give steps an SSH agent: default or id[=SOCKET|KEY[,KEY]]'),
   tag: listFlag('NAME', 'Name of the image', { short: 't' }),
   target: textFlag('STAGE', 'The stage to build'),
 } as const satisfies FlagTable;

@@ -6,7 +6,7 @@ import { parseArgv } from './argv.ts';
 import { BUILD_FLAGS } from './build-flags.ts';
 import { readBuildRequest } from './build-request.ts';
 
-const ENV = { FROM_ENV: 'outside', TOKEN: 's3cret' };
+const ENV = { FROM_ENV: 'outside', TOKEN: 's3cret', SSH_AUTH_SOCK: '/run/agent' };
 
 async function request(
   line: readonly string[],
@@ -60,6 +60,8 @@ describe('readBuildRequest() reads', () => {
       isolation: 'auto',
       sourceDateEpoch: undefined,
       secrets: new Map(),
+      ssh: new Map(),
+      entitlements: new Set(),
     });
   });
 
@@ -132,6 +134,22 @@ describe('readBuildRequest() reads', () => {
       },
     ],
     [
+      'SSH agents and keys',
+      ['--ssh', 'default', '--ssh', 'a=sock', '--ssh', 'b=/k1,k2'],
+      {
+        ssh: new Map([
+          ['default', ['/run/agent']],
+          ['a', ['/work/sock']],
+          ['b', ['/k1', '/work/k2']],
+        ]),
+      },
+    ],
+    [
+      'what is allowed',
+      ['--allow', 'security.insecure', '--allow', 'network.host'],
+      { entitlements: new Set(['security.insecure', 'network.host']) },
+    ],
+    [
       'a Dockerfile on standard input, without files',
       ['-'],
       {
@@ -188,8 +206,19 @@ describe('readBuildRequest() refuses', () => {
       'Cannot use "id=x,env=NOPE" for "--secret": the environment has no variable "NOPE"',
     ],
     [['--secret', 'id=x,srk=y'], 'Cannot use "id=x,srk=y" for "--secret": unknown key "srk"'],
+    [['--ssh', '=k'], 'Cannot use "=k" for "--ssh": expected default or ID[=SOCKET|KEY]'],
+    [
+      ['--allow', 'device'],
+      'Cannot use "device" for "--allow": expected network.host or security.insecure',
+    ],
   ])('%j', async (line, message) => {
     expect(await failure([...line, '.'])).toBe(`error[FLAG_VALUE_INVALID]: ${message}`);
+  });
+
+  test('an SSH agent that is not there', async () => {
+    await expect(request(['--ssh', 'default', '.'], {})).rejects.toThrow(
+      'Cannot use "default" for "--ssh": the environment has no variable "SSH_AUTH_SOCK"',
+    );
   });
 
   test.each([

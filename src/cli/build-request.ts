@@ -2,12 +2,14 @@ import type { BuildRequest, ContextRequest, DockerfileRequest } from '../build/r
 import type { BuildFlagValues } from './build-flags.ts';
 import {
   readBuildArgs,
+  readEntitlements,
   readExtraHosts,
   readJobs,
   readPairs,
   readPlatforms,
   readSecrets,
   readShmSize,
+  readSshSources,
   splitLists,
 } from './build-values.ts';
 import { oneOf, type CommandContext } from './command.ts';
@@ -57,6 +59,8 @@ export async function readBuildRequest(
     isolation: readIsolation(flags.isolation),
     sourceDateEpoch: undefined,
     secrets: readSecrets(flags.secret, env, cwd),
+    ssh: readSshSources(flags.ssh, env, cwd),
+    entitlements: readEntitlements(flags.allow),
   };
   // Last: standard input is not read for a command line that is wrong.
   return { ...request, ...(await readInputs(flags.file, contextWord, environment)) };

@@ -1,7 +1,8 @@
 import { ipVersion } from '../core/ip-address.ts';
 import { resolve } from 'node:path';
-import type { SecretSource } from '../build/request.ts';
+import type { Entitlement, SecretSource } from '../build/request.ts';
 import { formatPlatform, type Platform } from '../core/platform.ts';
+import type { SshSource } from '../exec/ssh-agents.ts';
 import { csvFields } from '../dockerfile/csv-fields.ts';
 import { parseByteSize } from '../dockerfile/go-values.ts';
 import type { ExtraHost } from '../ops/op.ts';
@@ -160,4 +161,41 @@ function secretFields(
     throw badFlagValue('--secret', text, 'it names both a file and a variable');
   }
   return { id, src, variable, type };
+}
+
+/**
+ * `default` or `id`, the agent that SSH_AUTH_SOCK names; `id=SOCKET` or `id=KEY[,KEY…]`, as in buildx.
+ */
+export function readSshSources(
+  values: readonly string[],
+  env: Environment,
+  cwd: string,
+): Map<string, SshSource> {
+  return new Map(
+    values.map((text): [string, SshSource] => {
+      const equals = text.indexOf('=');
+      const id = equals === -1 ? text : text.slice(0, equals);
+      if (id === '') throw badFlagValue('--ssh', text, 'expected default or ID[=SOCKET|KEY]');
+      const paths = equals === -1 ? '' : text.slice(equals + 1);
+      if (paths !== '') return [id, paths.split(',').map((path) => resolve(cwd, path))];
+      const socket = env['SSH_AUTH_SOCK'] ?? '';
+      if (socket === '') {
+        throw badFlagValue('--ssh', text, 'the environment has no variable "SSH_AUTH_SOCK"');
+      }
+      return [id, [resolve(cwd, socket)]];
+    }),
+  );
+}
+
+const ENTITLEMENTS: readonly Entitlement[] = ['network.host', 'security.insecure'];
+
+/** `--allow`. */
+export function readEntitlements(values: readonly string[]): Set<Entitlement> {
+  return new Set(
+    values.map((text) => {
+      const found = ENTITLEMENTS.find((name) => name === text);
+      if (found !== undefined) return found;
+      throw badFlagValue('--allow', text, `expected ${ENTITLEMENTS.join(' or ')}`);
+    }),
+  );
 }

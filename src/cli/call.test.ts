@@ -35,6 +35,8 @@ function request(lines: readonly string[], changes: Partial<BuildRequest> = {}):
     isolation: 'auto',
     sourceDateEpoch: undefined,
     secrets: new Map(),
+    ssh: new Map(),
+    entitlements: new Set(),
     ...changes,
   };
 }

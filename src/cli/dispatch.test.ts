@@ -113,8 +113,8 @@ describe('dispatch()', () => {
       'error[ARGUMENT_COUNT]: Cannot run "stagecraft tag": it needs an image and a name, found 1\n  hint: Usage: stagecraft tag IMAGE NAME[:TAG]\n',
     ],
     [
-      ['build', '.', '--ssh', 'default'],
-      'error[FLAG_UNSUPPORTED]: Cannot use "--ssh": SSH agents are not forwarded\n',
+      ['build', '.', '--sbom', 'true'],
+      'error[FLAG_UNSUPPORTED]: Cannot use "--sbom": images get no attestations\n',
     ],
     [
       ['build', '--annotation', 'a=b', '.'],
@@ -129,7 +129,14 @@ describe('dispatch()', () => {
   });
 
   test('flags of Docker that ask for nothing we lack are taken', async () => {
-    const words = ['--provenance=false', '--push=false', '--load', '--rm', '--squash', '--allow=x'];
+    const words = [
+      '--provenance=false',
+      '--push=false',
+      '--load',
+      '--rm',
+      '--squash',
+      '--compress',
+    ];
     const { stderr } = await start('build', ...words, join(dir, 'none'));
     expect(stderr).toBe(
       `warning: "--squash" has no effect: layers stay as they are\n` +

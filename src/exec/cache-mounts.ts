@@ -1,10 +1,26 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock, tryLock, type Lock } from '../host/lock.ts';
 import type { Mount } from '../ops/op.ts';
 
 type CacheMount = Extract<Mount, { type: 'cache' }>;
+
+/** What a new cache begins with: `from=` of the mount. */
+export interface CacheSeed {
+  /** What tells its files from others. */
+  readonly identity: string;
+  /** Copies the files into `dir`, which is empty. */
+  copy(dir: string): Promise<void>;
+}
 
 /** A directory that a step has for itself, or shares, until it is disposed. */
 export interface OpenCacheMount extends AsyncDisposable {
@@ -19,19 +35,20 @@ export interface OpenCacheMount extends AsyncDisposable {
  *   <hash of id>.lock   held shared by each user, or alone where sharing is `locked` or `private`
  *
  * The id comes from a Dockerfile and never becomes part of a path (CVE-2024-9675).
- * `fill` puts the seed of `from=` into a new directory.
+ * A cache with another seed is another cache, as in BuildKit.
  */
 export async function openCacheMount(
   root: string,
   mount: CacheMount,
-  fill: (dir: string) => Promise<void>,
+  seed: CacheSeed | undefined,
   signal: AbortSignal,
 ): Promise<OpenCacheMount> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const name = createHash('sha256').update(mount.id).digest('hex');
+  const identity = seed === undefined ? '' : `\0${seed.identity}`;
+  const name = createHash('sha256').update(`${mount.id}${identity}`).digest('hex');
   const { lock, path } = await lockFor(root, name, mount.sharing, signal);
   try {
-    await ensureDirectory(path, mount, fill);
+    await ensureDirectory(path, mount, seed, signal);
   } catch (error) {
     lock.release();
     throw error;
@@ -73,28 +90,22 @@ function firstFree(path: string): { lock: Lock; path: string } {
 async function ensureDirectory(
   path: string,
   mount: CacheMount,
-  fill: (dir: string) => Promise<void>,
+  seed: CacheSeed | undefined,
+  signal: AbortSignal,
 ): Promise<void> {
-  const making = `${path}.new-${String(process.pid)}`;
+  if (existsSync(path)) return;
+  // Several may share a cache that is not there yet: one of them makes it.
+  await using _makers = await acquireLock(`${path}.new.lock`, { type: 'exclusive' }, signal);
+  if (existsSync(path)) return;
+  // Made under another name, so that a build that dies half-way leaves no half-made cache.
+  const making = mkdtempSync(`${path}.new-`);
   try {
-    mkdirSync(path, { mode: 0o700 });
+    await seed?.copy(making);
+    chownSync(making, mount.uid, mount.gid);
+    chmodSync(making, mount.mode);
+    renameSync(making, path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
+    rmSync(making, { recursive: true, force: true });
     throw error;
   }
-  if (mount.from === undefined) {
-    setAccess(path, mount);
-    return;
-  }
-  // Filled under another name, so that a build that dies half-way leaves no half-filled cache.
-  rmSync(making, { recursive: true, force: true });
-  mkdirSync(making, { mode: 0o700 });
-  await fill(making);
-  setAccess(making, mount);
-  renameSync(making, path);
-}
-
-function setAccess(path: string, mount: CacheMount): void {
-  chownSync(path, mount.uid, mount.gid);
-  chmodSync(path, mount.mode);
 }

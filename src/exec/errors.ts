@@ -85,3 +85,34 @@ export function mountSourceNotFound(path: string, span: Span | undefined): Build
     span,
   });
 }
+
+/** No `--ssh` gives the agent that a mount requires. */
+export function missingSshAgent(id: string, span: Span | undefined): BuildError {
+  return new BuildError({
+    code: 'SSH_AGENT_MISSING',
+    class: 'input',
+    message: `Cannot mount SSH agent "${id}": it was not given to this build`,
+    hint: id === 'default' ? 'Add --ssh default' : `Add --ssh ${id}=SOCKET_OR_KEY`,
+    span,
+  });
+}
+
+/** An agent that was given, or one for keys that were given, does not work. */
+export function sshAgentUnusable(id: string, found: string, hint: string | undefined): BuildError {
+  return new BuildError({
+    code: 'SSH_AGENT_UNUSABLE',
+    class: 'host',
+    message: `Cannot use SSH agent "${id}": ${found}`,
+    hint,
+  });
+}
+
+/** A file of `--ssh` is no key that could be used without asking anybody. */
+export function sshKeyUnusable(path: string, found: string): BuildError {
+  return new BuildError({
+    code: 'SSH_KEY_UNUSABLE',
+    class: 'input',
+    message: `Cannot use SSH key "${path}": ${found}`,
+    hint: 'Load the key with ssh-add, and forward your agent with --ssh default',
+  });
+}

@@ -78,6 +78,7 @@ export async function runExecOp(
           ),
           network: networkOf(op),
           shmBytes: deps.shmBytes,
+          isInsecure: op.security === 'insecure',
           stopTimeoutMs: STOP_TIMEOUT_MS,
         },
         {

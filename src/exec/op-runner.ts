@@ -1,10 +1,11 @@
+import { readdirSync, renameSync } from 'node:fs';
 import { bytesToText, textToBytes } from '../core/bytes.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import { inputOrigin } from '../ops/input-origin.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { CopyAction, FileOp, MergeOp, OpId, SourceOp } from '../ops/op.ts';
-import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
+import type { ActiveSnapshot, SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { ensureBaseLayers, type BaseLayersDeps } from './base-layers.ts';
 import { unsupportedOp } from './errors.ts';
@@ -18,7 +19,9 @@ export type OpInput =
 
 /** What running ops needs of the build. */
 export interface OpRunnerDeps
-  extends Omit<ExecOpDeps, 'openInput'>, Omit<BaseLayersDeps, 'onProgress'> {
+  extends
+    Omit<ExecOpDeps, 'openInput' | 'inputIdentity' | 'copyInput'>,
+    Omit<BaseLayersDeps, 'onProgress'> {
   readonly snapshots: Snapshotter;
   /** The image that a source op names. */
   baseImage(op: SourceOp): BaseImage;
@@ -52,7 +55,13 @@ export async function runOp(
       const openInput: ExecOpDeps['openInput'] = (input, path, mountSignal) =>
         openMountSource(inputOf(inputs, input), path, deps, mountSignal);
       const root = snapshotOf(inputs, op.root);
-      return runExecOp(op, id, metadata, root, { ...deps, openInput }, signal);
+      const inputDeps: Pick<ExecOpDeps, 'openInput' | 'inputIdentity' | 'copyInput'> = {
+        openInput,
+        inputIdentity: (input) => identityOf(inputOf(inputs, input)),
+        copyInput: (input, source, into, copySignal) =>
+          copyTo(into, inputOf(inputs, input), source, deps, copySignal),
+      };
+      return runExecOp(op, id, metadata, root, { ...deps, ...inputDeps }, signal);
     }
     case 'file':
       return runFile(op, id, graph, inputs, deps, signal);
@@ -165,9 +174,7 @@ async function openMountSource(
   let root: string | undefined;
   if (input.kind === 'local') {
     const active = opened.use(await deps.snapshots.prepare(undefined, signal));
-    const op: FileOp = { kind: 'file', base: undefined, actions: [copyAll(0 as OpId, path)] };
-    const from = tree;
-    await runFileOp(op, active, () => from, { signal, isImmutable: () => false });
+    await copyInto(active, tree, path, signal);
     tree = active.tree;
     root = opened.use(await active.mount()).root;
   } else if (input.id !== undefined) {
@@ -179,6 +186,40 @@ async function openMountSource(
     hostPath: node === undefined || root === undefined ? undefined : root + bytesToText(node.path),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
+}
+
+/** Copies, and never links: the files will be written to. */
+async function copyInto(
+  active: ActiveSnapshot,
+  from: FileTree,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const op: FileOp = { kind: 'file', base: undefined, actions: [copyAll(0 as OpId, path)] };
+  await runFileOp(op, active, () => from, { signal, isImmutable: () => false });
+}
+
+/** The seed of a cache mount: `source` of an input at the same place below the host directory `into`. */
+async function copyTo(
+  into: string,
+  input: OpInput,
+  source: string,
+  deps: OpRunnerDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  await using active = await deps.snapshots.prepare(undefined, signal);
+  await copyInto(active, treeOf(input, deps), source, signal);
+  for (const name of readdirSync(active.upper, { encoding: 'buffer' })) {
+    renameSync(pathBelow(active.upper, name), pathBelow(into, name));
+  }
+}
+
+function pathBelow(dir: string, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${dir}/`), name]);
+}
+
+function identityOf(input: OpInput): string {
+  return input.kind === 'local' ? `local ${input.name}` : `snapshot ${input.id ?? ''}`;
 }
 
 function inputOf(inputs: ReadonlyMap<OpId, OpInput>, id: OpId): OpInput {

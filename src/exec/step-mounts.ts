@@ -1,21 +1,15 @@
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesToText, textToBytes } from '../core/bytes.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import type { ExecOp, Mount, OpId, OpMetadata } from '../ops/op.ts';
 import type { SandboxMount } from '../sandbox/sandbox.ts';
+import { makeStepDir } from '../sandbox/step-dir.ts';
 import { openDirTree } from '../tree/dir-tree.ts';
 import { openCacheMount } from './cache-mounts.ts';
 import { writeNetworkFiles } from './network-files.ts';
-import { missingSecret, mountSourceNotFound, unsupportedOp } from './errors.ts';
+import { missingSecret, missingSshAgent, mountSourceNotFound } from './errors.ts';
+import type { SshAgents } from './ssh-agents.ts';
 
 /** The same in every build, since steps can see it. The one that Dockerfiles know from BuildKit. */
 export const STEP_HOSTNAME = 'buildkitsandbox';
@@ -30,6 +24,12 @@ export interface StepMountDeps {
   readonly networkFileDir: string;
   /** The secret of this id, or undefined when it was not given. */
   secret(id: string): Uint8Array | undefined;
+  /** The agents that were given to this build. Loaded when the first step asks. */
+  sshAgents(): Promise<SshAgents>;
+  /** What tells an input's files from others: the same text, the same files. */
+  inputIdentity(input: OpId): string;
+  /** Copies `source` of an input into the host directory `into`, which is there. */
+  copyInput(input: OpId, source: string, into: string, signal: AbortSignal): Promise<void>;
   /** Mounts the files of an input; what is written to it is thrown away. */
   openInput(
     input: OpId,
@@ -47,13 +47,14 @@ export interface StepMount {
 /** Everything a step's mounts hold, until it is disposed. */
 export interface StepMounts extends AsyncDisposable {
   readonly list: readonly StepMount[];
-  /** Variables that secrets asked for. */
+  /** Variables that secrets asked for, and where the first SSH agent is. */
   readonly env: readonly string[];
 }
 
 /**
  * Opens the mounts of a RUN in the order of the Dockerfile, after /etc/hosts and /etc/resolv.conf.
- * @throws BuildError SECRET_MISSING, MOUNT_SOURCE_NOT_FOUND, UNSUPPORTED_STEP
+ * @throws BuildError SECRET_MISSING, SSH_AGENT_MISSING, SSH_AGENT_UNUSABLE, SSH_KEY_UNUSABLE,
+ * MOUNT_SOURCE_NOT_FOUND
  */
 export async function openStepMounts(
   op: ExecOp,
@@ -66,7 +67,7 @@ export async function openStepMounts(
     readonlyFile(files.hosts, '/etc/hosts'),
     readonlyFile(files.resolvConf, '/etc/resolv.conf'),
   ];
-  const env: string[] = [];
+  const env: string[] = sshVariable(op);
   await using opened = new DisposeStack();
   for (const mount of op.mounts) {
     const target = 'target' in mount ? (mount.target ?? '') : '';
@@ -94,11 +95,7 @@ export async function openStepMounts(
       case 'secret':
         return openSecret(mount, metadata, deps, stack, env);
       case 'ssh':
-        throw unsupportedOp(
-          'mount an SSH agent',
-          'this version does not forward agents',
-          'Use --mount=type=secret with a key file',
-        );
+        return openSsh(mount, metadata, deps, stack, signal);
       default:
         return mount satisfies never;
     }
@@ -132,16 +129,15 @@ async function openCache(
   stack: DisposeStack,
   signal: AbortSignal,
 ): Promise<StepMount> {
-  if (mount.from !== undefined) {
-    throw unsupportedOp(
-      'fill a cache mount',
-      'this version does not copy "from" into new caches',
-      'Leave "from" out of the cache mount',
-    );
-  }
-  const cache = stack.use(
-    await openCacheMount(deps.cacheMountDir, mount, () => Promise.resolve(), signal),
-  );
+  const { from } = mount;
+  const seed =
+    from === undefined
+      ? undefined
+      : {
+          identity: deps.inputIdentity(from),
+          copy: (dir: string) => deps.copyInput(from, mount.source, dir, signal),
+        };
+  const cache = stack.use(await openCacheMount(deps.cacheMountDir, mount, seed, signal));
   const source = subdirectory(cache.dir, mount.source);
   return {
     mount: { type: 'bind', source, target: mount.target, isReadonly: mount.isReadonly },
@@ -174,7 +170,7 @@ function openSecret(
   }
   if (mount.env !== undefined) env.push(`${mount.env}=${Buffer.from(bytes).toString('utf8')}`);
   if (mount.target === undefined) return undefined;
-  const dir = mkdtempSync(join(deps.runtimeDir, 'stagecraft-secret-'));
+  const dir = makeStepDir(deps.runtimeDir);
   stack.defer(() => {
     rmSync(dir, { recursive: true, force: true });
   });
@@ -182,6 +178,40 @@ function openSecret(
   writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
   chownSync(path, mount.uid, mount.gid);
   chmodSync(path, mount.mode);
+  return {
+    mount: { type: 'bind', source: path, target: mount.target, isReadonly: true },
+    targetType: 'file',
+  };
+}
+
+/** SSH_AUTH_SOCK for the first agent, also for one that was not given, as BuildKit sets it. */
+function sshVariable(op: ExecOp): string[] {
+  const first = op.mounts.find((mount) => mount.type === 'ssh');
+  const isSet = op.env.some((entry) => entry.startsWith('SSH_AUTH_SOCK='));
+  return first === undefined || isSet ? [] : [`SSH_AUTH_SOCK=${first.target}`];
+}
+
+async function openSsh(
+  mount: Extract<Mount, { type: 'ssh' }>,
+  metadata: OpMetadata,
+  deps: StepMountDeps,
+  stack: DisposeStack,
+  signal: AbortSignal,
+): Promise<StepMount | undefined> {
+  const agents = await deps.sshAgents();
+  const agent = await agents.socketOf(mount.id, signal);
+  if (agent === undefined) {
+    if (mount.isRequired) throw missingSshAgent(mount.id, metadata.span);
+    return undefined;
+  }
+  const dir = makeStepDir(deps.runtimeDir);
+  stack.defer(() => {
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const path = join(dir, 'agent');
+  const { uid, gid, mode } = mount;
+  const { openSshRelay } = await import('./ssh-relay.ts');
+  stack.use(await openSshRelay({ path, agent, uid, gid, mode }));
   return {
     mount: { type: 'bind', source: path, target: mount.target, isReadonly: true },
     targetType: 'file',

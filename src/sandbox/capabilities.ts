@@ -1,4 +1,4 @@
-/** Numbers of the capabilities that steps get or that the system call policy asks about (linux/capability.h). */
+/** Numbers of the capabilities (linux/capability.h). */
 const CAPABILITY_NUMBERS = {
   CAP_CHOWN: 0,
   CAP_DAC_OVERRIDE: 1,
@@ -9,8 +9,13 @@ const CAPABILITY_NUMBERS = {
   CAP_SETGID: 6,
   CAP_SETUID: 7,
   CAP_SETPCAP: 8,
+  CAP_LINUX_IMMUTABLE: 9,
   CAP_NET_BIND_SERVICE: 10,
+  CAP_NET_BROADCAST: 11,
+  CAP_NET_ADMIN: 12,
   CAP_NET_RAW: 13,
+  CAP_IPC_LOCK: 14,
+  CAP_IPC_OWNER: 15,
   CAP_SYS_MODULE: 16,
   CAP_SYS_RAWIO: 17,
   CAP_SYS_CHROOT: 18,
@@ -19,15 +24,26 @@ const CAPABILITY_NUMBERS = {
   CAP_SYS_ADMIN: 21,
   CAP_SYS_BOOT: 22,
   CAP_SYS_NICE: 23,
+  CAP_SYS_RESOURCE: 24,
   CAP_SYS_TIME: 25,
   CAP_SYS_TTY_CONFIG: 26,
   CAP_MKNOD: 27,
+  CAP_LEASE: 28,
   CAP_AUDIT_WRITE: 29,
+  CAP_AUDIT_CONTROL: 30,
   CAP_SETFCAP: 31,
+  CAP_MAC_OVERRIDE: 32,
+  CAP_MAC_ADMIN: 33,
   CAP_SYSLOG: 34,
+  CAP_WAKE_ALARM: 35,
+  CAP_BLOCK_SUSPEND: 36,
+  CAP_AUDIT_READ: 37,
   CAP_PERFMON: 38,
   CAP_BPF: 39,
+  CAP_CHECKPOINT_RESTORE: 40,
 } as const;
+
+const ALL_CAPABILITIES = Object.keys(CAPABILITY_NUMBERS) as Capability[];
 
 /** A Linux capability by its name in capabilities(7). */
 export type Capability = keyof typeof CAPABILITY_NUMBERS;
@@ -52,6 +68,14 @@ export const DEFAULT_CAPABILITIES: readonly Capability[] = [
   'CAP_KILL',
   'CAP_AUDIT_WRITE',
 ];
+
+/**
+ * What a step with `--security=insecure` may do: all that this process may hand on. `bounding` is the set
+ * that the kernel shows as CapBnd of this process.
+ */
+export function capabilitiesIn(bounding: bigint): readonly Capability[] {
+  return ALL_CAPABILITIES.filter((name) => (bounding & capabilityMask([name])) !== 0n);
+}
 
 /** The bit set that the kernel shows in /proc/PID/status and takes in capset(2). */
 export function capabilityMask(capabilities: readonly Capability[]): bigint {

@@ -23,6 +23,8 @@ export interface HostFacts {
   /** cgroup v1 with a v2 mount beside it, which older crun versions refuse. */
   readonly hasHybridCgroups: boolean;
   readonly hasCgroupV2: boolean;
+  /** The capabilities that this process may hand on, as a bit set. */
+  readonly boundingCapabilities: bigint;
   /** Directory for what must not reach a disk: on a tmpfs where there is one. */
   readonly runtimeBase: string;
 }
@@ -39,6 +41,7 @@ export function readHostFacts(env: Readonly<Record<string, string | undefined>>)
     canSetGroups: readFileSync('/proc/self/setgroups', 'latin1').trim() === 'allow',
     hasHybridCgroups: existsSync(path.join(UNIFIED, 'cgroup.procs')),
     hasCgroupV2: existsSync('/sys/fs/cgroup/cgroup.controllers'),
+    boundingCapabilities: readBoundingSet(),
     runtimeBase: runtimeDirectory(env),
   };
 }
@@ -48,6 +51,11 @@ export const UNIFIED = '/sys/fs/cgroup/unified';
 
 const LAST_ID = 4_294_967_294;
 const TTY_GROUP = 5;
+
+function readBoundingSet(): bigint {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  return BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+}
 
 /** Whether a map of user_namespaces(7) covers an id. */
 function hasId(file: string, id: number): boolean {

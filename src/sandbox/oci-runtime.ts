@@ -91,12 +91,13 @@ export class OciSandbox implements Sandbox {
   #config(spec: SandboxSpec, io: SandboxIo): string {
     const config = runtimeSpec(spec, {
       seccomp: this.#seccomp,
-      annotations: this.#annotations,
+      annotations: spec.isInsecure === true ? {} : this.#annotations,
       isUserNamespace: this.#host.isUserNamespace,
       hasTtyGroup: this.#host.hasTtyGroup,
       canSetGroups: this.#host.canSetGroups,
       cgroupsPath: this.#runtime.usesCgroups ? `/${cgroupName(spec.id)}` : undefined,
       isTerminal: io.kind === 'terminal',
+      boundingCapabilities: this.#host.boundingCapabilities,
     });
     return JSON.stringify(config);
   }
@@ -126,7 +127,7 @@ export class OciSandbox implements Sandbox {
     if (this.#host.hasHybridCgroups && this.#runtime.name === 'crun') {
       hideUnified(program, this.#host.isUserNamespace);
     }
-    if (this.#host.isUserNamespace) {
+    if (this.#host.isUserNamespace && spec.isInsecure !== true) {
       // Runtimes bind /sys read-only here, but not what is mounted below it: cgroups (CVE-2023-25809).
       const readonly = { words: [MOUNT_ATTR_RDONLY, 0, 0, 0] };
       program.tryCall(
@@ -135,13 +136,15 @@ export class OciSandbox implements Sandbox {
         'protecting /sys',
       );
     }
-    // Device nodes that a step makes must not open the host's disks, whatever cgroups do.
-    const noDevices = { words: [MOUNT_ATTR_NODEV, 0, 0, 0] };
-    program.tryCall(
-      'mount_setattr',
-      [AT_FDCWD, spec.rootfs, 0, noDevices, MOUNT_ATTR_BYTES],
-      'switching device nodes off',
-    );
+    if (spec.isInsecure !== true) {
+      // Device nodes that a step makes must not open the host's disks, whatever cgroups do.
+      const noDevices = { words: [MOUNT_ATTR_NODEV, 0, 0, 0] };
+      program.tryCall(
+        'mount_setattr',
+        [AT_FDCWD, spec.rootfs, 0, noDevices, MOUNT_ATTR_BYTES],
+        'switching device nodes off',
+      );
+    }
     const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC;
     program.call('mount', ['proc', '/proc', 'proc', flags, 0], 'mounting /proc for the runtime');
     // A terminal belongs to a session: the runtime needs ours then. Else Ctrl-C is for the build alone.

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { MS } from '../host/mount.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { LaunchProgram } from './launcher/program.ts';
-import { DEV_TMPFS_BYTES, MASKED_PATHS, READONLY_PATHS } from './runtime-spec.ts';
+import { DEV_TMPFS_BYTES, insecureDevices, MASKED_PATHS, READONLY_PATHS } from './runtime-spec.ts';
 import type { SandboxMount, SandboxSpec } from './sandbox.ts';
 
 /**
@@ -12,11 +12,11 @@ import type { SandboxMount, SandboxSpec } from './sandbox.ts';
  * are resolved after the change of root, so links in the image can lead nowhere but into the image.
  */
 export function addRootCalls(program: LaunchProgram, spec: SandboxSpec, host: HostFacts): void {
-  enterRoot(program, spec.rootfs);
+  enterRoot(program, spec);
   mountKernelViews(program, spec, host);
   for (const mount of spec.mounts) addMount(program, mount);
   leaveHost(program);
-  hideKernelFiles(program);
+  if (spec.isInsecure !== true) hideKernelFiles(program);
 }
 
 /** Where the host is still to be seen until the binds are made; `/dev` is a tmpfs of ours by then. */
@@ -30,15 +30,17 @@ const S_IFREG = 0o100000;
 const SECURE = MS.NOSUID | MS.NODEV | MS.NOEXEC;
 
 /** Makes `rootfs` the root, with the old one below HOST. */
-function enterRoot(program: LaunchProgram, rootfs: string): void {
+function enterRoot(program: LaunchProgram, { rootfs, isInsecure }: SandboxSpec): void {
+  // Device nodes that a step makes must not open the host's disks; CAP_MKNOD is one of the 14.
+  const noDevices = isInsecure === true ? 0 : MOUNT_ATTR.NODEV;
   program.call('mount', ['none', '/', 0, MS.REC | MS.PRIVATE, 0], 'making mounts private');
   program.call('mount', [rootfs, rootfs, 0, MS.BIND | MS.REC, 0], 'preparing the root');
-  // Device nodes that a step makes must not open the host's disks; CAP_MKNOD is one of the 14.
-  setAttributes(program, rootfs, MOUNT_ATTR.NODEV, 'switching device nodes off');
+  setAttributes(program, rootfs, noDevices, 'switching device nodes off');
   const dev = path.join(rootfs, 'dev');
   const options = `mode=755,size=${DEV_TMPFS_BYTES}`;
   program.call('umask', [0], 'setting the umask');
-  program.call('mount', ['tmpfs', dev, 'tmpfs', MS.NOSUID | MS.NODEV, options], 'mounting /dev');
+  const devFlags = MS.NOSUID | (isInsecure === true ? 0 : MS.NODEV);
+  program.call('mount', ['tmpfs', dev, 'tmpfs', devFlags, options], 'mounting /dev');
   program.call(
     'mkdirat',
     [AT_FDCWD, path.join(rootfs, HOST), 0o700],
@@ -61,24 +63,26 @@ const DEVICE_LINKS: readonly (readonly [name: string, target: string])[] = [
 ];
 
 function mountKernelViews(program: LaunchProgram, spec: SandboxSpec, host: HostFacts): void {
+  const isInsecure = spec.isInsecure === true;
   program.call('mount', ['proc', '/proc', 'proc', SECURE, 0], 'mounting /proc');
   if (host.isUserNamespace && spec.network.kind !== 'none') {
     // The kernel shows a sysfs only to who owns the network namespace it is of.
     program.call('mount', [`${HOST}/sys`, '/sys', 0, MS.BIND | MS.REC, 0], 'binding /sys');
-    const flags = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
-    setAttributes(program, '/sys', flags, 'protecting /sys');
+    const flags = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
+    const readonly = isInsecure ? 0 : MOUNT_ATTR.RDONLY;
+    setAttributes(program, '/sys', flags | readonly, 'protecting /sys');
   } else {
-    program.call('mount', ['sysfs', '/sys', 'sysfs', SECURE | MS.RDONLY, 0], 'mounting /sys');
+    const flags = SECURE | (isInsecure ? 0 : MS.RDONLY);
+    program.call('mount', ['sysfs', '/sys', 'sysfs', flags, 0], 'mounting /sys');
     if (host.hasCgroupV2) {
       const target = '/sys/fs/cgroup';
-      const args = ['cgroup2', target, 'cgroup2', SECURE | MS.RDONLY, 0];
+      const args = ['cgroup2', target, 'cgroup2', flags, 0];
       program.tryCall('mount', args, 'mounting cgroups');
     }
   }
-  for (const name of DEVICES) {
-    const target = `/dev/${name}`;
+  for (const target of [...DEVICES.map((name) => `/dev/${name}`), ...insecureDevices(spec)]) {
     program.call('mknodat', [AT_FDCWD, target, S_IFREG | 0o666, 0], `making ${target}`);
-    program.call('mount', [`${HOST}/dev/${name}`, target, 0, MS.BIND, 0], `binding ${target}`);
+    program.call('mount', [`${HOST}${target}`, target, 0, MS.BIND, 0], `binding ${target}`);
   }
   for (const [name, target] of DEVICE_LINKS) {
     program.call('symlinkat', [target, AT_FDCWD, `/dev/${name}`], `making /dev/${name}`);

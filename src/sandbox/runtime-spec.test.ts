@@ -25,6 +25,7 @@ const host = {
   canSetGroups: true,
   cgroupsPath: undefined,
   isTerminal: false,
+  boundingCapabilities: 0x1ffffffffffn,
 };
 
 test('runtimeSpec() gives the process what the spec names and no inheritable capability', () => {

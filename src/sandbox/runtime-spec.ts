@@ -1,4 +1,5 @@
-import { capabilityMask, DEFAULT_CAPABILITIES } from './capabilities.ts';
+import { existsSync } from 'node:fs';
+import { capabilitiesIn, capabilityMask, DEFAULT_CAPABILITIES } from './capabilities.ts';
 import type { ResourceLimit, SandboxMount, SandboxSpec } from './sandbox.ts';
 import type { OciSeccomp } from './seccomp.ts';
 
@@ -16,6 +17,8 @@ export interface RuntimeSpecHost {
   /** Where the runtime makes the step's cgroup; undefined where it must not. */
   readonly cgroupsPath: string | undefined;
   readonly isTerminal: boolean;
+  /** What a step with `isInsecure` gets. */
+  readonly boundingCapabilities: bigint;
 }
 
 /**
@@ -29,7 +32,11 @@ export function runtimeSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
     process: processSpec(spec, host),
     root: { path: spec.rootfs, readonly: false },
     hostname: spec.hostname,
-    mounts: [...systemMounts(spec, host), ...spec.mounts.map(mountSpec)],
+    mounts: [
+      ...systemMounts(spec, host),
+      ...insecureDevices(spec).map(deviceMount),
+      ...spec.mounts.map(mountSpec),
+    ],
     annotations: host.annotations,
     linux: {
       namespaces: [
@@ -40,12 +47,12 @@ export function runtimeSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
         { type: 'cgroup' },
         ...networkNamespace(spec),
       ],
-      maskedPaths: MASKED_PATHS,
-      readonlyPaths: READONLY_PATHS,
-      seccomp: host.seccomp,
+      ...(spec.isInsecure === true
+        ? {}
+        : { maskedPaths: MASKED_PATHS, readonlyPaths: READONLY_PATHS, seccomp: host.seccomp }),
       ...(host.cgroupsPath === undefined
         ? {}
-        : { cgroupsPath: host.cgroupsPath, resources: { devices: DEVICE_RULES } }),
+        : { cgroupsPath: host.cgroupsPath, resources: { devices: deviceRules(spec) } }),
       rootfsPropagation: 'rprivate',
     },
   };
@@ -84,6 +91,8 @@ const UMASK = 0o022;
 
 function processSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
   const { uid, gid, groups } = spec.user;
+  const capabilities =
+    spec.isInsecure === true ? capabilitiesIn(host.boundingCapabilities) : DEFAULT_CAPABILITIES;
   return {
     terminal: host.isTerminal,
     user: { uid, gid, additionalGids: host.canSetGroups ? groups : [], umask: UMASK },
@@ -91,9 +100,9 @@ function processSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
     env: spec.env,
     cwd: spec.cwd,
     capabilities: {
-      bounding: DEFAULT_CAPABILITIES,
-      effective: DEFAULT_CAPABILITIES,
-      permitted: DEFAULT_CAPABILITIES,
+      bounding: capabilities,
+      effective: capabilities,
+      permitted: capabilities,
       inheritable: [],
       ambient: [],
     },
@@ -155,7 +164,7 @@ function systemMounts(spec: SandboxSpec, host: RuntimeSpecHost): object[] {
             destination: '/sys/fs/cgroup',
             type: 'cgroup',
             source: 'cgroup',
-            options: [...options, 'relatime', 'ro'],
+            options: [...options, 'relatime', ...readonlyUnlessInsecure(spec)],
           },
         ]
       : []),
@@ -163,7 +172,7 @@ function systemMounts(spec: SandboxSpec, host: RuntimeSpecHost): object[] {
 }
 
 function sysMount(spec: SandboxSpec, host: RuntimeSpecHost): object {
-  const options = ['nosuid', 'noexec', 'nodev', 'ro'];
+  const options = ['nosuid', 'noexec', 'nodev', ...readonlyUnlessInsecure(spec)];
   // The kernel shows a sysfs only to who owns the network namespace it is of.
   return host.isUserNamespace && spec.network.kind !== 'none'
     ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', ...options] }
@@ -204,6 +213,33 @@ function networkNamespace(spec: SandboxSpec): object[] {
     default:
       return spec.network satisfies never;
   }
+}
+
+function readonlyUnlessInsecure(spec: SandboxSpec): readonly string[] {
+  return spec.isInsecure === true ? [] : ['ro'];
+}
+
+/**
+ * The device nodes of this host that a step gets with `--security=insecure`: what mounting images and
+ * FUSE file systems needs, as in BuildKit. Empty for all other steps.
+ */
+export function insecureDevices(spec: SandboxSpec): readonly string[] {
+  if (spec.isInsecure !== true) return [];
+  return INSECURE_DEVICES.filter((device) => existsSync(device));
+}
+
+const INSECURE_DEVICES = [
+  '/dev/fuse',
+  '/dev/loop-control',
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((number) => `/dev/loop${number}`),
+];
+
+function deviceMount(device: string): object {
+  return { destination: device, type: 'bind', source: device, options: ['bind', 'rprivate'] };
+}
+
+function deviceRules(spec: SandboxSpec): readonly object[] {
+  return spec.isInsecure === true ? [{ allow: true, access: 'rwm' }] : DEVICE_RULES;
 }
 
 /** Device nodes may be made, but only the harmless ones opened (Docker's list). Needs a device cgroup. */

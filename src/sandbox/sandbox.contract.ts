@@ -199,6 +199,20 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       });
     });
 
+    test('lifts every restriction for a step that may have all, and only then', async () => {
+      const { stdout, exit } = await shell(
+        'grep -E "^(CapBnd|CapEff|CapInh|Seccomp:)" /proc/self/status | tr "\\n" " ";' +
+          'mount -t tmpfs none /tmp && touch /tmp/x && umount /tmp; unshare -m true',
+        { isInsecure: true },
+      );
+      const status = readFileSync('/proc/self/status', 'latin1');
+      const all = /^CapBnd:\s*(\w+)$/m.exec(status)?.[1] ?? '';
+      expect(exit).toEqual({ kind: 'exited', status: 0 });
+      expect(stdout.replace(/\s+/g, ' ').trim()).toBe(
+        `CapInh: ${'0'.repeat(16)} CapEff: ${all} CapBnd: ${all} Seccomp: 0`,
+      );
+    });
+
     test.each([
       ['unshare -m true'],
       ['unshare -U true'],

@@ -37,6 +37,8 @@ export interface SandboxSpec {
   readonly shmBytes: number;
   /** Resource limits as in setrlimit(2). Others stay as this process has them; `core` is always 0. */
   readonly rlimits?: readonly ResourceLimit[] | undefined;
+  /** `RUN --security=insecure`: every capability and system call, no hidden or read-only kernel files. */
+  readonly isInsecure?: boolean | undefined;
   /** How long the step may take to react to SIGTERM before it gets SIGKILL. */
   readonly stopTimeoutMs: number;
 }

@@ -89,6 +89,8 @@ function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
     isolation: 'auto',
     sourceDateEpoch: undefined,
     secrets: new Map(secrets),
+    ssh: new Map(),
+    entitlements: new Set(['network.host', 'security.insecure']),
   };
 }
 

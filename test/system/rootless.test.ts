@@ -1,9 +1,9 @@
-import { chownSync, cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
+import { installProgram } from '../support/installed-program.ts';
 import { makeOrdinaryUser, type OrdinaryUser } from '../support/ordinary-user.ts';
-import { PROGRAM } from '../support/program.ts';
 import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 const DOCKERFILE = `FROM busybox AS builder
@@ -15,7 +15,6 @@ COPY --from=busybox /bin /bin
 COPY --from=builder /out.txt /tmp/uid.txt /
 CMD ["sh", "-c", "cat /out.txt /uid.txt; stat -c %u:%g /out.txt"]
 `;
-const CHECKOUT = dirname(dirname(PROGRAM));
 
 // Only root can make a user for the test; an ordinary user runs all other system tests rootless.
 describe.skipIf(process.getuid?.() !== 0)('An ordinary user', () => {
@@ -30,13 +29,7 @@ describe.skipIf(process.getuid?.() !== 0)('An ordinary user', () => {
     const home = join(rig.dir, 'home');
     user = makeOrdinaryUser(home);
     for (const dir of [home, rig.dir]) chownSync(dir, user.uid, user.uid);
-    // The checkout may be where only root can read.
-    program = join(rig.dir, 'installed/dist/main.cjs');
-    cpSync(join(CHECKOUT, 'dist'), dirname(program), { recursive: true });
-    for (const name of ['koffi', '@koromix']) {
-      const from = join(CHECKOUT, 'node_modules', name);
-      cpSync(from, join(rig.dir, 'installed/node_modules', name), { recursive: true });
-    }
+    program = installProgram(join(rig.dir, 'installed'));
   });
 
   afterAll(async () => {
