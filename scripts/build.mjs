@@ -53,11 +53,28 @@ const names = new Set(flags.only.split(','));
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 try {
-  await Promise.all([bundleProgram(), names.has('lib') && compileLibrary()]);
+  await Promise.all([
+    bundleProgram(),
+    names.has('cli') && bundleThreads(),
+    names.has('lib') && compileLibrary(),
+  ]);
   await rm(published, { recursive: true, force: true });
   await rename(out, published);
 } finally {
   await rm(out, { recursive: true, force: true });
+}
+
+/** Programs of threads, each a file of its own (src/host/worker-thread.ts). */
+async function bundleThreads() {
+  await build({
+    ...common,
+    entryPoints: ['src/exec/copy-worker.ts'],
+    external: ['koffi'],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    outExtension: { '.js': '.cjs' },
+    outdir: out,
+  });
 }
 
 /** The first file names the text of the second: src/cli/code-cache.ts says what for. */

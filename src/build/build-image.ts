@@ -138,6 +138,9 @@ async function buildStations(
     signal,
   );
 
+  // The disk is written while layers are measured.
+  const onDisk = store.snapshots.flush();
+  onDisk.catch(() => undefined);
   const images: FinishedImage[] = [];
   for (const target of graph.targets) {
     const base = target.base === undefined ? undefined : graph.ops[target.base];
@@ -145,6 +148,7 @@ async function buildStations(
     images.push(await finishImage(target, layers, solved, store, epoch, startedAt, signal));
   }
   const stages = measureStages(graph, solved, store.snapshots);
+  await onDisk;
   await writeOutputs(images, request, outputs, { ...host, bases, epoch, elapsed }, signal);
   emit({ type: 'stages-measured', stages });
   return { id: resultId(images), images, stages };

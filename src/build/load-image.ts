@@ -81,7 +81,7 @@ export async function loadImages(
   for (const image of entries.flatMap(({ images }) => images)) {
     ready.set(image, await unpacked(image.base, store, options.what, signal));
   }
-  store.snapshots.flush();
+  await store.snapshots.flush();
   const storedAt = timeText(options.now());
   const loaded: LoadedImage[] = [];
   for (const { images, manifestDigest: index, references } of entries) {

@@ -103,7 +103,7 @@ async function fetchImage(
     if (facts === undefined) throw new TypeError(`Snapshot ${id} was not measured`);
     return { ...facts, snapshot: id, blob: image.layers[index] };
   });
-  store.snapshots.flush();
+  await store.snapshots.flush();
   const stored = {
     id: image.configDigest,
     layers,

@@ -48,8 +48,8 @@ export async function readOutputs(request: BuildRequest): Promise<readonly Reque
 
 /**
  * Puts the images where they were asked for: into the local store, when there is a tag, an output of
- * type image, or nothing else was asked for; and to each `-o`. Snapshots are on the disk before an image
- * names them.
+ * type image, or nothing else was asked for; and to each `-o`. The caller has seen
+ * to it that snapshots are on the disk before an image names them.
  */
 export async function writeOutputs(
   images: readonly FinishedImage[],
@@ -58,7 +58,6 @@ export async function writeOutputs(
   deps: OutputDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  deps.store.snapshots.flush();
   const named = outputs.flatMap(({ output }) => (output.type === 'image' ? output.names : []));
   const tags = [...new Set([...request.tags, ...named])];
   const isStored = tags.length > 0 || outputs.every(({ output }) => output.type === 'image');

@@ -11,7 +11,7 @@ import {
 import { fsPath, type BytePath } from '../core/bytes.ts';
 import { copyFileRange, ficlone, hasCode, mkfifo, mknod, NODE_TYPE } from '../host/sys.ts';
 import { contextChanged } from '../tree/errors.ts';
-import type { TreeNode } from '../tree/file-tree.ts';
+import type { FileLocation, TreeNode } from '../tree/file-tree.ts';
 import { readLink } from '../tree/node.ts';
 import { openContent } from '../tree/open-content.ts';
 import { deviceNotPermitted } from './file-errors.ts';
@@ -86,7 +86,12 @@ function createDevice(node: TreeNode, hostPath: BytePath): void {
   }
 }
 
-function copyFile(node: TreeNode, hostPath: BytePath): void {
+/**
+ * Copies a regular file to `hostPath`, where nothing is.
+ *
+ * @throws BuildError CONTEXT_CHANGED, FILE_UNREADABLE
+ */
+export function copyFile(node: FileLocation, hostPath: BytePath): void {
   const from = openContent(node);
   try {
     const stat = fstatSync(from);

@@ -7,6 +7,7 @@ import { joinPath, ROOT } from '../tree/node.ts';
 import { selectFiles } from '../tree/select-files.ts';
 import { walkSelected, type SelectedEntry, type SelectedRoot } from '../tree/walk-selected.ts';
 import { tryUnpack } from './file-archive.ts';
+import type { CopyPool } from './copy-pool.ts';
 import { createLike, tryLink } from './file-content.ts';
 import { makeDirectories, resolveDestination, type NewDirectory } from './file-destination.ts';
 import { cannotChange, directoryOntoFile, fileOntoDirectory } from './file-errors.ts';
@@ -27,6 +28,8 @@ export interface CopyScope {
   readonly linkedInodes: Set<string>;
   /** Where is looked, for errors. */
   readonly origin: string | undefined;
+  /** Where the copies of regular files are made. */
+  readonly copies: CopyPool;
   readonly breather: Breather;
   readonly signal: AbortSignal;
 }
@@ -78,7 +81,7 @@ async function copyRoot(root: SelectedRoot, job: CopyJob): Promise<void> {
     copier.copy(entry);
     if (job.scope.breather.isDue()) await job.scope.breather.breathe();
   }
-  copier.finish();
+  await copier.finish();
 }
 
 /** Makes the directories that lead to the destination and says what path `root` itself gets. */
@@ -133,6 +136,8 @@ class Copier {
   readonly #dirs = new Map<BytePath, OpenDir>();
   /** The copies of files with several names. */
   readonly #groups = new Map<string, BytePath>();
+  /** Further names of files with several names. */
+  readonly #links: (() => void)[] = [];
   /** What directories get when nothing is added to them any more. */
   readonly #unfinished: (() => void)[] = [];
 
@@ -152,7 +157,9 @@ class Copier {
   }
 
   /** Gives directories their metadata, now that nothing is added to them any more. */
-  finish(): void {
+  async finish(): Promise<void> {
+    await this.#job.scope.copies.finish();
+    for (const link of this.#links) link();
     // From the inside out: a directory that takes its own permissions away is done last.
     for (const finish of this.#unfinished.reverse()) finish();
   }
@@ -211,12 +218,21 @@ class Copier {
     const first = group === undefined ? undefined : this.#groups.get(group);
     upper.makeRoom(slot, node.type === 'file' && first === undefined ? node.size : 0);
     if (first !== undefined) {
-      linkSync(fsPath(first), fsPath(slot.hostPath));
+      // Its first name may still be on its way.
+      this.#links.push(() => {
+        linkSync(fsPath(first), fsPath(slot.hostPath));
+      });
       return;
     }
     if (group !== undefined) this.#groups.set(group, slot.hostPath);
     const wanted = this.#permissions(node);
     if (this.#tryShare(node, wanted, slot)) return;
+    if (node.type === 'file') {
+      const { path: toPath, hostPath: to } = slot;
+      const { path: fromPath, hostPath: from, size, mtimeNs } = node;
+      this.#job.scope.copies.add({ ...wanted, from, fromPath, to, toPath, size, mtimeNs });
+      return;
+    }
     createLike(node, slot.hostPath);
     setMetadata(slot.hostPath, slot.path, wanted, node);
   }

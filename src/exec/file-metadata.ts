@@ -22,7 +22,7 @@ export function setMetadata(
   hostPath: BytePath,
   path: BytePath,
   wanted: Permissions,
-  from: TreeNode,
+  from: Pick<TreeNode, 'type' | 'hostPath' | 'mtimeNs'>,
 ): void {
   setOwner(hostPath, path, wanted);
   if (from.type !== 'symlink') chmodSync(fsPath(hostPath), wanted.mode);

@@ -16,6 +16,7 @@ import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath } from '../tree/node.ts';
 import { namesOf } from '../tree/resolve.ts';
 import { selectFiles } from '../tree/select-files.ts';
+import { openCopyPool } from './copy-pool.ts';
 import { runCopy, type CopyScope } from './file-copy.ts';
 import { makeDirectories, makeDirectory, resolveDestination } from './file-destination.ts';
 import { cannotChange } from './file-errors.ts';
@@ -52,11 +53,13 @@ export async function runFileOp(
   const { signal } = context;
   signal.throwIfAborted();
   const scope: FileScope = { upper: new Upper(active), ownerTree: active.parentTree };
+  await using copies = openCopyPool();
   const shared = {
     ...scope,
     breather: createBreather(signal),
     signal,
     linkedInodes: new Set<string>(),
+    copies,
   };
   for (const action of op.actions) {
     if (action.action === 'copy') {

@@ -35,7 +35,11 @@ export type NativePath = BytePath | string | Buffer;
  */
 export type NativeArgument = number | bigint | Buffer | null | readonly (string | null)[];
 type NativeType = 'int' | 'uint' | 'long' | 'ulong' | 'void *' | 'const char **';
-type NativeFunction = (...values: NativeArgument[]) => number;
+interface NativeFunction {
+  (...values: NativeArgument[]): number;
+  /** Makes the call in another thread. */
+  async(...values: [...NativeArgument[], (error: Error | null, result: number) => void]): void;
+}
 
 interface Koffi {
   load(library: null): {
@@ -59,18 +63,50 @@ export function declareNative(
   values: NativeType[],
   result: 'int' | 'long' = 'int',
 ): (about: NativePath | undefined, args: NativeArgument[], syscall?: string) => number {
-  let call: NativeFunction | undefined;
+  const call = lazyFunction(name, values, result);
   return (about, args, syscall = name) => {
-    const { koffi, library } = (loaded ??= loadLibrary());
-    call ??= library.func(name, result, values);
     for (;;) {
-      const value = call(...args);
+      const value = call()(...args);
       if (value !== -1) return value;
-      const code = errnoName(koffi.errno());
+      const code = errnoName(loadedLibrary().koffi.errno());
       if (code === 'EINTR') continue;
       throw new SystemError(code, syscall, about === undefined ? undefined : pathText(about));
     }
   };
+}
+
+/**
+ * As `declareNative`, for calls that wait long: they are made in another thread. The reason of a failure
+ * stays in that thread, so a call that failed is made again in this one, to fail with its reason.
+ */
+export function declareBackgroundNative(
+  name: string,
+  values: NativeType[],
+): (args: NativeArgument[]) => Promise<void> {
+  const call = lazyFunction(name, values, 'int');
+  const again = declareNative(name, values);
+  return async (args) => {
+    const value = await new Promise<number>((resolve, reject) => {
+      call().async(...args, (error, result) => {
+        if (error === null) resolve(result);
+        else reject(error);
+      });
+    });
+    if (value === -1) again(undefined, args);
+  };
+}
+
+function lazyFunction(
+  name: string,
+  values: NativeType[],
+  result: 'int' | 'long',
+): () => NativeFunction {
+  let call: NativeFunction | undefined;
+  return () => (call ??= loadedLibrary().library.func(name, result, values));
+}
+
+function loadedLibrary(): { koffi: Koffi; library: ReturnType<Koffi['load']> } {
+  return (loaded ??= loadLibrary());
 }
 
 /** Path bytes with the terminating NUL. @throws SystemError EINVAL when the path holds a NUL itself. */

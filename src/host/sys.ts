@@ -1,4 +1,10 @@
-import { declareNative, nativePath, type NativePath, SystemError } from './ffi.ts';
+import {
+  declareBackgroundNative,
+  declareNative,
+  nativePath,
+  type NativePath,
+  SystemError,
+} from './ffi.ts';
 
 /**
  * Linux system calls that `node:fs` does not have. All are synchronous and throw `SystemError`.
@@ -168,11 +174,11 @@ export function renameat2(from: NativePath, to: NativePath, flags: number): void
   );
 }
 
-const syncfsCall = declareNative('syncfs', ['int']);
+const syncfsCall = declareBackgroundNative('syncfs', ['int']);
 
-/** Writes everything of the file system that `fd` is on to the disk. */
-export function syncfs(fd: number): void {
-  syncfsCall(undefined, [fd]);
+/** Writes everything of the file system that `fd` is on to the disk. Waits in another thread. */
+export function syncfs(fd: number): Promise<void> {
+  return syncfsCall([fd]);
 }
 
 const copyFileRangeCall = declareNative(

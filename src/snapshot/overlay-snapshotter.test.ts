@@ -147,7 +147,7 @@ describe('openOverlaySnapshotter()', () => {
     await using snapshots = openOverlaySnapshotter(dir);
     await using active = await snapshots.prepare(undefined, signal);
     const { id } = await active.commit(info);
-    snapshots.flush();
+    await snapshots.flush();
     const notes = readdirSync(join(dir, 'unsynced'), { recursive: true });
     expect(notes).toHaveLength(1);
     expect(snapshots.get(id)).toBeDefined();

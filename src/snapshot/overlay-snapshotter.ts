@@ -120,8 +120,8 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     return Promise.resolve().then(() => this.#removeFree(ids).removed);
   }
 
-  flush(): void {
-    this.#journal.flush();
+  flush(): Promise<void> {
+    return this.#journal.flush();
   }
 
   /** Removes those of `ids` that have no children, or none that is not removed as well. */

@@ -22,7 +22,7 @@ export interface Snapshotter {
   /** Mounts the chain of `id` for reading, with a scratch layer for writes that is thrown away. */
   view(id: SnapshotId, signal: AbortSignal): Promise<MountedView>;
   /** Waits until every snapshot that was committed so far would survive a power failure. */
-  flush(): void;
+  flush(): Promise<void>;
   /**
    * Fails while a child exists, in this or any other process, committed or being written.
    * @throws BuildError SNAPSHOT_HAS_CHILDREN, SNAPSHOT_NOT_FOUND

@@ -26,7 +26,7 @@ export interface SyncJournal {
   /** Call before freezing: the file system keeps the order of the two. */
   note(id: SnapshotId): void;
   /** Waits until everything noted so far is on the disk. */
-  flush(): void;
+  flush(): Promise<void>;
 }
 
 /** `discard` is called for each snapshot of an earlier boot that was never synced. */
@@ -42,12 +42,12 @@ export function openSyncJournal(dir: string, discard: (id: SnapshotId) => void):
   }
   return {
     note: (id) => writeFileSync(join(own, id), ''),
-    flush() {
+    async flush() {
       const noted = readdirSync(own);
       if (noted.length === 0) return;
       const fd = openSync(dir, 'r');
       try {
-        syncfs(fd);
+        await syncfs(fd);
       } finally {
         closeSync(fd);
       }

@@ -43,5 +43,8 @@ export interface TreeNode {
   readonly rdev: number;
 }
 
+/** Where a file is: enough to read it, and to name it in errors. */
+export type FileLocation = Pick<TreeNode, 'path' | 'hostPath'>;
+
 export type NodeType =
   'file' | 'directory' | 'symlink' | 'char-device' | 'block-device' | 'fifo' | 'socket';

@@ -2,7 +2,7 @@ import { constants, openSync } from 'node:fs';
 import { fsPath } from '../core/bytes.ts';
 import { hasCode } from '../host/sys.ts';
 import { contextChanged, unreadable } from './errors.ts';
-import type { TreeNode } from './file-tree.ts';
+import type { FileLocation } from './file-tree.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
@@ -13,7 +13,7 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
  * @throws BuildError CONTEXT_CHANGED when it is gone or another kind of file
  * @throws BuildError FILE_UNREADABLE when this process may not read it
  */
-export function openContent(node: TreeNode): number {
+export function openContent(node: FileLocation): number {
   try {
     return openSync(fsPath(node.hostPath), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {

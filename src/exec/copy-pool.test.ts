@@ -1,0 +1,103 @@
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { textToBytes } from '../core/bytes.ts';
+import { openCopyPool, type CopyPool } from './copy-pool.ts';
+import { rerunPlainCopy, runPlainCopy, type PlainCopy } from './plain-copy.ts';
+
+let dir: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'stagecraft-copies-'));
+  mkdirSync(join(dir, 'from'));
+  mkdirSync(join(dir, 'to'));
+});
+
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** More than one thread does alone, in many batches. */
+const MANY = 1400;
+const MTIME_NS = 1_234_567_890_123_456_789n;
+
+function makeCopies(count: number): PlainCopy[] {
+  return Array.from({ length: count }, (_, i) => {
+    const text = `text of file ${String(i)}\n`.repeat((i % 7) + 1);
+    const from = join(dir, `from/${String(i)}`);
+    writeFileSync(from, text);
+    return {
+      from: textToBytes(from),
+      fromPath: textToBytes(`/from/${String(i)}`),
+      to: textToBytes(join(dir, `to/${String(i)}`)),
+      toPath: textToBytes(`/to/${String(i)}`),
+      size: text.length,
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+      mode: i % 2 === 0 ? 0o644 : 0o4711,
+      mtimeNs: MTIME_NS,
+    };
+  });
+}
+
+async function copyAll(pool: CopyPool, copies: readonly PlainCopy[]): Promise<void> {
+  for (const copy of copies) pool.add(copy);
+  await pool.finish();
+}
+
+test.each([0, 2])('%i helpers: every file arrives, with mode and time', async (helpers) => {
+  const copies = makeCopies(MANY);
+  await using pool = openCopyPool(helpers);
+  // Two rounds, as one op may have several copies.
+  await copyAll(pool, copies.slice(0, 1200));
+  expect(readdirSync(join(dir, 'to'))).toHaveLength(1200);
+  await copyAll(pool, copies.slice(1200));
+  for (const { from, to, mode } of copies) {
+    expect(readFileSync(to, 'utf8')).toBe(readFileSync(from, 'utf8'));
+    const found = lstatSync(to, { bigint: true });
+    expect([found.mode & 0o7777n, found.mtimeNs]).toEqual([BigInt(mode), MTIME_NS]);
+  }
+});
+
+test.each([0, 1])(
+  '%i helpers: a file that is gone is an error, wherever it was',
+  async (helpers) => {
+    const copies = makeCopies(MANY);
+    const lost = join(dir, 'from/1350');
+    rmSync(lost);
+    await using pool = openCopyPool(helpers);
+    await expect(copyAll(pool, copies)).rejects.toMatchObject({
+      code: 'CONTEXT_CHANGED',
+      message: expect.stringContaining('/from/1350') as string,
+    });
+  },
+);
+
+test('a copy that another thread began is made anew; no other file is written over', () => {
+  const [copy] = makeCopies(1);
+  if (copy === undefined) throw new TypeError('There is one');
+  writeFileSync(copy.to, 'half a fi');
+  expect(() => {
+    runPlainCopy(copy);
+  }).toThrow(expect.objectContaining({ code: 'EEXIST' }) as Error);
+  rerunPlainCopy(copy);
+  expect(readFileSync(copy.to, 'utf8')).toBe('text of file 0\n');
+});
+
+test('nothing is written after the pool was closed', async () => {
+  const copies = makeCopies(MANY);
+  const pool = openCopyPool(2);
+  for (const copy of copies) pool.add(copy);
+  await pool[Symbol.asyncDispose]();
+  rmSync(join(dir, 'to'), { recursive: true });
+  expect(readdirSync(dir)).toEqual(['from']);
+});
