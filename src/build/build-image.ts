@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../core/digest.ts';
 import type { Emit, StageMeasure } from '../events/event.ts';
@@ -7,12 +6,14 @@ import { inputsOf } from '../ops/op.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { SshAgents } from '../exec/ssh-agents.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { SecretReader } from '../sources/git-remote.ts';
+import type { RemoteSources } from '../sources/remote-sources.ts';
+import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
 import { openBuildLog } from './build-log.ts';
 import { openContexts } from './contexts.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { checkEntitlements } from './entitlements.ts';
-import { secretUnreadable } from './errors.ts';
 import { finishImage, type FinishedImage } from './finish-image.ts';
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
@@ -24,6 +25,7 @@ import {
   type ReadDockerfile,
 } from './read-dockerfile.ts';
 import { lintIgnoreFile } from './read-ignore-file.ts';
+import { readSecret } from './read-secret.ts';
 import type { BuildRequest } from './request.ts';
 import { solveGraph } from './solve-graph.ts';
 import { readOutputs, resultId, writeOutputs } from './write-outputs.ts';
@@ -38,6 +40,8 @@ export interface BuildHost {
   /** Host directory for what must not stay: secrets. In memory where there is one. */
   readonly runtimeDir: string;
   readonly images: BaseImageSources;
+  /** Files that lie elsewhere, fetched with what `secret` gives to log in with. */
+  openRemotes(secret: SecretReader): Promise<RemoteSources>;
   /** Opened when the first step has to run. */
   openSandbox(isolation: BuildRequest['isolation'], signal: AbortSignal): Promise<Sandbox>;
   /** For `-o -`. Asked for then: making it takes milliseconds. */
@@ -102,7 +106,14 @@ async function buildStations(
   const outputs = await readOutputs(request);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
   const ignoreMatcher = lintIgnoreFile(contextDir, dockerfile.hostPath);
-  const planHost = { arch: host.arch, now: startedAt, ignoreMatcher, emit };
+  await using remotes = openBuildRemotes(request, host);
+  const planHost = {
+    ...host,
+    now: startedAt,
+    ignoreMatcher,
+    elapsed,
+    remotes: () => remotes.get(),
+  };
   const { graph, sourceDateEpoch: epoch } = await planBuild(
     dockerfile.source,
     request,
@@ -128,7 +139,7 @@ async function buildStations(
     {
       store,
       contexts,
-      runner: stepRunner(request, host, bases, opened, elapsed, signal),
+      runner: stepRunner(request, host, { bases, remotes, elapsed, opened }, signal),
       emit,
       jobs: request.jobs,
       dockerfileId: dockerfileId(dockerfile),
@@ -162,13 +173,20 @@ function announce(graph: OpGraph, emit: Emit, at: number): void {
   emit({ type: 'graph-planned', ops, at });
 }
 
+/** What a build holds open while it runs. */
+interface OpenedBuild {
+  readonly bases: BaseImages;
+  readonly remotes: BuildRemotes;
+  readonly elapsed: () => number;
+  /** Closed with the build. */
+  readonly opened: DisposeStack;
+}
+
 /** Everything that running a step needs. The sandbox is probed once, and only if a step runs. */
 function stepRunner(
   request: BuildRequest,
   host: BuildHost,
-  bases: BaseImages,
-  opened: DisposeStack,
-  elapsed: () => number,
+  { bases, remotes, elapsed, opened }: OpenedBuild,
   signal: AbortSignal,
 ): Parameters<typeof solveGraph>[1]['runner'] {
   const { store, emit } = host;
@@ -181,6 +199,7 @@ function stepRunner(
     lock: (name, signal) => store.lock(name, signal),
     openLayer: (...layer) => bases.openLayer(...layer),
     baseImage: (op) => bases.ofOp(op),
+    remotes: () => remotes.get(),
     sandbox: () =>
       (sandbox ??= openAndSay(() => host.openSandbox(request.isolation, signal), emit)),
     emit,
@@ -207,16 +226,4 @@ async function openAndSay(open: () => Promise<Sandbox>, emit: Emit): Promise<San
   const sandbox = await open();
   emit({ type: 'note', text: `Steps run in ${sandbox.description}` });
   return sandbox;
-}
-
-/** @throws BuildError SECRET_UNREADABLE */
-function readSecret(request: BuildRequest, id: string): Uint8Array | undefined {
-  const source = request.secrets.get(id);
-  if (source === undefined) return undefined;
-  if (source.kind === 'value') return source.bytes;
-  try {
-    return readFileSync(source.path);
-  } catch (error) {
-    throw secretUnreadable(id, source.path, error);
-  }
 }

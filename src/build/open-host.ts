@@ -68,6 +68,15 @@ export async function openBuildHost(
         return createLayoutImageSource(path, store.blobs);
       },
     },
+    async openRemotes(secret) {
+      const { openRemoteSources } = await import('../sources/remote-sources.ts');
+      return openRemoteSources({
+        ...{ env, secret, homeDir: options.homeDir, tmpDir: store.tmpDir },
+        directory: join(root, 'sources'),
+        lock: (name, signal) => store.lock(name, signal),
+        now: () => options.now(),
+      });
+    },
     async openSandbox(isolation, signal) {
       const { openSandbox } = await import('../sandbox/choose-sandbox.ts');
       return openSandbox({ isolation, env, cacheDir: join(root, 'cache'), signal });

@@ -2,7 +2,6 @@ import type { SourceFile } from '../diagnostics/source.ts';
 import type { DockerfileAst } from '../dockerfile/ast.ts';
 import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts';
 import type { PatternMatcher } from '../dockerfile/pattern-matcher.ts';
-import type { Emit } from '../events/event.ts';
 import { lowerStages } from '../ops/lower-stages.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import { parseNamedContext } from '../stages/named-context.ts';
@@ -13,6 +12,7 @@ import { timeText } from '../core/time-text.ts';
 import type { BaseImages } from './base-images.ts';
 import { applyChecks, checkDockerfile } from './check-dockerfile.ts';
 import { lintViolation } from './errors.ts';
+import { pinSources, type PinHost } from './pin-sources.ts';
 import { planStagesWithBases } from './plan-stages-with-bases.ts';
 import type { BuildRequest } from './request.ts';
 import { throwDiagnostics } from './throw-diagnostics.ts';
@@ -27,19 +27,19 @@ export interface PlannedBuild {
 }
 
 /** What planning takes from the world. */
-export interface PlanHost {
+export interface PlanHost extends PinHost {
   /** Value of `process.arch`. */
   readonly arch: string;
   /** Milliseconds since 1970. */
   readonly now: number;
   /** The rules of the main context's ignore file, for a build check. */
   readonly ignoreMatcher: PatternMatcher | undefined;
-  readonly emit: Emit;
 }
 
 /**
  * Text to graph: parses, plans with the base images that turn out to be needed, and lowers. Fetches
- * manifests and configs, no layers. Tells what the build checks find.
+ * manifests and configs, no layers, and finds out what URLs and repositories stand for. Tells what the
+ * build checks find.
  * @throws BuildError, or AggregateError of them when the Dockerfile has several mistakes;
  * LINT_VIOLATION when the file asks to fail for what the checks find
  */
@@ -67,7 +67,8 @@ export async function planBuild(
   const checks = checkDockerfile(ast, diagnostics, [plan], input);
   throwDiagnostics(checks.diagnostics, emit);
   if (checks.violations.length > 0) throw lintViolation(checks.violations);
-  const graph = lowerStages(plan, bases.resolved, { now: timeText(host.now) });
+  const lowered = lowerStages(plan, bases.resolved, { now: timeText(host.now) });
+  const graph = await pinSources(lowered, host, signal);
   return { ast, plan, graph, sourceDateEpoch: plan.sourceDateEpoch };
 }
 

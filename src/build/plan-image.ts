@@ -5,6 +5,7 @@ import type { MissReason } from '../events/event.ts';
 import type { OpGraph, StageResult } from '../ops/op-graph.ts';
 import { inputsOf, type Op, type OpId } from '../ops/op.ts';
 import { stageTitle } from '../stages/stage-entry.ts';
+import { openBuildRemotes } from './build-remotes.ts';
 import { createBaseImages } from './base-images.ts';
 import type { BuildHost } from './build-image.ts';
 import { openContexts } from './contexts.ts';
@@ -66,12 +67,20 @@ export async function planImage(
 ): Promise<ImagePlan> {
   const { store, emit } = host;
   const startedAt = host.now();
+  const elapsed = (): number => host.now() - startedAt;
   const contextDir = contextDirectory(request, host.cwd);
   const dockerfile = readDockerfile(request, contextDir, host.cwd);
   const { source, hostPath } = dockerfile;
-  const bases = createBaseImages(host.images, request.pull, emit, () => host.now() - startedAt);
+  const bases = createBaseImages(host.images, request.pull, emit, elapsed);
   const ignoreMatcher = lintIgnoreFile(contextDir, hostPath);
-  const planHost = { arch: host.arch, now: startedAt, ignoreMatcher, emit };
+  await using remotes = openBuildRemotes(request, host);
+  const planHost = {
+    ...host,
+    now: startedAt,
+    ignoreMatcher,
+    elapsed,
+    remotes: () => remotes.get(),
+  };
   const { ast, plan, graph } = await planBuild(source, request, bases, planHost, signal);
   const contexts = openContexts(
     contextDir,

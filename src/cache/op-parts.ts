@@ -9,6 +9,7 @@ import type {
   Op,
   Owner,
   Source,
+  UrlPin,
 } from '../ops/op.ts';
 import type { KeyParts } from './cache-key.ts';
 
@@ -18,6 +19,7 @@ import type { KeyParts } from './cache-key.ts';
  *   exec.proxyEnv           proxies never change a result that is worth keeping
  *   exec.extraHosts         only the names count, as in BuildKit
  *   git.fetchesByCommit     another way to the same commit
+ *   url, git.remote and ref once they are pinned: the content or the commit stands for them
  *   mount.isRequired        decides between an error and a result, never between two results
  *   secret and ssh contents secrets must not leave a trace, so a changed secret is no reason to rerun
  */
@@ -51,6 +53,7 @@ function sourceParts(source: Source): KeyParts {
     case 'local':
       return { source: 'local', name: source.name };
     case 'http':
+      if (source.pin !== undefined) return urlParts(source.pin);
       return {
         source: 'http',
         url: source.url,
@@ -60,17 +63,28 @@ function sourceParts(source: Source): KeyParts {
     case 'git':
       return {
         source: 'git',
-        remote: source.remote,
-        ref: source.ref ?? '',
+        ...gitParts(source),
         subdir: source.subdir ?? '',
         'keep git dir': String(source.keepsGitDir),
-        checksum: source.checksum ?? '',
         submodules: String(source.skipsSubmodules !== true),
         'commit time': String(source.usesCommitTime === true),
       };
     default:
       return source satisfies never;
   }
+}
+
+/** The same file is the same result, wherever it lies. */
+function urlParts({ digest, filename, mtime }: UrlPin): KeyParts {
+  return { source: 'http', content: digest, filename, 'last modified': String(mtime ?? '') };
+}
+
+/** The same commit is the same result; only `.git` tells where it came from. */
+function gitParts(source: Extract<Source, { readonly type: 'git' }>): KeyParts {
+  const { remote, ref, checksum, pin, keepsGitDir } = source;
+  if (pin === undefined) return { remote, ref: ref ?? '', checksum: checksum ?? '' };
+  if (!keepsGitDir) return { commit: pin.commit };
+  return { commit: pin.commit, remote, 'ref name': pin.refName ?? '' };
 }
 
 function execParts(op: ExecOp): KeyParts {

@@ -1,6 +1,6 @@
 import { closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
-import { fsPath } from '../core/bytes.ts';
-import { decompress } from '../layer/decompress.ts';
+import { fsPath, type BytePath } from '../core/bytes.ts';
+import { decompress, withStart } from '../layer/decompress.ts';
 import { contextChanged } from '../tree/errors.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
 import { noDecompressor } from './file-errors.ts';
@@ -12,7 +12,15 @@ const BY_PROGRAM = [
   { magic: Buffer.from('BZh'), name: 'bzip2' },
   { magic: Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]), name: 'xz' },
 ] as const;
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+/** The longest of them. */
+const MAGIC_BYTES = 6;
+/** Where `ustar` stands in a header of a tar archive. */
+const TAR_MAGIC_OFFSET = 257;
+
+/** Bytes that `looksLikeArchive` wants to see. */
+export const ARCHIVE_START_BYTES = 512;
 
 const PROGRAM_DIRS = ['/usr/bin', '/bin', '/usr/local/bin'] as const;
 
@@ -22,48 +30,53 @@ const PROGRAM_DIRS = ['/usr/bin', '/bin', '/usr/local/bin'] as const;
  * @throws BuildError ARCHIVE_TOOL_MISSING when a program for it is not installed, CONTEXT_CHANGED,
  * COMPRESSION_INVALID, FILTER_FAILED
  */
-export async function* plainArchive(
+export function plainArchive(
   archive: TreeNode,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
-  const start = readStart(archive);
-  const isOf = (magic: Buffer): boolean => start.subarray(0, magic.length).equals(magic);
-  const known = BY_PROGRAM.find(({ magic }) => isOf(magic));
+  return plainBytes(readFile(archive), archive.path, signal);
+}
+
+/** As `plainArchive` for an archive that arrives; `name` is for messages. */
+export async function* plainBytes(
+  source: AsyncIterable<Uint8Array>,
+  name: BytePath,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  const [start, bytes] = await withStart(source, MAGIC_BYTES);
+  const known = BY_PROGRAM.find(({ magic }) => beginsWith(start, magic));
   if (known !== undefined) {
     const { filterThrough } = await import('../host/filter-program.ts');
-    yield* filterThrough([programFor(archive, known.name), '-dc'], readFile(archive), signal);
+    yield* filterThrough([programFor(name, known.name), '-dc'], bytes, signal);
     return;
   }
-  if (isOf(ZSTD_MAGIC) && !('createZstdDecompress' in (await import('node:zlib')))) {
-    programFor(archive, 'zstd');
+  if (beginsWith(start, ZSTD_MAGIC) && !('createZstdDecompress' in (await import('node:zlib')))) {
+    programFor(name, 'zstd');
   }
-  yield* decompress(readFile(archive), signal);
+  yield* decompress(bytes, signal);
 }
 
-function programFor(archive: TreeNode, name: string): string {
+/** True for the first bytes of a tar archive, and of anything in a compression that archives come in. */
+export function looksLikeArchive(start: Buffer): boolean {
+  const magics = [GZIP_MAGIC, ZSTD_MAGIC, ...BY_PROGRAM.map(({ magic }) => magic)];
+  const at = start.subarray(TAR_MAGIC_OFFSET, TAR_MAGIC_OFFSET + 5);
+  return at.toString('latin1') === 'ustar' || magics.some((magic) => beginsWith(start, magic));
+}
+
+function beginsWith(start: Buffer, magic: Buffer): boolean {
+  return start.subarray(0, magic.length).equals(magic);
+}
+
+function programFor(archive: BytePath, name: string): string {
   const path = PROGRAM_DIRS.map((dir) => `${dir}/${name}`).find((one) => existsSync(one));
-  if (path === undefined) throw noDecompressor(archive.path, name);
+  if (path === undefined) throw noDecompressor(archive, name);
   return path;
-}
-
-function open(node: TreeNode): number {
-  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-  return openSync(fsPath(node.hostPath), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-}
-
-function readStart(node: TreeNode): Buffer {
-  const buffer = Buffer.alloc(8);
-  const fd = open(node);
-  try {
-    return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0));
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** The bytes of a file. Decompressors keep what they are given: every chunk is a buffer of its own. */
 async function* readFile(node: TreeNode): AsyncGenerator<Uint8Array, void> {
-  const fd = open(node);
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+  const fd = openSync(fsPath(node.hostPath), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     let total = 0;
     for (;;) {

@@ -17,46 +17,66 @@ import { setMetadata, setMode, setOwner, setTime, setXattr } from './file-metada
 import type { OwnerIds } from './file-owner.ts';
 import type { Slot } from './file-upper.ts';
 
-/** An ADD of a file that may be an archive. */
+/** Where the entries of an archive go. */
 export interface Unpacking {
-  /** A regular file. */
-  readonly archive: TreeNode;
   /** Where to unpack; absolute, without links. Made when it is not there. */
   readonly destination: BytePath;
   /** `--chown`, instead of the owners in the archive. */
   readonly owner: OwnerIds | undefined;
-  readonly scope: CopyScope;
+  readonly scope: Pick<CopyScope, 'upper' | 'breather'>;
 }
 
 /**
- * Unpacks a tar archive, compressed or not, as ADD does; false when the file is none, whatever its
- * name. Semantics: moby `go-archive` Unpack in a chroot. The destination is the root for every path
- * and link in the archive, so nothing lands outside it. What is in the way is replaced, directories are
- * merged. `.wh.` names mean nothing special here, and `--chmod` does not apply.
+ * Unpacks the file `archive` as ADD does when it is a tar archive, compressed or not; false when it is
+ * none, whatever its name. `--chmod` does not apply.
  *
  * @throws BuildError
  */
-export async function tryUnpack(unpacking: Unpacking): Promise<boolean> {
-  const { archive, destination, scope } = unpacking;
-  const entries = readTar(plainArchive(archive, scope.signal));
+export async function tryUnpack(
+  archive: TreeNode,
+  unpacking: Unpacking,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const entries = readTar(plainArchive(archive, signal));
   try {
     const first = await firstEntry(entries);
     if (first === undefined) return false;
-    const owner = unpacking.owner;
-    makeDirectories(scope.upper, destination, { mode: 0o755, owner });
-    const unpacker = new Unpacker(unpacking);
-    await unpacker.unpack(first);
-    for await (const entry of entries) {
-      await unpacker.unpack(entry);
-      if (scope.breather.isDue()) await scope.breather.breathe();
-    }
-    unpacker.finish();
-    // Entries of an archive can replace one another.
-    scope.upper.recount();
+    await unpackEntries(withFirst(first, entries), unpacking);
     return true;
   } finally {
     await entries.return();
   }
+}
+
+/**
+ * Unpacks the entries of an archive. Semantics: moby `go-archive` Unpack in a chroot. The destination is
+ * the root for every path and link in the archive, so nothing lands outside it. What is in the way is
+ * replaced, directories are merged. `.wh.` names mean nothing special here.
+ *
+ * @throws BuildError
+ */
+export async function unpackEntries(
+  entries: AsyncIterable<ReadEntry>,
+  unpacking: Unpacking,
+): Promise<void> {
+  const { destination, scope, owner } = unpacking;
+  makeDirectories(scope.upper, destination, { mode: 0o755, owner });
+  const unpacker = new Unpacker(unpacking);
+  for await (const entry of entries) {
+    await unpacker.unpack(entry);
+    if (scope.breather.isDue()) await scope.breather.breathe();
+  }
+  unpacker.finish();
+  // Entries of an archive can replace one another.
+  scope.upper.recount();
+}
+
+async function* withFirst(
+  first: ReadEntry,
+  rest: AsyncGenerator<ReadEntry, void>,
+): AsyncGenerator<ReadEntry, void> {
+  yield first;
+  yield* rest;
 }
 
 /** A file whose beginning cannot be read as an archive is not one. */

@@ -71,7 +71,7 @@ function readMode(text: string | undefined): ModeChange | undefined {
 
 function unpack(root: SelectedRoot, { action, scope, owner }: CopyJob): Promise<boolean> {
   const destination = resolveDestination(scope.upper.tree, textToBytes(action.destination));
-  return tryUnpack({ archive: root.node, destination, owner, scope });
+  return tryUnpack(root.node, { destination, owner, scope }, scope.signal);
 }
 
 async function copyRoot(root: SelectedRoot, job: CopyJob): Promise<void> {

@@ -11,6 +11,7 @@ import { ensureBaseLayers, type BaseLayersDeps } from './base-layers.ts';
 import { unsupportedOp } from './errors.ts';
 import { runExecOp, type ExecOpDeps } from './exec-op.ts';
 import { runFileOp } from './file-op.ts';
+import { runGitOp, runUrlOp, type RemoteOpDeps } from './remote-op.ts';
 
 /** What an input of an op is, as the solver gives it. */
 export type OpInput =
@@ -21,7 +22,8 @@ export type OpInput =
 export interface OpRunnerDeps
   extends
     Omit<ExecOpDeps, 'openInput' | 'inputIdentity' | 'copyInput'>,
-    Omit<BaseLayersDeps, 'onProgress'> {
+    Omit<BaseLayersDeps, 'onProgress'>,
+    RemoteOpDeps {
   readonly snapshots: Snapshotter;
   /** The image that a source op names. */
   baseImage(op: SourceOp): BaseImage;
@@ -96,18 +98,14 @@ async function runSourceOp(
     }
     case 'local':
       throw new TypeError('A build context is read where it is');
-    case 'http':
-      throw unsupportedOp(
-        `fetch "${op.source.url}"`,
-        'this version does not add remote files',
-        'Fetch the file in a RUN instruction',
-      );
+    case 'http': {
+      const onBytes = (current: number, total: number | undefined): void => {
+        deps.emit({ type: 'op-progress', op: id, what: 'download', current, total });
+      };
+      return runUrlOp(op.source, deps, onBytes, signal);
+    }
     case 'git':
-      throw unsupportedOp(
-        `fetch "${op.source.remote}"`,
-        'this version does not add git repositories',
-        'Clone the repository in a RUN instruction',
-      );
+      return runGitOp(op.source, deps, signal);
     default:
       return op.source satisfies never;
   }

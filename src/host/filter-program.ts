@@ -6,16 +6,17 @@ const KEPT_ERROR_CHARS = 500;
 
 /**
  * Sends a stream through a program of this host and yields what it prints. `argv[0]` is an absolute
- * path: nothing is looked up, and the environment is empty.
+ * path: nothing is looked up. `env` is the whole environment, empty unless it is given.
  * @throws BuildError FILTER_FAILED when it ends with another status than 0
  */
 export async function* filterThrough(
   argv: readonly [string, ...string[]],
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
+  env: Readonly<Record<string, string>> = {},
 ): AsyncGenerator<Uint8Array, void> {
   const [program, ...args] = argv;
-  const child = spawn(program, args, { env: {}, stdio: ['pipe', 'pipe', 'pipe'], signal });
+  const child = spawn(program, args, { env: { ...env }, stdio: ['pipe', 'pipe', 'pipe'], signal });
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString('utf8')).slice(0, KEPT_ERROR_CHARS);

@@ -5,6 +5,7 @@ import { badCompression, layerTooLarge } from './errors.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from './unpack-limits.ts';
 
 const OUTPUT_CHUNK_BYTES = 256 * 1024;
+const MAGIC_BYTES = 4;
 
 /**
  * The uncompressed bytes of a layer. What it is compressed with is told by its first bytes, not by its
@@ -17,7 +18,7 @@ export async function* decompress(
   limits: UnpackLimits = DEFAULT_UNPACK_LIMITS,
 ): AsyncGenerator<Uint8Array, void> {
   const counts = { read: 0, written: 0 };
-  const [start, rest] = await withStart(counted(source, counts));
+  const [start, rest] = await withStart(counted(source, counts), MAGIC_BYTES);
   const plain = await openPlain(start, rest, signal);
   for await (const chunk of plain) {
     counts.written += chunk.length;
@@ -81,18 +82,19 @@ function isZlibError(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
 }
 
-/** The first four bytes (zeros where there are fewer), and the whole stream. */
-async function withStart(
+/** The first `length` bytes or more (zeros where there are fewer), and the whole stream. */
+export async function withStart(
   source: AsyncIterable<Uint8Array>,
+  length: number,
 ): Promise<[Buffer, AsyncIterable<Uint8Array>]> {
   const iterator = source[Symbol.asyncIterator]();
   const chunks: Buffer[] = [];
-  let length = 0;
-  while (length < 4) {
+  let held = 0;
+  while (held < length) {
     const result: IteratorResult<Uint8Array, unknown> = await iterator.next();
     if (result.done === true) break;
     chunks.push(Buffer.from(result.value));
-    length += result.value.length;
+    held += result.value.length;
   }
   const head = Buffer.concat(chunks);
   async function* whole(): AsyncGenerator<Uint8Array, void> {
@@ -107,7 +109,7 @@ async function withStart(
       await iterator.return?.();
     }
   }
-  return [Buffer.concat([head, Buffer.alloc(4)]), whole()];
+  return [Buffer.concat([head, Buffer.alloc(length)]), whole()];
 }
 
 interface Counts {

@@ -1,5 +1,5 @@
 import type { Digest } from '../core/digest.ts';
-import { parseGitReference } from '../stages/git-reference.ts';
+import { isCommitStart, parseGitReference } from '../stages/git-reference.ts';
 import type { TransferStep } from '../stages/planned-step.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { checksumInvalid, chmodInvalid, keepGitDirConflict, sourceNotLocal } from './errors.ts';
@@ -94,6 +94,9 @@ function remoteSource(text: string, step: TransferStep, span: Span): RemoteSourc
       );
     }
     const checksum = written ?? (step.checksum === '' ? undefined : step.checksum);
+    if (checksum !== undefined && !isCommitStart(checksum)) {
+      throw checksumInvalid(checksum, 'it is not the start of a commit id', span);
+    }
     return gitSource(git, { checksum, keepsGitDir: git.keepsGitDir ?? step.keepsGitDir });
   }
   if (!isHttpUrl(text)) return undefined;
@@ -135,7 +138,12 @@ function isHttpUrl(text: string): boolean {
 function urlFileName(url: string): string {
   const path = /^https?:\/\/[^/?#]*([^?#]*)/.exec(url)?.[1] ?? '';
   const name = baseName(decoded(path));
-  return name === '' ? UNNAMED : name;
+  return isFileName(name) ? name : UNNAMED;
+}
+
+/** What could leave the directory, or be shown as something else, is no name. */
+function isFileName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[\u0000-\u001f\u007f]/.test(name);
 }
 
 function decoded(path: string): string {

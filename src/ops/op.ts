@@ -32,6 +32,8 @@ export type Source =
       readonly url: string;
       readonly checksum: Digest | undefined;
       readonly filename: string | undefined;
+      /** What the URL stood for when the build began. */
+      readonly pin?: UrlPin | undefined;
     }
   /** `git://…#ref:subdir`. */
   | {
@@ -48,7 +50,26 @@ export type Source =
       readonly usesCommitTime?: boolean | undefined;
       /** `?fetch-by-commit`: fetch `checksum` itself and do not compare it with `ref`. */
       readonly fetchesByCommit?: boolean | undefined;
+      /** What `ref` led to when the build began. */
+      readonly pin?: GitPin | undefined;
     };
+
+/** A file elsewhere, by its content. Names the result in place of the URL. */
+export interface UrlPin {
+  readonly digest: Digest;
+  /** Name that the file gets. */
+  readonly filename: string;
+  /** Seconds since 1970, from Last-Modified; 0 when the server did not say, undefined when nobody asked. */
+  readonly mtime: number | undefined;
+}
+
+/** A state of a repository. Names the result in place of its address and `ref`. */
+export interface GitPin {
+  /** 40 hex digits. */
+  readonly commit: string;
+  /** Full name of the branch or tag that led there; undefined when a commit was named. */
+  readonly refName: string | undefined;
+}
 
 export interface ExecOp {
   readonly kind: 'exec';

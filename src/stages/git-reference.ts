@@ -17,7 +17,7 @@ export interface GitReference {
   readonly fetchesByCommit: boolean;
 }
 
-const SCP_FORM = /^([\w-]+@[\w.-]+:[^?#]*)(?:\?([^#]*))?(?:#(.*))?$/;
+const SCP_FORM = /^(\w[\w.-]*@\w[\w.-]*:[^?#]*)(?:\?([^#]*))?(?:#(.*))?$/;
 const URL_FORM = /^((git|ssh|https?):\/\/[^?#]+)(?:\?([^#]*))?(?:#(.*))?$/i;
 
 /**
@@ -48,11 +48,16 @@ export function parseGitReference(text: string, span?: Span): GitReference | und
     fail,
   );
   if (query.has('tag') && query.has('branch')) fail('a branch and a tag are both named');
+  if (ref !== undefined && !isRefName(ref)) fail(`no branch, tag or commit can be called "${ref}"`);
+  const checksum = query.get('checksum') ?? query.get('commit');
+  if (checksum !== undefined && !isCommitStart(checksum)) {
+    fail(`the checksum "${checksum}" is not the start of a commit id`);
+  }
   return {
     remote: parts.remote,
     ref,
     subdir,
-    checksum: query.get('checksum') ?? query.get('commit'),
+    checksum,
     keepsGitDir: flag(query, 'keep-git-dir', fail),
     fetchesSubmodules: flag(query, 'submodules', fail),
     usesCommitTime: oneOf(query, 'mtime', ['checkout', 'commit'], fail) === 'commit',
@@ -145,6 +150,17 @@ function oneOf(
     fail(`invalid ${key} value: "${value}" (must be ${allowed.map((v) => `"${v}"`).join(' or ')})`);
   }
   return value;
+}
+
+/** As `git check-ref-format` has it. A name that begins with "-" would be an option to git. */
+function isRefName(name: string): boolean {
+  const isOdd = /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\/$|\.$|\.lock$/.test(name);
+  return !isOdd && !/^[-/.]/.test(name);
+}
+
+/** True for the first digits of a commit id. */
+export function isCommitStart(text: string): boolean {
+  return /^[0-9a-f]{1,64}$/.test(text);
 }
 
 /** `../` cannot lead out of the repository. */

@@ -10,6 +10,7 @@ import type { BaseImage } from '../../src/image/base-image.ts';
 import { MEDIA_TYPE } from '../../src/image/manifest.ts';
 import { parseConfig } from '../../src/image/parse-config.ts';
 import type { ImageSource } from '../../src/registry/image-source.ts';
+import { openRemoteSources } from '../../src/sources/remote-sources.ts';
 import { openSandbox } from '../../src/sandbox/choose-sandbox.ts';
 import type { BaseImageFiles } from './base-images.ts';
 import type { DifferentialCase } from './case.ts';
@@ -105,6 +106,18 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
       registry: () => Promise.resolve(source),
       layout: () => Promise.resolve(source),
     },
+    openRemotes: (secret) =>
+      Promise.resolve(
+        openRemoteSources({
+          env: process.env,
+          homeDir: '/nonexistent',
+          directory: join(store.root, 'sources'),
+          tmpDir: store.tmpDir,
+          lock: (name, signal) => store.lock(name, signal),
+          now: () => Date.now(),
+          secret,
+        }),
+      ),
     openSandbox: (isolation, signal) =>
       openSandbox({ isolation, env: process.env, cacheDir: join(store.root, 'cache'), signal }),
     stdout: () => process.stdout,
