@@ -5,7 +5,6 @@ import { runtimeDirectory } from '../host/runtime-directory.ts';
 import type { BuildHost } from './build-image.ts';
 import { localBaseImage } from './local-base-image.ts';
 import { openStore } from './open-store.ts';
-import { useStore } from './store-lock.ts';
 
 /** Mirrors and exceptions by registry host, as in the config file. */
 export type RegistriesConfig = Readonly<
@@ -41,13 +40,20 @@ export interface HostOptions {
  * tidied away from the store until it is disposed.
  * @throws BuildError STORE_UNUSABLE, or the signal's reason
  */
-export async function openBuildHost(
+export function openBuildHost(
   options: HostOptions,
   signal: AbortSignal,
 ): Promise<BuildHost & AsyncDisposable> {
+  return Promise.resolve().then(() => {
+    signal.throwIfAborted();
+    return openHost(options);
+  });
+}
+
+function openHost(options: HostOptions): BuildHost & AsyncDisposable {
   const { root, env } = options;
   const store = openStore(root, options.uid);
-  const use = await useStore(root, signal);
+  const use = store.use();
   // One for all base images: they share tokens and connections.
   let source: Promise<ImageSource & Disposable> | undefined;
   async function openRegistrySource(): Promise<ImageSource & Disposable> {
@@ -95,7 +101,7 @@ export async function openBuildHost(
     emit: options.emit,
     now: () => options.now(),
     async [Symbol.asyncDispose]() {
-      await using _use = use;
+      using _use = use;
       await using _store = store;
       (await source)?.[Symbol.dispose]();
     },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openDiskCacheStore, type DiskCacheStore } from '../cache/disk-cache-store.ts';
 import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
 import { acquirePassingLock } from '../host/lock.ts';
+import { openHolds } from '../host/holds.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { openImageStore, type ImageStore } from '../image/image-store.ts';
 import { openLayerIndex, type LayerIndex } from '../layer/layer-index.ts';
@@ -33,6 +34,8 @@ export interface Store extends AsyncDisposable {
   readonly images: ImageStore;
   /** A directory that is there, for work in progress on the same file system. */
   readonly tmpDir: string;
+  /** Keeps what this process finds and makes from being removed by others, until disposed. */
+  use(): Disposable;
   /** Waits for the kernel lock of this name. */
   lock(name: string, signal: AbortSignal): Promise<AsyncDisposable>;
 }
@@ -47,10 +50,11 @@ export function openStore(root: string, uid: number): Store {
   const lockDir = join(root, 'locks');
   const lock = (name: string, signal: AbortSignal): Promise<AsyncDisposable> =>
     acquirePassingLock(join(lockDir, name), signal);
-  const snapshots = openOverlaySnapshotter(join(root, 'snapshots'));
+  const holds = openHolds(join(root, 'locks'));
+  const snapshots = openOverlaySnapshotter(join(root, 'snapshots'), holds);
   return {
     root,
-    blobs: openDiskBlobStore(root),
+    blobs: openDiskBlobStore(root, holds),
     snapshots,
     cache: openDiskCacheStore(join(root, 'cache'), lockDir, {
       writeFileAtomic: replaceFile,
@@ -59,6 +63,7 @@ export function openStore(root: string, uid: number): Store {
     layers: openLayerIndex(join(root, 'layers'), replaceFile),
     images: openImageStore(root),
     tmpDir: join(root, 'tmp'),
+    use: () => holds.begin(),
     lock,
     [Symbol.asyncDispose]: () => snapshots[Symbol.asyncDispose](),
   };

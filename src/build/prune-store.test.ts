@@ -5,16 +5,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hashKeyParts, type CacheKey } from '../cache/cache-key.ts';
 import { parseDiffId } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
+import { acquireLock } from '../host/lock.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { openStore, type Store } from './open-store.ts';
-import { pruneStore, type PruneOptions } from './prune-store.ts';
-import { lockStoreAlone, useStore } from './store-lock.ts';
+import { lockForPrune, pruneStore, type PruneOptions } from './prune-store.ts';
 import { storeUsage } from './store-usage.ts';
+import { isTidyDue } from './tidy-due.ts';
+import { tidyStore } from './tidy-policy.ts';
 
 const { signal } = new AbortController();
 const EVERYTHING: PruneOptions = {
-  removesUnusedImages: false,
-  usedBefore: undefined,
+  images: 'unnamed',
+  filter: {},
   keepBytes: 0,
 };
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -106,7 +108,7 @@ describe('pruneStore()', () => {
 
     await pruneStore(store, EVERYTHING, signal);
     expect([old, current].map(isHere)).toEqual([false, true]);
-    await pruneStore(store, { ...EVERYTHING, removesUnusedImages: true }, signal);
+    await pruneStore(store, { ...EVERYTHING, images: 'unused' }, signal);
     expect(isHere(current)).toBe(false);
     expect(store.images.list()).toEqual([]);
   });
@@ -125,7 +127,11 @@ describe('pruneStore()', () => {
     const parent = await step('parent', undefined, { daysAgo: 9 });
     const child = await step('child', parent.id, { daysAgo: 1 });
     const old = await step('old', undefined, { daysAgo: 9 });
-    await pruneStore(store, { ...EVERYTHING, usedBefore: Date.now() - 2 * DAY_MS }, signal);
+    await pruneStore(
+      store,
+      { ...EVERYTHING, filter: { usedBefore: Date.now() - 2 * DAY_MS } },
+      signal,
+    );
     expect([parent, child, old].map(isHere)).toEqual([true, true, false]);
   });
 
@@ -140,13 +146,13 @@ describe('pruneStore()', () => {
     expect(steps.map(isHere)).toEqual([true, false, false]);
   });
 
-  test('takes cache mounts, and leaves their locks', async () => {
+  test('takes cache mounts, and their locks with them', async () => {
     mkdirSync(join(root, 'mounts', 'abc'));
     writeFileSync(join(root, 'mounts', 'abc', 'file'), 'x'.repeat(5000));
     writeFileSync(join(root, 'mounts', 'abc.lock'), '');
     const { items } = await pruneStore(store, EVERYTHING, signal);
     expect(items).toMatchObject([{ kind: 'mount', id: 'abc' }]);
-    expect(readdirSync(join(root, 'mounts'))).toEqual(['abc.lock']);
+    expect(readdirSync(join(root, 'mounts'))).toEqual([]);
   });
 
   test('goes on where one that was killed left records without snapshots', async () => {
@@ -179,28 +185,124 @@ describe('storeUsage()', () => {
   });
 });
 
-describe('the lock of the store', () => {
-  test('holds pruning back while somebody uses the store, and users while it is pruned', async () => {
-    const use = await useStore(root, signal);
-    const seen: string[] = [];
-    const waiting = lockStoreAlone(root, () => seen.push('waits'), signal);
-    expect(seen).toEqual(['waits']);
-    await using _second = await useStore(root, signal);
-    await _second[Symbol.asyncDispose]();
-    use.release();
-    const alone = await waiting;
-    const controller = new AbortController();
-    const next = useStore(root, controller.signal);
-    controller.abort();
-    await expect(next).rejects.toThrow('abort');
-    alone.release();
-    await using _third = await useStore(root, signal);
+describe('pruning beside other work', () => {
+  /** What another process that works with the store would do. */
+  const other = (): Store => openStore(root, process.getuid?.() ?? 0);
+
+  test('leaves what another one found or made, until that one is done', async () => {
+    const base = await step('base');
+    const found = await step('found', base.id);
+    const free = await step('free', base.id);
+    const blob = store.blobs.writeBytes(Buffer.from('found'));
+    const builder = other();
+    const use = builder.use();
+    expect(builder.snapshots.get(found.id)).toBeDefined();
+    expect(builder.blobs.sizeOf(blob)).toBe(5);
+    const active = await builder.snapshots.prepare(undefined, signal);
+    const made = await active.commit({ bytes: 1, entries: 1, isEmpty: false });
+    const madeBlob = builder.blobs.writeBytes(Buffer.from('made'));
+
+    const { items } = await pruneStore(store, EVERYTHING, signal);
+    expect(items.map(({ id }) => id)).toEqual([free.id]);
+    expect([base, found, made].map(isHere)).toEqual([true, true, true]);
+    expect(store.blobs.sizeOf(madeBlob)).toBe(4);
+
+    use[Symbol.dispose]();
+    expect(readdirSync(join(root, 'locks', 'leases'))).toEqual([]);
+    await pruneStore(store, EVERYTHING, signal);
+    expect([base, found, made].map(isHere)).toEqual([false, false, false]);
   });
 
-  test('is not waited for after an abort', async () => {
-    await using _use = await useStore(root, signal);
+  test('what was found first is gone for whoever looks later', async () => {
+    const lost = await step('lost');
+    const builder = other();
+    using _use = builder.use();
+    await pruneStore(store, EVERYTHING, signal);
+    expect(builder.snapshots.get(lost.id)).toBeUndefined();
+    await expect(builder.snapshots.prepare(lost.id, signal)).rejects.toMatchObject({
+      code: 'SNAPSHOT_NOT_FOUND',
+    });
+  });
+
+  test('an image that was stored since the store was looked through keeps its layers', async () => {
+    const layer = await step('layer');
+    const needed: ReadonlySet<string> = new Set([layer.id]);
+    expect(await store.snapshots.removeAll([layer.id], () => needed)).toEqual([]);
+    expect(isHere(layer)).toBe(true);
+  });
+
+  test('a lease of a process that is gone holds nothing', async () => {
+    const held = await step('held');
+    mkdirSync(join(root, 'locks', 'leases'), { recursive: true });
+    writeFileSync(join(root, 'locks', 'leases', 'feedbeef'), `${held.id}\n`);
+    await pruneStore(store, EVERYTHING, signal);
+    expect(isHere(held)).toBe(false);
+    expect(readdirSync(join(root, 'locks', 'leases'))).toEqual([]);
+  });
+
+  test('a cache mount that a step uses stays', async () => {
+    const name = 'ab'.repeat(32);
+    mkdirSync(join(root, 'mounts', name));
+    writeFileSync(join(root, 'mounts', name, 'file'), 'x');
+    {
+      await using _lock = await acquireLock(
+        join(root, 'mounts', `${name}.lock`),
+        { type: 'shared' },
+        signal,
+      );
+      expect((await pruneStore(store, EVERYTHING, signal)).items).toEqual([]);
+    }
+    const { items } = await pruneStore(store, EVERYTHING, signal);
+    expect(items.map(({ id }) => id)).toEqual([name]);
+    expect(readdirSync(join(root, 'mounts'))).toEqual([]);
+    expect(readdirSync(join(root, 'tmp'))).toEqual([]);
+  });
+
+  test('one prunes at a time, and waiting can be aborted', async () => {
+    const first = await lockForPrune(root, () => expect.fail(), signal);
     const controller = new AbortController();
-    const waiting = lockStoreAlone(root, () => controller.abort(), controller.signal);
+    const waiting = lockForPrune(root, () => controller.abort(), controller.signal);
     await expect(waiting).rejects.toThrow('abort');
+    first.release();
+    await using _next = await lockForPrune(root, () => expect.fail(), signal);
+  });
+});
+
+describe('the bound of the store', () => {
+  test('what was of use longest ago goes until all is within it, images included', async () => {
+    const layer = await step('layer', undefined, { bytes: 100, daysAgo: 9 });
+    await image('app', ['app'], layer.id);
+    const old = await step('old', undefined, { bytes: 50, daysAgo: 3 });
+    const older = await step('older', undefined, { bytes: 50, daysAgo: 5 });
+    const fresh = await step('fresh', undefined, { bytes: 50 });
+    const policy = { isEnabled: true, maxBytes: 210 };
+    await tidyStore(store, policy, Date.now(), signal);
+    expect([layer, old, older, fresh].map(isHere)).toEqual([true, true, false, true]);
+    // What was used within the hour stays, whatever the bound.
+    await tidyStore(store, { isEnabled: true, maxBytes: 1 }, Date.now(), signal);
+    expect([layer, old, fresh].map(isHere)).toEqual([true, false, true]);
+    expect(store.images.list()).toHaveLength(1);
+  });
+
+  test('a filter leaves alone what something is built on that stays', async () => {
+    const base = await step('base', undefined, { daysAgo: 3 });
+    const top = await step('top', base.id);
+    const filter = { ids: [base.id] };
+    expect((await pruneStore(store, { ...EVERYTHING, filter }, signal)).items).toEqual([]);
+    expect(store.cache.get(base.key)).toBeDefined();
+    expect([base, top].map(isHere)).toEqual([true, true]);
+  });
+
+  test('is looked after every ten minutes, by one of many builds', () => {
+    const now = Date.now();
+    const minutes = (count: number): number => now + count * 60_000;
+    expect([0, 1, 11, 11, 12, 22].map((count) => isTidyDue(root, minutes(count)))).toEqual([
+      false,
+      false,
+      true,
+      false,
+      false,
+      true,
+    ]);
   });
 });

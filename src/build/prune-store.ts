@@ -1,24 +1,29 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { listRecords } from '../containers/container-record.ts';
 import { readContainer } from '../containers/create-container.ts';
 import { createBreather } from '../core/breathe.ts';
 import { parseDigest, type Digest } from '../core/digest.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
+import { acquireLock, tryLock, type Lock } from '../host/lock.ts';
+import { hasCode } from '../host/sys.ts';
 import type { NamedIndex } from '../image/image-store.ts';
-import { removeTree } from '../snapshot/remove-tree.ts';
+import { removeSlowly } from '../snapshot/remove-tree.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import type { Store } from './open-store.ts';
-import { storeUsage, type UsageItem } from './store-usage.ts';
+import { neededBlobs, neededSnapshots, storeUsage, type UsageItem } from './store-usage.ts';
+import { isMeant, type UsageFilter } from './usage-filter.ts';
 
 /** What is to go. */
 export interface PruneOptions {
-  /** Also images that have names, if no container was made of them. */
-  readonly removesUnusedImages: boolean;
-  /** Milliseconds since 1970: what was used later stays. Undefined: nothing stays for that. */
-  readonly usedBefore: number | undefined;
+  /** Images that go: none, those without a name, or also those with one if no container was made of them. */
+  readonly images: 'none' | 'unnamed' | 'unused';
+  /** Of the rest, what may go. Images have only a time. */
+  readonly filter: UsageFilter;
   /** Of what could go, so many bytes stay, those used last. */
   readonly keepBytes: number;
+  /** So many bytes the store may take, images included. Undefined: nothing stays for that. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** An image or index that went, with the names that it had. */
@@ -36,9 +41,27 @@ export interface PruneResult {
 }
 
 /**
- * Removes from `store` what no image and no container needs. Call with the store locked alone
- * (store-lock.ts). What names a thing goes before the thing, and what is built on it too, so a store is
- * good wherever this is cut off: a snapshot that nothing names is found by the next call.
+ * Waits until nobody else removes things from the store. `onWait` is called once, when there is something
+ * to wait for. Builds are not waited for. @throws the signal's reason
+ */
+export async function lockForPrune(
+  root: string,
+  onWait: () => void,
+  signal: AbortSignal,
+): Promise<Lock> {
+  signal.throwIfAborted();
+  const path = join(root, 'locks', 'prune');
+  const lock = tryLock(path, 'exclusive');
+  if (lock !== undefined) return lock;
+  onWait();
+  return acquireLock(path, { type: 'exclusive' }, signal);
+}
+
+/**
+ * Removes from `store` what no image and no container needs, and no process holds (host/holds.ts): builds
+ * go on beside it. Call inside `lockForPrune`. What names a thing goes before the thing, and what is built
+ * on it too, so a store is good wherever this is cut off: a snapshot that nothing names is found by the
+ * next call. Files are moved away first, which is quick, and then removed a slice at a time.
  * @throws the signal's reason; what was removed until then stays removed
  */
 export async function pruneStore(
@@ -54,28 +77,27 @@ export async function pruneStore(
   const snapshots = ofKind('layer', 'step', 'base');
   await forget(store, snapshots, signal);
   const removed = new Set(await removeSnapshots(store, snapshots, signal));
-  for (const id of ofKind('blob')) {
-    signal.throwIfAborted();
-    const digest = parseDigest(id);
-    if (digest !== undefined && store.blobs.remove(digest)) removed.add(id);
-  }
+  const digests = [...ofKind('blob')].flatMap((id) => parseDigest(id) ?? []);
+  const needed = (): ReadonlySet<string> => new Set(neededBlobs(store).keys());
+  for (const id of store.blobs.removeAll(digests, needed)) removed.add(id);
   for (const name of ofKind('mount')) {
     signal.throwIfAborted();
-    removeTree(join(store.root, 'mounts', name));
-    removed.add(name);
+    if (takeMount(store, name)) removed.add(name);
   }
+  await store.snapshots.emptyTrash(signal);
+  await emptyMountTrash(store, signal);
   const items = doomed.filter(({ id }) => removed.has(id));
-  // What interrupted downloads left is of use only to the same download.
-  const partialBytes = store.blobs.removePartials();
+  // What interrupted downloads left is of use only to the same download, which may come soon.
+  const partialBytes = options.images === 'none' ? 0 : store.blobs.removePartials();
   return { images, items, bytes: items.reduce((sum, { bytes }) => sum + bytes, partialBytes) };
 }
 
-/** So many at a time, as nobody can interrupt that. */
-const SNAPSHOTS_AT_ONCE = 256;
+/** So many at a time: builds wait that long to find something. */
+const SNAPSHOTS_AT_ONCE = 64;
 
 /** `ids` come with children before their parents, so each part can go without the next one. */
 async function removeSnapshots(
-  { snapshots }: Store,
+  store: Store,
   ids: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<string[]> {
@@ -84,28 +106,58 @@ async function removeSnapshots(
   const removed: string[] = [];
   for (let start = 0; start < order.length; start += SNAPSHOTS_AT_ONCE) {
     await breather.breathe();
-    removed.push(...(await snapshots.removeAll(order.slice(start, start + SNAPSHOTS_AT_ONCE))));
+    const some = order.slice(start, start + SNAPSHOTS_AT_ONCE);
+    // A build may have stored an image since the store was looked through.
+    removed.push(...(await store.snapshots.removeAll(some, () => neededSnapshots(store))));
   }
   return removed;
 }
 
+/** False when a step uses the cache mount. */
+function takeMount({ root }: Store, name: string): boolean {
+  const path = join(root, 'mounts', name);
+  const lock = tryLock(`${path}.lock`, 'exclusive');
+  if (lock === undefined) return false;
+  try {
+    renameSync(path, join(root, 'tmp', `${MOUNT_TRASH}${name}`));
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) return false;
+    throw error;
+  } finally {
+    rmSync(lock.path, { force: true });
+    lock.release();
+  }
+}
+
+/** Beginning of the names in `tmp` of cache mounts on their way out. */
+const MOUNT_TRASH = 'mount-';
+
+async function emptyMountTrash({ root }: Store, signal: AbortSignal): Promise<void> {
+  const breather = createBreather(signal);
+  for (const name of readdirSync(join(root, 'tmp'))) {
+    if (name.startsWith(MOUNT_TRASH)) await removeSlowly(join(root, 'tmp', name), breather);
+  }
+}
+
 async function pruneImages(
   store: Store,
-  { removesUnusedImages, usedBefore = Infinity }: PruneOptions,
+  { images, filter: { usedBefore = Infinity } }: PruneOptions,
   signal: AbortSignal,
 ): Promise<PrunedImage[]> {
+  if (images === 'none') return [];
   // Also of those that have ended: as with Docker, they go first.
   const shown = new Set(
     listRecords(store.root).flatMap(({ id }) => readContainer(store.root, id)?.plan.snapshot ?? []),
   );
   const removed: PrunedImage[] = [];
-  const limits = { removesUnusedImages, usedBefore };
+  const limits = { removesUnusedImages: images === 'unused', usedBefore };
   const indexes = await pruneIndexes(store, shown, limits, removed, signal);
   const indexed = new Set(indexes.flatMap(({ index }) => index.images.map(({ id }) => id)));
   for (const each of store.images.list()) {
     const { image, references } = each;
     if (indexed.has(image.id)) continue;
-    if (references.length > 0 && !removesUnusedImages) continue;
+    if (references.length > 0 && images !== 'unused') continue;
     if (Date.parse(image.storedAt) >= usedBefore) continue;
     if (shown.has(image.layers.at(-1)?.snapshot ?? '')) continue;
     if (await removeImage(image.id, store, signal)) removed.push({ id: image.id, references });
@@ -149,18 +201,32 @@ async function removeImage(id: Digest, { images }: Store, signal: AbortSignal): 
 
 /** Those used longest ago first, until no more than what is to be kept is left. */
 function chooseItems(items: readonly UsageItem[], options: PruneOptions): UsageItem[] {
-  const { usedBefore = Infinity, keepBytes } = options;
+  const { filter, keepBytes, maxBytes } = options;
+  const sum = (list: readonly UsageItem[]): number =>
+    list.reduce((bytes, item) => bytes + item.bytes, 0);
   const free = items
-    .filter(({ isNeeded }) => !isNeeded)
+    .filter((item) => !item.isNeeded && isMeant(item, filter))
     .sort((a, b) => a.lastUsed - b.lastUsed || b.depth - a.depth);
-  let left = free.reduce((sum, { bytes }) => sum + bytes, 0);
+  // What may not go counts for the bound of the whole store, and not for what is to be kept.
+  const bound = maxBytes ?? (keepBytes > 0 ? keepBytes : -1);
+  let left = maxBytes === undefined ? sum(free) : sum(items);
   const doomed: UsageItem[] = [];
   for (const item of free) {
-    if (item.lastUsed >= usedBefore || (keepBytes > 0 && left <= keepBytes)) break;
+    if (left <= bound) break;
     left -= item.bytes;
     doomed.push(item);
   }
-  return doomed;
+  return withoutParents(items, doomed);
+}
+
+/** What something is built on that stays has to stay too, with the records that lead to it. */
+function withoutParents(items: readonly UsageItem[], doomed: readonly UsageItem[]): UsageItem[] {
+  const goes = new Map(doomed.map((item) => [item.id, item]));
+  const childrenFirst = [...items].sort((a, b) => b.depth - a.depth);
+  for (const { id, parent } of childrenFirst) {
+    if (!goes.has(id) && parent !== undefined) goes.delete(parent);
+  }
+  return [...goes.values()];
 }
 
 /** Removes every record that names one of the snapshots, or one that is not there. */

@@ -27,6 +27,10 @@ export interface UsageItem {
   readonly lastUsed: number;
   /** What it is the result of, when it is known. */
   readonly step: string | undefined;
+  /** Id of the build that made it, when it is known. */
+  readonly build: string | undefined;
+  /** The snapshot that it is built on. */
+  readonly parent: string | undefined;
   /** Snapshots below it. Of two that were last used at one time, the deeper one goes first. */
   readonly depth: number;
 }
@@ -76,7 +80,12 @@ async function snapshotItems(store: Store, signal: AbortSignal): Promise<UsageIt
       node.isNeeded = true;
     }
   }
-  return roots.map((node) => ({ ...node, kind: kindOf(node), step: stepOf(node.record) }));
+  return roots.map((node) => ({
+    ...node,
+    kind: kindOf(node),
+    step: stepOf(node.record),
+    build: node.record?.build,
+  }));
 }
 
 async function readNodes(store: Store, signal: AbortSignal): Promise<Map<SnapshotId, Node>> {
@@ -148,9 +157,10 @@ function kindOf({ imageCount, record }: Node): UsageKind {
   return record === undefined ? 'base' : 'step';
 }
 
-/** The Dockerfile, the stage and the step in it, as in the slot that build/solve-graph.ts writes. */
+/** The step by its name, else the Dockerfile, the stage and the step in it, as in the slot that build/solve-graph.ts writes. */
 function stepOf(record: CacheRecord | undefined): string | undefined {
   if (record === undefined) return undefined;
+  if (record.name !== undefined) return record.name;
   const [dockerfile = '', stage = '', kind = '', number = ''] = record.slot.split('\0');
   return `${dockerfile} [${stage}] ${kind} ${String(Number(number) + 1)}`;
 }
@@ -165,12 +175,22 @@ function blobItems(store: Store): UsageItem[] {
     isNeeded: counts.has(digest),
     lastUsed: timeOf(store.blobs.pathOf(digest)),
     step: undefined,
+    build: undefined,
+    parent: undefined,
     depth: 0,
   }));
 }
 
+/** Snapshots that are the top of what an image or a container shows; what is below has children. */
+export function neededSnapshots(store: Store): ReadonlySet<string> {
+  const ofImages = store.images
+    .list()
+    .flatMap(({ image }) => image.layers.flatMap(({ snapshot }) => snapshot ?? []));
+  return new Set([...ofImages, ...snapshotsInUse(store.root)]);
+}
+
 /** Blobs by how many images they are a part of: configs, manifests, layers as they were pulled. */
-function neededBlobs(store: Store): Map<Digest, number> {
+export function neededBlobs(store: Store): Map<Digest, number> {
   const counts = new Map<Digest, number>();
   const compressed = compressedLayers(store.root);
   for (const { image } of store.images.list()) {
@@ -207,7 +227,8 @@ async function mountItems(store: Store, signal: AbortSignal): Promise<UsageItem[
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
     const { bytes, lastUsed } = await measureDirectory(join(directory, entry.name), signal);
-    const facts = { imageCount: 0, isNeeded: false, step: undefined, depth: 0 };
+    const none = { step: undefined, build: undefined, parent: undefined };
+    const facts = { imageCount: 0, isNeeded: false, ...none, depth: 0 };
     items.push({ kind: 'mount', id: entry.name, bytes, lastUsed, ...facts });
   }
   return items;

@@ -1,4 +1,5 @@
 import { buildImage, type BuildResult } from '../build/build-image.ts';
+import { isTidyDue } from '../build/tidy-due.ts';
 import { openBuildHost } from '../build/open-host.ts';
 import type { WrittenImage } from '../events/event.ts';
 import { BUILD_FLAGS, type BuildFlagValues } from './build-flags.ts';
@@ -19,7 +20,7 @@ export const build = defineCommand({
   async run({ flags, words: [contextWord = ''] }, context) {
     const { env, cwd, signal } = context;
     const kind = progressKind(flags, context);
-    const { request, hostOptions } = await prepareBuild(flags, contextWord, context);
+    const { request, hostOptions, gc } = await prepareBuild(flags, contextWord, context);
     if (flags.call !== undefined || flags.check === true) {
       const { readCall, runCall } = await import('./call.ts');
       const call = readCall(flags);
@@ -32,6 +33,7 @@ export const build = defineCommand({
     }
 
     const written: WrittenImage[] = [];
+    const ran = new Set<number>();
     const progress = createProgress(kind, context.stderr, openProgressEnvironment(env));
     let result: BuildResult;
     try {
@@ -40,6 +42,7 @@ export const build = defineCommand({
           ...hostOptions,
           emit: (event) => {
             if (event.type === 'image-written') written.push(event.image);
+            if (event.type === 'op-done') ran.add(event.op);
             progress.emit(event);
           },
         },
@@ -51,6 +54,11 @@ export const build = defineCommand({
     }
     writeResultFiles(flags, cwd, result, written);
     if (kind === 'quiet') context.stdout.write(`${result.id}\n`);
+    // A build that took all from the cache has left nothing to tidy.
+    if (ran.size > 0 && gc.isEnabled && isTidyDue(hostOptions.root, context.now())) {
+      const { startTidying } = await import('./tidy.ts');
+      startTidying(hostOptions.root, context);
+    }
     return 0;
   },
 });

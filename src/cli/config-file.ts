@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../core/suggest.ts';
 import type { RegistriesConfig } from '../build/open-host.ts';
+import type { TidyPolicy } from '../build/tidy-policy.ts';
 import { badConfig } from './errors.ts';
+import { parseSize } from './prune-values.ts';
 import { isRootUser, type UserIdentity } from './user-identity.ts';
 
 /** What the configuration file may say. All of it is optional. */
@@ -10,9 +12,14 @@ export interface ConfigFile {
   /** Directory of the store, absolute. */
   readonly root?: string | undefined;
   readonly registries: RegistriesConfig;
+  /** How the store keeps within its bound. */
+  readonly gc?: TidyPolicy | undefined;
   /** Steps at the same time. */
   readonly jobs?: number | undefined;
 }
+
+/** How the store keeps within its bound when the file says nothing. */
+export const DEFAULT_GC: TidyPolicy = { isEnabled: true, maxBytes: undefined };
 
 /** Steps at the same time that are still taken for meant. */
 export const MAX_JOBS = 1024;
@@ -49,11 +56,12 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     throw badConfig(path, error instanceof Error ? error.message : 'it is not JSON');
   }
   const reader = new ConfigReader(path);
-  const top = reader.object(json, '', ['root', 'registries', 'jobs']);
+  const top = reader.object(json, '', ['root', 'registries', 'jobs', 'gc']);
   return {
     root: reader.optional(top['root'], (value) => reader.absolutePath(value, 'root')),
     registries: reader.registries(top['registries'] ?? {}),
     jobs: reader.optional(top['jobs'], (value) => reader.jobs(value)),
+    gc: reader.optional(top['gc'], (value) => reader.gc(value)),
   };
 }
 
@@ -102,6 +110,21 @@ class ConfigReader {
     const isGood = Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_JOBS;
     if (!isGood) throw this.#bad('jobs', `must be a whole number from 1 to ${String(MAX_JOBS)}`);
     return Number(value);
+  }
+
+  /** `{ "enabled": true, "max-storage": "20GB" }` */
+  gc(value: unknown): TidyPolicy {
+    const { enabled = true, 'max-storage': size } = this.object(value, 'gc', [
+      'enabled',
+      'max-storage',
+    ]);
+    if (typeof enabled !== 'boolean') throw this.#bad('gc.enabled', 'must be true or false');
+    if (size === undefined) return { isEnabled: enabled, maxBytes: undefined };
+    const maxBytes = typeof size === 'string' ? parseSize(size) : undefined;
+    if (maxBytes === undefined) {
+      throw this.#bad('gc.max-storage', 'must be a size such as "20GB"');
+    }
+    return { isEnabled: enabled, maxBytes };
   }
 
   registries(value: unknown): RegistriesConfig {

@@ -36,6 +36,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'internal-registry-delete': async () => (await import('./registry-delete.ts')).registryDelete,
   'internal-registry-referrers': async () =>
     (await import('./registry-referrers.ts')).registryReferrers,
+  // Started by `build`, not by people.
+  'internal-tidy': async () => (await import('./tidy.ts')).tidy,
   // Started by `run --detach`, not by people.
   'internal-supervise': async () => (await import('./supervise.ts')).supervise,
 };

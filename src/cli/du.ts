@@ -1,11 +1,12 @@
 import { storeUsage, type UsageItem, type UsageKind } from '../build/store-usage.ts';
-import { useStore } from '../build/store-lock.ts';
+import { isMeant } from '../build/usage-filter.ts';
 import { visibleLine } from '../diagnostics/visible-text.ts';
 import { oneOf, defineCommand } from './command.ts';
-import { textFlag } from './flag-table.ts';
+import { listFlag, switchFlag, textFlag } from './flag-table.ts';
 import { formatAge, formatBytes, renderTable } from './format.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
+import { parseUsageFilters } from './usage-filters.ts';
 
 const FORMATS = ['table', 'json'] as const;
 
@@ -22,33 +23,59 @@ const KIND_NAMES: Readonly<Record<UsageKind, string>> = {
 export const du = defineCommand({
   usage: '[OPTIONS]',
   summary: 'Show what takes room in the store',
-  flags: { format: textFlag('FORMAT', '"table" or "json"'), root: ROOT_FLAG },
+  flags: {
+    filter: listFlag('FILTER', 'until=24h, type=step|mount|…, id=…, inuse=…, shared=…: only these'),
+    format: textFlag('FORMAT', '"table" or "json"'),
+    root: ROOT_FLAG,
+    verbose: switchFlag('Whole ids, the build that made it and what it is built on', {
+      short: 'v',
+    }),
+  },
   words: { min: 0, max: 0, expected: 'no words' },
   async run({ flags }, context) {
+    const filter = parseUsageFilters(flags.filter, context.now());
     const format = oneOf('--format', flags.format ?? 'table', FORMATS);
     // Files of steps may belong to ids that only a user namespace of ours can read.
     await becomeRoot(context, commandRoot(flags.root, context));
     await using store = openCommandStore(flags.root, context);
-    await using _use = await useStore(store.root, context.signal);
-    const items = await storeUsage(store, context.signal);
+    const all = await storeUsage(store, context.signal);
+    const items = all.filter((item) => isMeant(item, filter));
     items.sort((a, b) => b.bytes - a.bytes);
-    context.stdout.write(format === 'json' ? usageJson(items) : usageTable(items, context.now()));
+    context.stdout.write(
+      format === 'json'
+        ? usageJson(items)
+        : usageTable(items, context.now(), { isVerbose: flags.verbose ?? false }),
+    );
     return 0;
   },
 });
 
 /** The list for people, biggest first, and its sums. */
-export function usageTable(items: readonly UsageItem[], now: number): string {
-  const rows = items.map(({ kind, id, bytes, imageCount, isNeeded, lastUsed, step }) => [
+export function usageTable(
+  items: readonly UsageItem[],
+  now: number,
+  { isVerbose }: { readonly isVerbose: boolean },
+): string {
+  const rows = items.map(({ kind, id, bytes, imageCount, isNeeded, lastUsed, ...about }) => [
     KIND_NAMES[kind],
-    shortId(id),
+    isVerbose ? id : shortId(id),
     formatBytes(bytes),
     isNeeded ? 'yes' : 'no',
     imageCount > 1 ? 'yes' : 'no',
     formatAge(Math.max(0, now - lastUsed)),
-    visibleLine(step ?? ''),
+    ...(isVerbose ? [about.build ?? '', about.parent ?? ''] : []),
+    visibleLine(about.step ?? ''),
   ]);
-  const headings = ['WHAT', 'ID', 'SIZE', 'NEEDED', 'SHARED', 'LAST USED', 'STEP'];
+  const headings = [
+    'WHAT',
+    'ID',
+    'SIZE',
+    'NEEDED',
+    'SHARED',
+    'LAST USED',
+    ...(isVerbose ? ['BUILD', 'PARENT'] : []),
+    'STEP',
+  ];
   const { bytes, sharedBytes, reclaimableBytes } = totals(items);
   const sums = [
     ['Shared:', formatBytes(sharedBytes)],
@@ -59,14 +86,16 @@ export function usageTable(items: readonly UsageItem[], now: number): string {
 }
 
 function usageJson(items: readonly UsageItem[]): string {
-  const list = items.map(({ kind, id, bytes, imageCount, isNeeded, lastUsed, step }) => ({
+  const list = items.map(({ kind, id, bytes, imageCount, isNeeded, lastUsed, ...about }) => ({
     kind: KIND_NAMES[kind],
     id,
     bytes,
     images: imageCount,
     isNeeded,
     lastUsed: new Date(lastUsed).toISOString(),
-    step: step ?? null,
+    step: about.step ?? null,
+    build: about.build ?? null,
+    parent: about.parent ?? null,
   }));
   return `${JSON.stringify({ items: list, totals: totals(items) }, undefined, 2)}\n`;
 }

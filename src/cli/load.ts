@@ -1,7 +1,6 @@
 import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadImages } from '../build/load-image.ts';
-import { useStore } from '../build/store-lock.ts';
 import { hostPlatform } from '../core/platform.ts';
 import { familiarName } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
@@ -31,7 +30,7 @@ export const load = defineCommand({
     checkInput(flags.input, context);
     await becomeRoot(context, commandRoot(flags.root, context));
     await using store = openCommandStore(flags.root, context);
-    await using _use = await useStore(store.root, context.signal);
+    using _use = store.use();
     const { signal } = context;
     const what = flags.input === undefined ? 'standard input' : `the archive "${flags.input}"`;
     const host = hostPlatform(context.arch);

@@ -1,9 +1,10 @@
 import type { HostOptions } from '../build/open-host.ts';
+import type { TidyPolicy } from '../build/tidy-policy.ts';
 import type { BuildRequest } from '../build/request.ts';
 import type { BuildFlagValues } from './build-flags.ts';
 import { readBuildRequest } from './build-request.ts';
 import type { CommandContext } from './command.ts';
-import { readConfigFile } from './config-file.ts';
+import { DEFAULT_GC, readConfigFile } from './config-file.ts';
 import { readDockerfileFromStdin } from './read-stdin.ts';
 import { becomeRoot } from './rootless.ts';
 import { storeRoot } from './store-root.ts';
@@ -12,6 +13,7 @@ import { storeRoot } from './store-root.ts';
 export interface PreparedBuild {
   readonly request: BuildRequest;
   readonly hostOptions: Omit<HostOptions, 'emit'>;
+  readonly gc: TidyPolicy;
 }
 
 /**
@@ -44,5 +46,5 @@ export async function prepareBuild(
     stdout: () => context.stdout.stream(),
     now: () => context.now(),
   };
-  return { request, hostOptions };
+  return { request, hostOptions, gc: config.gc ?? DEFAULT_GC };
 }

@@ -5,19 +5,12 @@ const SPAN_PART = /(\d+(?:\.\d+)?)(h|ms|m|s)/g;
 const MILLISECONDS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
 
 /**
- * `--filter until=24h`: the moment before which a thing was last used to be removed, milliseconds since
- * 1970. Spans are Go's (`1h30m`), times RFC 3339. Of several, the earliest counts.
- * @throws BuildError FLAG_VALUE_INVALID
+ * The value of `until=24h`: the moment before which a thing was last used, milliseconds since 1970. Spans
+ * are Go's (`1h30m`), times RFC 3339. Undefined for anything else.
  */
-export function parseUntil(values: readonly string[], now: number): number | undefined {
-  const moments = values.map((text) => {
-    const moment = text.startsWith('until=') ? momentOf(text.slice('until='.length), now) : NaN;
-    if (Number.isNaN(moment)) {
-      throw badFlagValue('--filter', text, 'expected until=24h or until=2024-05-01T00:00:00Z');
-    }
-    return moment;
-  });
-  return moments.length === 0 ? undefined : Math.min(...moments);
+export function parseMoment(text: string, now: number): number | undefined {
+  const moment = momentOf(text, now);
+  return Number.isNaN(moment) ? undefined : moment;
 }
 
 function momentOf(text: string, now: number): number {
@@ -34,10 +27,16 @@ function momentOf(text: string, now: number): number {
 
 const UNITS = ['', 'k', 'm', 'g', 't', 'p'];
 
-/** `--keep-storage 10GB`: powers of 1000 as Docker's sizes are shown. @throws BuildError FLAG_VALUE_INVALID */
+/** `--keep-storage 10GB`. @throws BuildError FLAG_VALUE_INVALID */
 export function parseKeepStorage(text: string | undefined): number {
-  if (text === undefined) return 0;
+  const bytes = text === undefined ? 0 : parseSize(text);
+  if (bytes !== undefined) return bytes;
+  throw badFlagValue('--keep-storage', text ?? '', 'expected a size such as "10GB"');
+}
+
+/** `10GB` in bytes: powers of 1000, as Docker's sizes are shown. Undefined for what is no size. */
+export function parseSize(text: string): number | undefined {
   const [, amount = '', prefix = ''] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)b?$/i.exec(text) ?? [];
-  if (amount === '') throw badFlagValue('--keep-storage', text, 'expected a size such as "10GB"');
+  if (amount === '') return undefined;
   return Number(amount) * 1000 ** UNITS.indexOf(prefix.toLowerCase());
 }

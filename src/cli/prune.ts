@@ -1,15 +1,23 @@
 import { createInterface } from 'node:readline/promises';
-import { pruneStore, type PruneResult } from '../build/prune-store.ts';
-import { lockStoreAlone } from '../build/store-lock.ts';
+import {
+  lockForPrune,
+  pruneStore,
+  type PruneOptions,
+  type PruneResult,
+} from '../build/prune-store.ts';
+import type { UsageItem } from '../build/store-usage.ts';
+import type { UsageFilter } from '../build/usage-filter.ts';
 import { familiarName } from '../core/image-reference.ts';
+import { visibleLine } from '../diagnostics/visible-text.ts';
 import { parseReference } from '../image/reference.ts';
 import { defineCommand, type CommandContext } from './command.ts';
 import { confirmationNeeded } from './errors.ts';
 import { listFlag, switchFlag, textFlag } from './flag-table.ts';
 import { formatBytes } from './format.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
-import { parseKeepStorage, parseUntil } from './prune-values.ts';
+import { parseKeepStorage } from './prune-values.ts';
 import { becomeRoot } from './rootless.ts';
+import { parseUsageFilters } from './usage-filters.ts';
 
 /** `stagecraft prune`. */
 export const prune = defineCommand({
@@ -17,17 +25,19 @@ export const prune = defineCommand({
   summary: 'Remove what no image and no container needs',
   flags: {
     all: switchFlag('Also remove every image that no container was made of', { short: 'a' }),
-    filter: listFlag('FILTER', 'until=24h: only what was not used since'),
+    filter: listFlag('FILTER', 'until=24h, type=step|mount|…, id=…, inuse=…, shared=…: only these'),
     force: switchFlag('Do not ask', { short: 'f' }),
     'keep-storage': textFlag('SIZE', 'Keep so much of it, what was used last: 10GB'),
     root: ROOT_FLAG,
+    verbose: switchFlag('Also tell what each thing was', { short: 'v' }),
   },
   words: { min: 0, max: 0, expected: 'no words' },
   async run({ flags }, context) {
     const removesUnusedImages = flags.all ?? false;
+    const filter = parseUsageFilters(flags.filter, context.now());
     const options = {
-      removesUnusedImages,
-      usedBefore: parseUntil(flags.filter, context.now()),
+      images: imagesToPrune(filter, removesUnusedImages),
+      filter,
       keepBytes: parseKeepStorage(flags['keep-storage']),
     };
     const isForced = flags.force ?? false;
@@ -37,13 +47,23 @@ export const prune = defineCommand({
     if (!isForced && !(await confirm(removesUnusedImages, context))) return 0;
     await using store = openCommandStore(flags.root, context);
     const onWait = (): void => {
-      context.stderr.write('Waiting for builds that use the store\n');
+      context.stderr.write('Waiting for another "stagecraft prune" on the store\n');
     };
-    await using _lock = await lockStoreAlone(store.root, onWait, context.signal);
-    context.stdout.write(renderPruned(await pruneStore(store, options, context.signal)));
+    await using _lock = await lockForPrune(store.root, onWait, context.signal);
+    const pruned = await pruneStore(store, options, context.signal);
+    context.stdout.write(renderPruned(pruned, { isVerbose: flags.verbose ?? false }));
     return 0;
   },
 });
+
+/** A filter that is about parts of the cache says nothing of images. */
+function imagesToPrune(
+  { kinds, ids, isNeeded, isShared }: UsageFilter,
+  removesUnused: boolean,
+): PruneOptions['images'] {
+  if ((kinds ?? ids ?? isNeeded ?? isShared) !== undefined) return 'none';
+  return removesUnused ? 'unused' : 'unnamed';
+}
 
 async function confirm(removesImages: boolean, context: CommandContext): Promise<boolean> {
   const what = removesImages
@@ -62,13 +82,18 @@ async function confirm(removesImages: boolean, context: CommandContext): Promise
 }
 
 /** What went, a line each, and the sum. */
-export function renderPruned({ images, items, bytes }: PruneResult): string {
+export function renderPruned(
+  { images, items, bytes }: PruneResult,
+  { isVerbose }: { readonly isVerbose: boolean },
+): string {
+  const details = ({ bytes, step }: UsageItem): string =>
+    isVerbose ? ` ${formatBytes(bytes)} ${visibleLine(step ?? '')}`.trimEnd() : '';
   const lines = [
     ...images.flatMap(({ id, references }) => [
       ...references.map((name) => `Untagged: ${familiarName(parseReference(name))}`),
       `Deleted: ${id}`,
     ]),
-    ...items.map(({ kind, id }) => `Deleted ${kind}: ${id}`),
+    ...items.map((item) => `Deleted ${item.kind}: ${item.id}${details(item)}`),
     `Total reclaimed space: ${formatBytes(bytes)}`,
   ];
   return lines.map((line) => `${line}\n`).join('');

@@ -1,6 +1,5 @@
 import { pullImages } from '../build/pull-image.ts';
 import { hostPlatform } from '../core/platform.ts';
-import { useStore } from '../build/store-lock.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { readPlatforms } from './build-values.ts';
@@ -25,7 +24,7 @@ export const pull = defineCommand({
     const platforms = wanted.length === 0 ? [hostPlatform(context.arch)] : wanted;
     await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
-    await using _use = await useStore(store.root, context.signal);
+    using _use = store.use();
     const { env, homeDir, signal } = context;
     let fetchedBytes = 0;
     const pulled = await pullImages(

@@ -1,5 +1,4 @@
 import { pushImage } from '../build/push-image.ts';
-import { useStore } from '../build/store-lock.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { textFlag } from './flag-table.ts';
@@ -25,7 +24,7 @@ export const push = defineCommand({
       flags.platform === undefined ? undefined : readPlatform(flags.platform, context.arch);
     await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
-    await using _use = await useStore(store.root, context.signal);
+    using _use = store.use();
     const { env, homeDir, signal } = context;
     const { registries } = config;
     const pushed = await pushImage(name, platform, store, { registries, env, homeDir }, signal);

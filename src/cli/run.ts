@@ -6,7 +6,6 @@ import { openSandbox } from '../sandbox/choose-sandbox.ts';
 import { visibleLine } from '../diagnostics/visible-text.ts';
 import type { Store } from '../build/open-store.ts';
 import { readIsolation } from './build-request.ts';
-import { useStore } from '../build/store-lock.ts';
 import { defineCommand, type CommandContext } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { unsupportedFlag } from './errors.ts';
@@ -31,7 +30,7 @@ export const run = defineCommand({
     checkPorts(flags.publish, context);
     await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
-    const use = await useStore(store.root, context.signal);
+    const use = store.use();
     let container: CreatedContainer;
     try {
       const image = await openRunnableImage(name, flags.platform, store, config, context);
@@ -44,7 +43,7 @@ export const run = defineCommand({
       });
     } finally {
       // From here on the container's record keeps what it shows.
-      use.release();
+      use[Symbol.dispose]();
     }
     return flags.detach === true
       ? await runInBackground(container, flags, store.root, context)

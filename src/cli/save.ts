@@ -1,6 +1,5 @@
 import { saveImages } from '../build/save-image.ts';
 import { hostPlatform } from '../core/platform.ts';
-import { useStore } from '../build/store-lock.ts';
 import { defineCommand, oneOf } from './command.ts';
 import { badFlagValue } from './errors.ts';
 import { textFlag } from './flag-table.ts';
@@ -31,7 +30,7 @@ export const save = defineCommand({
     // Files of steps may belong to ids that only a user namespace of ours can read.
     await becomeRoot(context, commandRoot(flags.root, context));
     await using store = openCommandStore(flags.root, context);
-    await using _use = await useStore(store.root, context.signal);
+    using _use = store.use();
     const { cwd, signal } = context;
     const stdout = context.stdout.stream();
     const host = hostPlatform(context.arch);

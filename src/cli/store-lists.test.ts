@@ -14,6 +14,8 @@ const LAYER: UsageItem = {
   isNeeded: true,
   lastUsed: NOW - 3 * 3_600_000,
   step: '/src/Dockerfile [\u001b[2J] exec 1',
+  build: '0mhx2k3y4abcd',
+  parent: undefined,
   depth: 0,
 };
 const MOUNT: UsageItem = {
@@ -28,7 +30,7 @@ const MOUNT: UsageItem = {
 
 describe('usageTable()', () => {
   test('tells what is needed and shared, and the sums', () => {
-    const lines = usageTable([LAYER, MOUNT], NOW).split('\n');
+    const lines = usageTable([LAYER, MOUNT], NOW, { isVerbose: false }).split('\n');
     expect(lines[1]).toMatch(/^image layer +abcdefghijkl +2MB +yes +yes +3 hours ago +\/src/);
     expect(lines[2]).toMatch(/^cache mount +cdcdcdcdcdcd +500B +no +no +3 hours ago$/);
     expect(lines.slice(4, 7).map((line) => line.split(/\s+/))).toEqual([
@@ -39,7 +41,7 @@ describe('usageTable()', () => {
   });
 
   test('shows no control characters of a name', () => {
-    expect(usageTable([LAYER], NOW)).not.toContain('\u001b');
+    expect(usageTable([LAYER], NOW, { isVerbose: false })).not.toContain('\u001b');
   });
 });
 
@@ -47,7 +49,9 @@ describe('renderPruned()', () => {
   test('lists images, things and the sum', () => {
     const id = digestOf('x');
     const images = [{ id, references: ['docker.io/library/app:latest'] }];
-    expect(renderPruned({ images, items: [MOUNT], bytes: 500 }).split('\n')).toEqual([
+    expect(
+      renderPruned({ images, items: [MOUNT], bytes: 500 }, { isVerbose: false }).split('\n'),
+    ).toEqual([
       'Untagged: app:latest',
       `Deleted: ${id}`,
       `Deleted mount: ${MOUNT.id}`,

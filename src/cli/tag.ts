@@ -1,4 +1,3 @@
-import { useStore } from '../build/store-lock.ts';
 import { defineCommand } from './command.ts';
 import { openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 
@@ -10,7 +9,7 @@ export const tag = defineCommand({
   words: { min: 2, max: 2, expected: 'an image and a name' },
   async run({ flags, words: [source = '', name = ''] }, context) {
     await using store = openCommandStore(flags.root, context);
-    await using _use = await useStore(store.root, context.signal);
+    using _use = store.use();
     await store.images.tag(source, name, context.signal);
     return 0;
   },

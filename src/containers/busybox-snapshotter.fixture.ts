@@ -24,6 +24,7 @@ export function busyboxSnapshotter(parent: string): Snapshotter {
     tree: unexpected,
     remove: unexpected,
     removeAll: unexpected,
+    emptyTrash: unexpected,
     flush: unexpected,
   };
 }

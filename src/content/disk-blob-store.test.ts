@@ -65,8 +65,9 @@ describe('openDiskBlobStore()', () => {
     store.writeBytes(bytes);
     writeFileSync(join(opened.dir, 'blobs', 'sha256', 'notes.txt'), 'x');
     expect([...store.list()]).toEqual([{ digest, size: bytes.length }]);
-    expect(store.remove(digest)).toBe(true);
-    expect(store.remove(digest)).toBe(false);
+    expect(store.removeAll([digest], () => new Set([digest]))).toEqual([]);
+    expect(store.removeAll([digest], () => new Set())).toEqual([digest]);
+    expect(store.removeAll([digest], () => new Set())).toEqual([]);
     expect([...store.list()]).toEqual([]);
   });
 

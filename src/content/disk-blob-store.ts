@@ -28,6 +28,7 @@ import {
   unlinkIfThere,
   writeAll,
 } from '../host/atomic-file.ts';
+import { openHolds, type Holds } from '../host/holds.ts';
 import { flock } from '../host/sys.ts';
 import { openBlobOrigins, type BlobOrigins } from './blob-origins.ts';
 import { blobPath } from './blob-path.ts';
@@ -55,8 +56,11 @@ const fsyncAsync = promisify(fsync);
 export interface DiskBlobStore extends BlobStore {
   /** Every blob that is here, in no particular order. */
   list(): Iterable<WrittenBlob>;
-  /** Removes a blob. The caller knows that nobody needs it. False when it was not here. */
-  remove(digest: Digest): boolean;
+  /**
+   * Removes those of `digests` that no process holds, and returns them. `kept` is asked when nobody can
+   * get hold of anything: what it names stays.
+   */
+  removeAll(digests: readonly Digest[], kept: () => ReadonlySet<string>): readonly Digest[];
   /** Removes what interrupted downloads left, and gives the bytes that it had. */
   removePartials(): number;
 }
@@ -66,7 +70,10 @@ export interface DiskBlobStore extends BlobStore {
  * same file system, `tmp/`. Temporary files whose writer is gone are removed.
  * @throws BuildError FILE_WRITE when the directories cannot be made.
  */
-export function openDiskBlobStore(rootDir: string): DiskBlobStore {
+export function openDiskBlobStore(
+  rootDir: string,
+  holds: Holds = openHolds(rootDir),
+): DiskBlobStore {
   const blobsDir = join(rootDir, 'blobs', 'sha256');
   const temporaryDir = join(rootDir, 'tmp');
   try {
@@ -76,7 +83,7 @@ export function openDiskBlobStore(rootDir: string): DiskBlobStore {
     throw fileWrite(rootDir, cause);
   }
   sweepTemporaryFiles(temporaryDir);
-  return new DirectoryBlobs(rootDir, blobsDir, temporaryDir);
+  return new DirectoryBlobs(rootDir, blobsDir, temporaryDir, holds);
 }
 
 class DirectoryBlobs implements DiskBlobStore {
@@ -84,8 +91,10 @@ class DirectoryBlobs implements DiskBlobStore {
   readonly #blobsDir: string;
   readonly #temporaryDir: string;
   readonly origins: BlobOrigins;
+  readonly #holds: Holds;
 
-  constructor(rootDir: string, blobsDir: string, temporaryDir: string) {
+  constructor(rootDir: string, blobsDir: string, temporaryDir: string, holds: Holds) {
+    this.#holds = holds;
     this.origins = openBlobOrigins(join(rootDir, 'blobs', 'origins'));
     this.#rootDir = rootDir;
     this.#blobsDir = blobsDir;
@@ -93,6 +102,10 @@ class DirectoryBlobs implements DiskBlobStore {
   }
 
   sizeOf(digest: Digest): number | undefined {
+    return this.#holds.find(digest, () => this.#sizeOf(digest));
+  }
+
+  #sizeOf(digest: Digest): number | undefined {
     const stat = statSync(this.pathOf(digest), { throwIfNoEntry: false });
     return stat?.isFile() === true ? stat.size : undefined;
   }
@@ -126,7 +139,7 @@ class DirectoryBlobs implements DiskBlobStore {
 
   writeBytes(bytes: Uint8Array): Digest {
     const digest = digestOf(bytes);
-    if (this.#holds(digest, bytes)) return digest;
+    if (this.#isThere(digest, bytes)) return digest;
     const temporary = this.#newTemporary();
     try {
       writeAll(temporary.fd, bytes);
@@ -193,12 +206,21 @@ class DirectoryBlobs implements DiskBlobStore {
   *list(): Iterable<WrittenBlob> {
     for (const name of readdirSync(this.#blobsDir)) {
       const digest = parseDigest(`sha256:${name}`);
-      const size = digest === undefined ? undefined : this.sizeOf(digest);
+      const size = digest === undefined ? undefined : this.#sizeOf(digest);
       if (digest !== undefined && size !== undefined) yield { digest, size };
     }
   }
 
-  remove(digest: Digest): boolean {
+  removeAll(digests: readonly Digest[], kept: () => ReadonlySet<string>): readonly Digest[] {
+    return this.#holds.remove((held) => {
+      const needed = kept();
+      return digests.filter(
+        (digest) => !held.has(digest) && !needed.has(digest) && this.#remove(digest),
+      );
+    });
+  }
+
+  #remove(digest: Digest): boolean {
     try {
       unlinkSync(this.pathOf(digest));
       this.origins.forget(digest);
@@ -210,7 +232,7 @@ class DirectoryBlobs implements DiskBlobStore {
   }
 
   /** Compares whole: a damaged blob of the right size is replaced by the write that follows. */
-  #holds(digest: Digest, bytes: Uint8Array): boolean {
+  #isThere(digest: Digest, bytes: Uint8Array): boolean {
     if (this.sizeOf(digest) !== bytes.byteLength) return false;
     const there = readFileCapped(this.pathOf(digest), bytes.byteLength);
     return there?.equals(bytes) === true;
@@ -230,6 +252,7 @@ class DirectoryBlobs implements DiskBlobStore {
   }
 
   #publish(temporaryPath: string, digest: Digest): void {
+    this.#holds.note(digest);
     renameSync(temporaryPath, this.pathOf(digest));
     syncDirectory(this.#blobsDir);
   }

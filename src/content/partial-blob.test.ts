@@ -99,7 +99,7 @@ test('origins are kept newest first, go with their blob, and survive damage', ()
   const digest = blobs.writeBytes(BYTES);
   for (const name of ['r.io/a', 'r.io/b', 'r.io/a']) blobs.origins.note(digest, name);
   expect(blobs.origins.of(digest)).toEqual(['r.io/a', 'r.io/b']);
-  blobs.remove(digest);
+  blobs.removeAll([digest], () => new Set());
   expect(blobs.origins.of(digest)).toEqual([]);
   expect(existsSync(join(dir, 'blobs/origins', hexOf(digest)))).toBe(false);
   writeFileSync(join(dir, 'blobs/origins', hexOf(digest)), Buffer.alloc(100_000));

@@ -13,7 +13,7 @@ import { createBreather } from '../core/breathe.ts';
 import { hexOf, type Digest } from '../core/digest.ts';
 import { finishDigest } from '../core/sha256.ts';
 import { fileWrite, unlinkIfThere, writeAll } from '../host/atomic-file.ts';
-import { flock } from '../host/sys.ts';
+import { flock, hasCode } from '../host/sys.ts';
 import { blobDigestMismatch, blobSizeMismatch } from './errors.ts';
 import type { ExpectedBytes } from './verified-stream.ts';
 
@@ -85,7 +85,8 @@ export function removePartials(temporaryDir: string): number {
   for (const name of readdirSync(temporaryDir)) {
     if (!/^partial-[0-9a-f]{64}$/.test(name)) continue;
     const path = join(temporaryDir, name);
-    const fd = openSync(path, O_RDWR | O_NOFOLLOW);
+    const fd = openIfThere(path);
+    if (fd === undefined) continue;
     try {
       if (!flock(fd, { type: 'exclusive', wait: false })) continue;
       bytes += fstatSync(fd).size;
@@ -95,6 +96,16 @@ export function removePartials(temporaryDir: string): number {
     }
   }
   return bytes;
+}
+
+/** A download may have ended since its name was read. */
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, O_RDWR | O_NOFOLLOW);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 interface Progress {

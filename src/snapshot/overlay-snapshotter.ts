@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createBreather } from '../core/breathe.ts';
 import { diskError } from '../host/disk-error.ts';
+import { openHolds, type Holds } from '../host/holds.ts';
 import { openChainTree } from '../tree/chain-tree.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import {
@@ -14,7 +16,7 @@ import {
 import { childrenFirst } from './children-first.ts';
 import { snapshotHasChildren, snapshotNotFound } from './errors.ts';
 import { makeRoot, OverlayActive } from './overlay-active.ts';
-import { removeTree } from './remove-tree.ts';
+import { removeSlowly, removeTree } from './remove-tree.ts';
 import { readRecord } from './snapshot-record.ts';
 import type {
   ActiveSnapshot,
@@ -24,7 +26,6 @@ import type {
   SnapshotInfo,
   Snapshotter,
 } from './snapshotter.ts';
-import { openStoreGate, type StoreGate } from './store-gate.ts';
 import { openSyncJournal, type SyncJournal } from './sync-journal.ts';
 
 /**
@@ -32,34 +33,36 @@ import { openSyncJournal, type SyncJournal } from './sync-journal.ts';
  *
  *   <id>/fs, <id>/record.json   frozen
  *   active/<id>/                being written, see active-slots.ts
- *   gate.lock                   see store-gate.ts
- *   trash/                      on its way out
+ *   trash/                      on its way out: renamed at once, removed when there is time
  *   empty/                      the lower directory of what has no parent
  *   unsynced/                   see sync-journal.ts
  *
  * A snapshot is frozen by renaming its directory out of active/, so it is there whole or not at all.
  * While it is written, its lock file names its parent; from then on, its record does. Whoever removes
- * looks for children in that order, inside the gate that getting a child needs too: none is missed.
+ * looks for children in that order, inside the gate of `holds` that getting a child needs too: none is
+ * missed. `holds` also keeps what a process has found, until it is done.
  */
-export function openOverlaySnapshotter(dir: string): Snapshotter & AsyncDisposable {
+export function openOverlaySnapshotter(
+  dir: string,
+  holds: Holds = openHolds(dir),
+): Snapshotter & AsyncDisposable {
   for (const name of ['active', 'trash', 'empty']) {
     mkdirSync(join(dir, name), { recursive: true, mode: 0o700 });
   }
-  const snapshotter = new OverlaySnapshotter(dir);
+  const snapshotter = new OverlaySnapshotter(dir, holds);
   sweepActive(join(dir, 'active'));
-  for (const name of readdirSync(join(dir, 'trash'))) removeTree(join(dir, 'trash', name));
   return snapshotter;
 }
 
 class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   readonly #dir: string;
   readonly #journal: SyncJournal;
-  readonly #gate: StoreGate;
+  readonly #holds: Holds;
   readonly #records = new Map<SnapshotId, CommittedSnapshot>();
 
-  constructor(dir: string) {
+  constructor(dir: string, holds: Holds) {
     this.#dir = dir;
-    this.#gate = openStoreGate(dir);
+    this.#holds = holds;
     this.#journal = openSyncJournal(dir, (id) => {
       if (isSnapshotId(id)) this.#discard(id);
     });
@@ -84,6 +87,11 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   get(id: SnapshotId): CommittedSnapshot | undefined {
+    return isSnapshotId(id) ? this.#holds.find(id, () => this.#read(id)) : undefined;
+  }
+
+  /** Looks without holding: what has a child, or is about to go. */
+  #read(id: SnapshotId): CommittedSnapshot | undefined {
     const path = join(this.#dir, id, 'record.json');
     const known = this.#records.get(id);
     // Another process may have removed it.
@@ -94,14 +102,9 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   chain(id: SnapshotId): readonly CommittedSnapshot[] {
-    const chain: CommittedSnapshot[] = [];
-    for (let next: SnapshotId | undefined = id; next !== undefined;) {
-      const snapshot = this.get(next);
-      if (snapshot === undefined) throw snapshotNotFound(next);
-      chain.push(snapshot);
-      next = snapshot.parent;
-    }
-    return chain;
+    if (this.get(id) === undefined) throw snapshotNotFound(id);
+    // Those below stay as long as this one does.
+    return this.#chainBelow(id);
   }
 
   tree(id: SnapshotId | undefined): FileTree {
@@ -110,38 +113,64 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   remove(id: SnapshotId): Promise<void> {
     return Promise.resolve().then(() => {
-      if (this.get(id) === undefined) throw snapshotNotFound(id);
-      const { removed, children } = this.#removeFree([id]);
+      if (this.#read(id) === undefined) throw snapshotNotFound(id);
+      const { removed, trash, children } = this.#removeFree([id], () => new Set());
+      for (const path of trash) removeTree(path);
       if (removed.length === 0) throw snapshotHasChildren(id, children.get(id)?.[0] ?? id);
     });
   }
 
-  removeAll(ids: readonly SnapshotId[]): Promise<readonly SnapshotId[]> {
-    return Promise.resolve().then(() => this.#removeFree(ids).removed);
+  removeAll(
+    ids: readonly SnapshotId[],
+    kept: () => ReadonlySet<string> = () => new Set(),
+  ): Promise<readonly SnapshotId[]> {
+    return Promise.resolve().then(() => this.#removeFree(ids, kept).removed);
+  }
+
+  async emptyTrash(signal: AbortSignal): Promise<void> {
+    const breather = createBreather(signal);
+    const trash = join(this.#dir, 'trash');
+    for (const name of readdirSync(trash)) await removeSlowly(join(trash, name), breather);
   }
 
   flush(): Promise<void> {
     return this.#journal.flush();
   }
 
+  #chainBelow(id: SnapshotId): CommittedSnapshot[] {
+    const chain: CommittedSnapshot[] = [];
+    for (let next: SnapshotId | undefined = id; next !== undefined;) {
+      const snapshot = this.#read(next);
+      if (snapshot === undefined) throw snapshotNotFound(next);
+      chain.push(snapshot);
+      next = snapshot.parent;
+    }
+    return chain;
+  }
+
   /** Removes those of `ids` that have no children, or none that is not removed as well. */
-  #removeFree(ids: readonly SnapshotId[]): {
+  #removeFree(
+    ids: readonly SnapshotId[],
+    kept: () => ReadonlySet<string>,
+  ): {
     readonly removed: readonly SnapshotId[];
+    readonly trash: readonly string[];
     readonly children: ReadonlyMap<SnapshotId, readonly SnapshotId[]>;
   } {
     sweepActive(join(this.#dir, 'active'));
     const removed: SnapshotId[] = [];
     const trash: string[] = [];
-    const children = this.#gate.remove(() => {
+    const children = this.#holds.remove((held) => {
       const found = this.#children();
-      for (const id of childrenFirst(ids, found)) {
+      const needed = kept();
+      const free = ids.filter((id) => !held.has(id) && !needed.has(id));
+      for (const id of childrenFirst(free, found)) {
         trash.push(this.#hide(id));
         removed.push(id);
       }
       return found;
     });
-    for (const path of trash) removeTree(path);
-    return { removed, children };
+    return { removed, trash, children };
   }
 
   /** All snapshots that there are, each with those that are built on it. */
@@ -153,7 +182,7 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     // In this order, one that is frozen meanwhile is seen at least once.
     for (const [parent, id] of activeParents(join(this.#dir, 'active'))) add(parent, id);
     for (const id of readdirSync(this.#dir).filter(isSnapshotId)) {
-      const record = this.get(id);
+      const record = this.#read(id);
       if (record === undefined) continue;
       children.set(id, children.get(id) ?? []);
       if (record.parent !== undefined) add(record.parent, id);
@@ -179,8 +208,8 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   #open(parent: SnapshotId | undefined): ActiveSnapshot {
-    const [lowers, slot] = this.#gate.enter(() => [
-      parent === undefined ? [] : this.chain(parent),
+    const [lowers, slot] = this.#holds.enter(() => [
+      parent === undefined ? [] : this.#chainBelow(parent),
       takeActiveSlot(join(this.#dir, 'active'), parent),
     ]);
     try {
@@ -213,6 +242,7 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const record = { id, parent, bytes, entries, isEmpty };
     writeFileSync(join(path, 'record.json'), JSON.stringify(record), { mode: 0o600 });
     this.#journal.note(id);
+    this.#holds.note(id);
     renameSync(path, join(this.#dir, id));
     const committed = { ...record, dir: join(this.#dir, id, 'fs') };
     this.#records.set(id, committed);

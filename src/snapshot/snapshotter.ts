@@ -29,10 +29,17 @@ export interface Snapshotter {
    */
   remove(id: SnapshotId): Promise<void>;
   /**
-   * Removes all of `ids` that nothing else is built on, and returns those, children first. What has
-   * children that stay is left alone, and so is what is not there. Looks through the store once.
+   * Takes all of `ids` out of the store that nothing else is built on, and returns those, children first.
+   * What has children that stay is left alone, what some process holds, and what is not there. Looks
+   * through the store once. `kept` is asked when nobody can get hold of anything: what it names stays.
+   * The files go with `emptyTrash`.
    */
-  removeAll(ids: readonly SnapshotId[]): Promise<readonly SnapshotId[]>;
+  removeAll(
+    ids: readonly SnapshotId[],
+    kept?: () => ReadonlySet<string>,
+  ): Promise<readonly SnapshotId[]>;
+  /** Removes the files of what was taken out, a slice at a time; also what others left. */
+  emptyTrash(signal: AbortSignal): Promise<void>;
 }
 
 /** Random, lower-case letters and digits; safe as a file name. */
