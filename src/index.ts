@@ -54,6 +54,8 @@ export interface BuildOptions {
   /** Directory of the store. */
   readonly root?: string | undefined;
   readonly registries?: RegistriesConfig | undefined;
+  /** Authorities to trust, here and in steps: paths of files in PEM form, or `host`. */
+  readonly caCerts?: readonly string[] | undefined;
   /** Where relative paths start. */
   readonly cwd?: string | undefined;
   /** Nothing of it reaches a step. */
@@ -80,13 +82,14 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const request = toRequest(options);
   const signal = options.signal ?? new AbortController().signal;
   const hostOptions = {
-    root: storeRoot(options.root, { registries: {} }, { env, uid, homeDir, cwd }),
+    root: storeRoot(options.root, {}, { env, uid, homeDir, cwd }),
     env,
     cwd,
     arch: process.arch,
     uid,
     homeDir,
     registries: options.registries ?? {},
+    caCerts: (options.caCerts ?? []).map((path) => (path === 'host' ? path : resolve(cwd, path))),
     stdout: () => process.stdout,
     emit: options.onEvent ?? (() => undefined),
     now: () => Date.now(),

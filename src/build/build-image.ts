@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Digest } from '../core/digest.ts';
 import type { Emit, StageMeasure } from '../events/event.ts';
+import type { GivenAuthorities } from '../exec/step-trust.ts';
 import type { PushImage } from '../export/export-image.ts';
 import { inputsOf } from '../ops/op.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
@@ -44,6 +45,8 @@ export interface BuildHost {
   openRemotes(secret: SecretReader): Promise<RemoteSources>;
   /** Opened when the first step has to run. */
   openSandbox(isolation: BuildRequest['isolation'], signal: AbortSignal): Promise<Sandbox>;
+  /** Those that steps are to trust besides the image's own; undefined when none were given. */
+  authorities?(): Promise<GivenAuthorities | undefined>;
   /** For `-o -`. Asked for then: making it takes milliseconds. */
   readonly stdout: () => NodeJS.WritableStream;
   /** Sends images to registries; without it outputs that ask for that are refused. */
@@ -192,6 +195,7 @@ function stepRunner(
   const { store, emit } = host;
   let sandbox: Promise<Sandbox> | undefined;
   let agents: Promise<SshAgents> | undefined;
+  let authorities: Promise<GivenAuthorities | undefined> | undefined;
   return {
     snapshots: store.snapshots,
     blobs: store.blobs,
@@ -208,6 +212,7 @@ function stepRunner(
     cacheMountDir: join(store.root, 'mounts'),
     runtimeDir: host.runtimeDir,
     networkFileDir: join(store.root, 'network'),
+    authorities: () => (authorities ??= host.authorities?.() ?? Promise.resolve(undefined)),
     secret: (id) => readSecret(request, id),
     sshAgents: () => (agents ??= openSshAgents(request, host, opened)),
   };

@@ -27,6 +27,8 @@ export interface HostOptions {
   readonly uid: number;
   /** For ~/.docker/config.json. */
   readonly homeDir: string;
+  /** `--ca-cert`: paths, or `host`. */
+  readonly caCerts?: readonly string[] | undefined;
   readonly registries: RegistriesConfig;
   /** Asked for when something is written there: making it takes milliseconds. */
   readonly stdout: () => NodeJS.WritableStream;
@@ -58,8 +60,8 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
   let source: Promise<ImageSource & Disposable> | undefined;
   async function openRegistrySource(): Promise<ImageSource & Disposable> {
     const { createRegistryImageSource } = await import('../registry/registry-image-source.ts');
-    const { homeDir, registries } = options;
-    return createRegistryImageSource({ registries, blobs: store.blobs, env, homeDir });
+    const { homeDir, registries, caCerts } = options;
+    return createRegistryImageSource({ registries, blobs: store.blobs, env, homeDir, caCerts });
   }
   return {
     store,
@@ -87,14 +89,19 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
       const { openSandbox } = await import('../sandbox/choose-sandbox.ts');
       return openSandbox({ isolation, env, cacheDir: join(root, 'cache'), signal });
     },
+    async authorities() {
+      if (options.caCerts === undefined || options.caCerts.length === 0) return undefined;
+      const { readGivenAuthorities } = await import('./given-authorities.ts');
+      return readGivenAuthorities(options);
+    },
     stdout: options.stdout,
     async push(images, references, signal) {
       const { pushImages } = await import('./push-images.ts');
-      const { homeDir, registries } = options;
+      const { homeDir, registries, caCerts } = options;
       return pushImages(
         images,
         references,
-        { registries, env, homeDir, blobs: store.blobs },
+        { registries, env, homeDir, caCerts, blobs: store.blobs },
         signal,
       );
     },

@@ -15,6 +15,8 @@ export interface PushDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For ~/.docker/config.json. */
   readonly homeDir: string;
+  /** `--ca-cert`: paths, or `host`. */
+  readonly caCerts?: readonly string[] | undefined;
   /** Has all layers of the images. */
   readonly blobs: BlobStore;
 }

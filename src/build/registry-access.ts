@@ -6,4 +6,6 @@ export interface RegistryAccess {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For ~/.docker/config.json. */
   readonly homeDir: string;
+  /** `--ca-cert`: paths, or `host`. */
+  readonly caCerts?: readonly string[] | undefined;
 }

@@ -66,6 +66,10 @@ export const BUILD_FLAGS = {
   allow: listFlag('NAME', 'Let steps ask for more: network.host, security.insecure'),
   'build-arg': listFlag('NAME[=VALUE]', 'Set an ARG; without a value, from the environment'),
   'build-context': listFlag('NAME=VALUE', 'Add a named context'),
+  'ca-cert': listFlag(
+    'FILE',
+    'Trust these authorities in steps, too; "host": those of this machine',
+  ),
   call: textFlag('METHOD', 'build, check, outline or targets; ",format=json" for JSON'),
   check: switchFlag('Look for mistakes and build nothing; as --call=check'),
   file: textFlag('PATH', 'The Dockerfile; "-" is standard input', { short: 'f' }),

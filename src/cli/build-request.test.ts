@@ -19,7 +19,7 @@ async function request(
   return readBuildRequest(
     flags,
     positionals[0] ?? '.',
-    { registries: {}, jobs: 3 },
+    { registries: {}, caCerts: [], jobs: 3 },
     {
       env,
       cwd: '/work',

@@ -1,10 +1,12 @@
 import { ipVersion } from '../core/ip-address.ts';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Entitlement, SecretSource } from '../build/request.ts';
 import { formatPlatform, type Platform } from '../core/platform.ts';
 import type { SshSource } from '../exec/ssh-agents.ts';
 import { csvFields } from '../dockerfile/csv-fields.ts';
 import { parseByteSize } from '../dockerfile/go-values.ts';
+import { HOST_AUTHORITIES } from '../http/certificate-options.ts';
 import type { ExtraHost } from '../ops/op.ts';
 import { MAX_JOBS } from './config-file.ts';
 import { badFlagValue } from './errors.ts';
@@ -82,6 +84,18 @@ export function readExtraHosts(values: readonly string[]): ExtraHost[] {
         }
         return { host, address };
       });
+  });
+}
+
+/** `--ca-cert`: files, made absolute, or `host`. */
+export function readCaCerts(values: readonly string[], cwd: string): string[] {
+  return values.map((value) => {
+    if (value === HOST_AUTHORITIES) return value;
+    const path = resolve(cwd, value);
+    if (value === '' || !existsSync(path)) {
+      throw badFlagValue('--ca-cert', value, 'there is no such file');
+    }
+    return path;
   });
 }
 

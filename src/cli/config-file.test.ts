@@ -26,11 +26,13 @@ describe('parseConfigFile()', () => {
       jobs: 4,
       registries: { 'docker.io': { mirrors: ['mirror.example.com'] }, 'a:5': { insecure: true } },
     };
-    expect(parseConfigFile(JSON.stringify(json), 'c')).toEqual(json);
+    const written = { ...json, 'ca-certs': ['host', '/etc/company.pem'] };
+    const read = { ...json, caCerts: ['host', '/etc/company.pem'] };
+    expect(parseConfigFile(JSON.stringify(written), 'c')).toEqual(read);
   });
 
   test('takes an empty object for the defaults', () => {
-    expect(parseConfigFile('{}', 'c')).toEqual({ registries: {} });
+    expect(parseConfigFile('{}', 'c')).toEqual({ registries: {}, caCerts: [] });
   });
 
   test.each([
@@ -39,6 +41,8 @@ describe('parseConfigFile()', () => {
     ['{"root":"x"}', '"root" must be an absolute path'],
     ['{"jobs":0}', '"jobs" must be a whole number from 1 to 1024'],
     ['{"jobs":"4"}', '"jobs" must be a whole number from 1 to 1024'],
+    ['{"ca-certs":"host"}', '"ca-certs" must be a list of absolute paths, or "host"'],
+    ['{"ca-certs":["a.pem"]}', '"ca-certs" must be a list of absolute paths, or "host"'],
     ['{"registries":[]}', '"registries" must be an object'],
     ['{"registries":{"a":1}}', '"registries.a" must be an object'],
     [
@@ -100,7 +104,7 @@ describe('readConfigFile() and storeRoot()', () => {
     expect(failure(() => readConfigFile(user({ STAGECRAFT_CONFIG: path })))).toBe(
       `error[CONFIG_INVALID]: Cannot use the configuration "${path}": there is no such file`,
     );
-    expect(readConfigFile(user({}))).toEqual({ registries: {} });
+    expect(readConfigFile(user({}))).toEqual({ registries: {}, caCerts: [] });
   });
 
   test('root of a namespace of ours keeps the configuration and the store of the user', () => {
@@ -114,9 +118,7 @@ describe('readConfigFile() and storeRoot()', () => {
       0,
     );
     expect(readConfigFile(inside).root).toBe('/of-user');
-    expect(storeRoot(undefined, { registries: {} }, inside)).toBe(
-      join(dir, 'home/.local/share/stagecraft'),
-    );
+    expect(storeRoot(undefined, {}, inside)).toBe(join(dir, 'home/.local/share/stagecraft'));
   });
 
   test.each<
@@ -128,6 +130,6 @@ describe('readConfigFile() and storeRoot()', () => {
     ['then the place of root', undefined, {}, undefined, 0, '/var/lib/stagecraft'],
     ['or of the user', undefined, { XDG_DATA_HOME: '/data' }, undefined, 1, '/data/stagecraft'],
   ])('the store is named by %s', (_, flag, env, root, uid, expected) => {
-    expect(storeRoot(flag, { root, registries: {} }, user(env, uid))).toBe(expected);
+    expect(storeRoot(flag, { root }, user(env, uid))).toBe(expected);
   });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { HOST_AUTHORITIES } from '../http/certificate-options.ts';
 import { nearest } from '../core/suggest.ts';
 import type { RegistriesConfig } from '../build/open-host.ts';
 import type { TidyPolicy } from '../build/tidy-policy.ts';
@@ -14,6 +15,8 @@ export interface ConfigFile {
   readonly registries: RegistriesConfig;
   /** How the store keeps within its bound. */
   readonly gc?: TidyPolicy | undefined;
+  /** `ca-certs`: authorities to trust, here and in steps. Absolute paths, or `host`. */
+  readonly caCerts: readonly string[];
   /** Steps at the same time. */
   readonly jobs?: number | undefined;
 }
@@ -40,7 +43,7 @@ export function readConfigFile(user: UserIdentity): ConfigFile {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     const isMissing = code === 'ENOENT' || code === 'ENOTDIR';
-    if (isMissing && path !== named) return { registries: {} };
+    if (isMissing && path !== named) return { registries: {}, caCerts: [] };
     throw badConfig(path, isMissing ? 'there is no such file' : code);
   }
   if (text.length > MAX_CONFIG_CHARS) throw badConfig(path, 'it is larger than 1 MiB');
@@ -56,10 +59,11 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     throw badConfig(path, error instanceof Error ? error.message : 'it is not JSON');
   }
   const reader = new ConfigReader(path);
-  const top = reader.object(json, '', ['root', 'registries', 'jobs', 'gc']);
+  const top = reader.object(json, '', ['root', 'registries', 'ca-certs', 'jobs', 'gc']);
   return {
     root: reader.optional(top['root'], (value) => reader.absolutePath(value, 'root')),
     registries: reader.registries(top['registries'] ?? {}),
+    caCerts: reader.caCerts(top['ca-certs'] ?? []),
     jobs: reader.optional(top['jobs'], (value) => reader.jobs(value)),
     gc: reader.optional(top['gc'], (value) => reader.gc(value)),
   };
@@ -142,6 +146,16 @@ class ConfigReader {
         ];
       }),
     );
+  }
+
+  caCerts(value: unknown): readonly string[] {
+    const isGood =
+      Array.isArray(value) &&
+      value.every(
+        (each) => typeof each === 'string' && (each === HOST_AUTHORITIES || isAbsolute(each)),
+      );
+    if (!isGood) throw this.#bad('ca-certs', 'must be a list of absolute paths, or "host"');
+    return value as readonly string[];
   }
 
   #hosts(value: unknown, where: string): readonly string[] {

@@ -38,14 +38,14 @@ export const login = defineCommand({
         'warning: "--password" shows the password to others on this machine; use --password-stdin\n',
       );
     }
-    const { registries } = readConfigFile(context);
+    const { registries, caCerts } = readConfigFile(context);
     const given = fromStdin ? await readPassword(context) : flags.password;
     const { username, password } = await askMissing(flags.username, given, context);
     if (username === '' || password === '') throw unusable('the name or the password is empty');
     if (username.includes(':')) throw unusable('the name has a colon, which no account may');
     const { env, homeDir, signal } = context;
     const secret = { username, password };
-    await checkLogin(registry, secret, { registries, env, homeDir }, signal);
+    await checkLogin(registry, secret, { registries, env, homeDir, caCerts }, signal);
     const place = await keepCredentials(registry, secret, { env, homeDir }, signal);
     context.stderr.write(`The password is kept by ${place}\n`);
     context.stdout.write('Login Succeeded\n');

@@ -3,6 +3,7 @@ import type { TidyPolicy } from '../build/tidy-policy.ts';
 import type { BuildRequest } from '../build/request.ts';
 import type { BuildFlagValues } from './build-flags.ts';
 import { readBuildRequest } from './build-request.ts';
+import { readCaCerts } from './build-values.ts';
 import type { CommandContext } from './command.ts';
 import { DEFAULT_GC, readConfigFile } from './config-file.ts';
 import { readDockerfileFromStdin } from './read-stdin.ts';
@@ -43,6 +44,7 @@ export async function prepareBuild(
     uid,
     homeDir,
     registries: config.registries,
+    caCerts: [...config.caCerts, ...readCaCerts(flags['ca-cert'], cwd)],
     stdout: () => context.stdout.stream(),
     now: () => context.now(),
   };

@@ -31,7 +31,7 @@ export const pull = defineCommand({
       name,
       platforms,
       store,
-      { registries: config.registries, env, homeDir },
+      { registries: config.registries, env, homeDir, caCerts: config.caCerts },
       {
         now: () => context.now(),
         onProgress: (fetched) => {

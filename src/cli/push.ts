@@ -26,8 +26,8 @@ export const push = defineCommand({
     await using store = openCommandStore(flags.root, context);
     using _use = store.use();
     const { env, homeDir, signal } = context;
-    const { registries } = config;
-    const pushed = await pushImage(name, platform, store, { registries, env, homeDir }, signal);
+    const access = { registries: config.registries, env, homeDir, caCerts: config.caCerts };
+    const pushed = await pushImage(name, platform, store, access, signal);
     const size = pushed.bytes === undefined ? '' : `, ${formatBytes(pushed.bytes)}`;
     context.stderr.write(`Pushed ${name}${size}\n`);
     context.stdout.write(`${pushed.digest}\n`);

@@ -71,12 +71,12 @@ async function fetchImage(
   name: string,
   platform: Platform,
   store: Store,
-  { registries }: ConfigFile,
+  { registries, caCerts }: ConfigFile,
   context: CommandContext,
 ): Promise<void> {
   const { env, homeDir, signal, stderr } = context;
   stderr.write(`Image "${name}" is not in the local store, fetching it\n`);
   const progress = { now: () => context.now(), onProgress: () => undefined };
-  const access = { registries, env, homeDir };
+  const access = { registries, env, homeDir, caCerts };
   await pullImage(name, platform, store, access, progress, signal);
 }

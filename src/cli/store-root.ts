@@ -8,7 +8,7 @@ import { isRootUser, type UserIdentity } from './user-identity.ts';
  */
 export function storeRoot(
   flag: string | undefined,
-  config: ConfigFile,
+  config: Pick<ConfigFile, 'root'>,
   user: UserIdentity & { readonly cwd: string },
 ): string {
   const named = [flag, user.env['STAGECRAFT_ROOT'], config.root].find(

@@ -8,13 +8,14 @@ import type { ProcessExit, Sandbox, SandboxMount, SandboxNetwork } from '../sand
 import { resolveUser } from '../sandbox/user.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
+import { openStepTrust, type StepTrustDeps } from './step-trust.ts';
 import { openStepMounts, STEP_HOSTNAME, type StepMountDeps } from './step-mounts.ts';
 import { stepFailed } from './errors.ts';
 import { createOutputTail } from './output-tail.ts';
 import type { RanOp } from './op-runner.ts';
 
 /** What running a step needs of the build. */
-export interface ExecOpDeps extends StepMountDeps {
+export interface ExecOpDeps extends StepMountDeps, StepTrustDeps {
   readonly snapshots: Snapshotter;
   /** Opened when the first step runs, as it probes the host. */
   sandbox(): Promise<Sandbox>;
@@ -44,10 +45,11 @@ export async function runExecOp(
 ): Promise<RanOp> {
   const sandbox = await deps.sandbox();
   await using active = await deps.snapshots.prepare(root, signal);
+  const user = resolveUser(op.user, active.parentTree);
+  const trust = await openStepTrust(op, active.parentTree, user.home, deps);
   {
-    const user = resolveUser(op.user, active.parentTree);
     await using mounts = await openStepMounts(op, metadata, deps, signal);
-    await using view = await active.mount();
+    await using view = await active.mount(trust?.fill);
     const prepared = prepareRoot(
       view.root,
       { path: op.cwd, uid: user.uid, gid: user.gid },
@@ -66,16 +68,17 @@ export async function runExecOp(
           rootfs: view.root,
           args: op.args,
           env: completeEnv({
-            env: [...op.proxyEnv, ...op.env, ...mounts.env],
+            env: [...(trust?.env ?? []), ...op.proxyEnv, ...op.env, ...mounts.env],
             home: user.home,
             isTerminal: false,
           }),
           cwd: prepared.workdir,
           user,
           hostname: STEP_HOSTNAME,
-          mounts: mounts.list.map(({ mount }, i) =>
-            withTarget(mount, prepared.targets[i], view.root),
-          ),
+          mounts: [
+            ...mounts.list.map(({ mount }, i) => withTarget(mount, prepared.targets[i], view.root)),
+            ...(trust === undefined ? [] : [trust.mount]),
+          ],
           network: networkOf(op),
           shmBytes: deps.shmBytes,
           isInsecure: op.security === 'insecure',
@@ -95,6 +98,7 @@ export async function runExecOp(
       prepared.restore();
     }
   }
+  trust?.strip(active.upper);
   const info = measureUpper(active.upper);
   const { id: snapshot } = await active.commit(info);
   return { snapshot, bytes: info.bytes };

@@ -13,6 +13,9 @@ export interface NetworkFiles {
 /** Longer than any real one; read whole into memory. */
 const MAX_RESOLV_CONF_BYTES = 1024 * 1024;
 
+/** Steps that run as another user than root look up names, too. */
+const READABLE_BY_ALL = 0o644;
+
 /**
  * Writes both files below `dir`, once per content, as many steps share them.
  * Nothing of the host's own /etc/hosts reaches a step. Name servers do, as steps use its network.
@@ -53,8 +56,8 @@ function readResolvConf(path: string): string {
 
 function writeOnce(dir: string, kind: string, text: string): string {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
-  const path = join(dir, `${kind}-${hash}`);
+  const path = join(dir, `${kind}.${hash}`);
   // Its name says what is in it. Half of it is never there under that name.
-  if (!existsSync(path)) replaceFile(path, text);
+  if (!existsSync(path)) replaceFile(path, text, READABLE_BY_ALL);
   return path;
 }

@@ -1,3 +1,4 @@
+import { HOST_AUTHORITIES } from './certificate-options.ts';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileCapped } from '../host/atomic-file.ts';
@@ -7,6 +8,8 @@ import { caFileUnusable } from './errors.ts';
 export interface CertificateOptions {
   /** Files (PEM) with authorities besides those of the system. */
   readonly extraCaPaths: readonly string[];
+  /** `--ca-cert`: more files (PEM); `host` adds nothing to what is trusted here. */
+  readonly given?: readonly string[] | undefined;
   /**
    * Directories with one directory for each host (and port), as Docker and Podman have them: `*.crt` are
    * authorities, `x.cert` with `x.key` proves who we are. The first that has the host counts.
@@ -33,11 +36,33 @@ const SYSTEM_CA_PATHS: readonly string[] = [
  * files. @throws BuildError CA_FILE_UNUSABLE
  */
 export async function commonAuthorities(options: CertificateOptions): Promise<readonly string[]> {
+  return [...(await hostAuthorities(options)), ...(await filesGiven(options))];
+}
+
+/** What `--ca-cert` gives, or undefined when it was not used. @throws BuildError CA_FILE_UNUSABLE */
+export async function givenAuthorities(
+  options: CertificateOptions,
+): Promise<readonly string[] | undefined> {
+  const { given = [] } = options;
+  if (given.length === 0) return undefined;
+  const host = given.includes(HOST_AUTHORITIES) ? await hostAuthorities(options) : [];
+  return [...host, ...(await filesGiven(options))];
+}
+
+async function hostAuthorities(options: CertificateOptions): Promise<readonly string[]> {
   const extra: string[] = [];
   for (const path of options.extraCaPaths) {
     extra.push(...(await readAuthorities(path, 'Correct or unset STAGECRAFT_EXTRA_CA_CERTS.')));
   }
   return [...(await systemAuthorities(options.systemCaPath)), ...extra];
+}
+
+async function filesGiven({ given = [] }: CertificateOptions): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const path of given.filter((each) => each !== HOST_AUTHORITIES)) {
+    found.push(...(await readAuthorities(path, 'Give a file in PEM form, or "host".')));
+  }
+  return found;
 }
 
 async function systemAuthorities(named: string | undefined): Promise<readonly string[]> {

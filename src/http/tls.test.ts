@@ -14,6 +14,7 @@ import {
 import { PLAIN_HTTP_ERRORS } from '../testing/http-errors.ts';
 import { startProxyServer, type ProxyServer } from '../testing/proxy-server.ts';
 import { readBody } from './body.ts';
+import { givenAuthorities } from './certificates.ts';
 import { createTransport } from './transport.ts';
 
 const { signal } = new AbortController();
@@ -41,6 +42,7 @@ describe.skipIf(OPENSSL === undefined)('TLS', () => {
 
   interface Asking {
     readonly ca?: string;
+    readonly given?: readonly string[];
     readonly systemCa?: string;
     readonly insecure?: boolean;
     readonly server?: TlsOptions;
@@ -67,6 +69,7 @@ describe.skipIf(OPENSSL === undefined)('TLS', () => {
       isInsecure: () => options.insecure === true,
       certificates: {
         extraCaPaths: options.ca === undefined ? [] : [join(dir, options.ca)],
+        given: options.given,
         hostDirs: [join(dir, 'nothing'), join(dir, 'certs.d')],
         systemCaPath: options.systemCa === undefined ? undefined : join(dir, options.systemCa),
       },
@@ -93,6 +96,26 @@ describe.skipIf(OPENSSL === undefined)('TLS', () => {
 
   test('an authority of the extra file is trusted', async () => {
     expect(await ask('good', { ca: 'good.crt' })).toBe('hello');
+  });
+
+  test('an authority that was given is trusted, and "host" adds nothing', async () => {
+    expect(await ask('good', { given: ['host', join(dir, 'good.crt')] })).toBe('hello');
+    await expect(ask('good', { given: ['host'] })).rejects.toThrow('untrusted');
+  });
+
+  test('givenAuthorities() knows those of the host from those of files', async () => {
+    const hostDirs: string[] = [];
+    const options = { extraCaPaths: [join(dir, 'good.crt')], hostDirs, systemCaPath: undefined };
+    const pem = readFileSync(join(dir, 'good.crt'), 'latin1').trim();
+    expect(await givenAuthorities(options)).toBeUndefined();
+    expect(await givenAuthorities({ ...options, given: ['host'] })).toContain(pem);
+    const file = join(dir, 'good.crt');
+    expect(await givenAuthorities({ extraCaPaths: [], hostDirs, given: [file] })).toEqual([pem]);
+    const missing = givenAuthorities({ ...options, given: ['/nowhere.pem'] });
+    await expect(missing).rejects.toMatchObject({
+      message: 'Cannot use the certificates in "/nowhere.pem": there is no such file',
+      hint: 'Give a file in PEM form, or "host".',
+    });
   });
 
   test('an authority of the system is trusted', async () => {

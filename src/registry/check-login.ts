@@ -15,6 +15,7 @@ export async function checkLogin(
     readonly registries: RegistriesConfig;
     readonly env: Readonly<Record<string, string | undefined>>;
     readonly homeDir: string;
+    readonly caCerts?: readonly string[] | undefined;
   },
   signal: AbortSignal,
 ): Promise<void> {

@@ -51,6 +51,8 @@ export function createImagePusher(options: {
   readonly registries: RegistriesConfig;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDir: string;
+  /** `--ca-cert`: paths, or `host`. */
+  readonly caCerts?: readonly string[] | undefined;
   readonly retryTimings?: RetryTimings | undefined;
 }): ImagePusher {
   const registries = openRegistries(options);

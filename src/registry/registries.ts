@@ -35,6 +35,8 @@ export function openRegistries(options: {
   readonly registries: RegistriesConfig;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDir: string;
+  /** `--ca-cert`: paths, or `host`. */
+  readonly caCerts?: readonly string[] | undefined;
   readonly retryTimings?: RetryTimings | undefined;
   /** Those of the user's files where left out. */
   readonly credentials?: CredentialStore | undefined;

@@ -24,6 +24,8 @@ export interface RegistryImageSourceOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For ~/.docker/config.json. */
   readonly homeDir: string;
+  /** `--ca-cert`: paths, or `host`. */
+  readonly caCerts?: readonly string[] | undefined;
   readonly retryTimings?: RetryTimings | undefined;
 }
 

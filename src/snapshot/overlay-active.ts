@@ -45,16 +45,21 @@ export class OverlayActive implements ActiveSnapshot {
     return openChainTree([this.upper, ...lowers], { isTopWritable: true });
   }
 
-  mount(): Promise<MountedView> {
+  mount(cover?: (dir: string) => void): Promise<MountedView> {
     return Promise.resolve().then(() => {
       const { base, lowers } = this.#parts;
       const { path, id } = this.#parts.slot;
       const root = join(path, 'merged');
       const own = `active/${id}`;
       for (const name of ['merged', 'work']) mkdirSync(join(path, name), { mode: 0o700 });
+      if (cover !== undefined) {
+        mkdirSync(join(path, 'cover'), { mode: 0o700 });
+        cover(join(path, 'cover'));
+      }
+      const below = lowers.length === 0 ? ['empty'] : lowers.map((lower) => `${lower.id}/fs`);
       mountOverlay({
         base,
-        lowers: lowers.length === 0 ? ['empty'] : lowers.map((lower) => `${lower.id}/fs`),
+        lowers: cover === undefined ? below : [`${own}/cover`, ...below],
         upper: `${own}/fs`,
         work: `${own}/work`,
         target: `${own}/merged`,
@@ -95,7 +100,7 @@ export class OverlayActive implements ActiveSnapshot {
     const { path } = this.#parts.slot;
     unmountOverlay(join(path, 'merged'));
     this.#isMounted = false;
-    for (const name of ['merged', 'work', 'links']) {
+    for (const name of ['merged', 'work', 'links', 'cover']) {
       removeTree(join(path, name));
     }
   }

@@ -54,6 +54,24 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       expect(read(again, '/f')).toBe('lower');
     });
 
+    test('a cover is seen in place of the parent, and is in no snapshot', async () => {
+      await using snapshots = await open();
+      const parent = await commit(snapshots, undefined, (root) => {
+        for (const name of ['kept', 'changed']) writeFileSync(join(root, name), 'own');
+      });
+      await using active = await snapshots.prepare(parent.id, signal);
+      {
+        await using view = await active.mount((dir) => {
+          for (const name of ['kept', 'changed']) writeFileSync(join(dir, name), 'cover');
+        });
+        expect(readFileSync(join(view.root, 'kept'), 'utf8')).toBe('cover');
+        writeFileSync(join(view.root, 'changed'), ' and more', { flag: 'a' });
+      }
+      expect(read(active, '/kept')).toBe('own');
+      expect(read(active, '/changed')).toBe('cover and more');
+      expect(measureUpper(active.upper).entries).toBe(1);
+    });
+
     test('the root directory has the mode and owner that its parent gave it, whatever the umask', async () => {
       const umask = process.umask(0o077);
       try {

@@ -53,8 +53,11 @@ export interface ActiveSnapshot extends AsyncDisposable {
   readonly parentTree: FileTree;
   /** The parent chain with `upper` on top, as a FileTree; sees what was written to `upper` so far. */
   readonly tree: FileTree;
-  /** Mounts the merged, writable view. Writes land in `upper`. Unmounted by commit and dispose. */
-  mount(): Promise<MountedView>;
+  /**
+   * Mounts the merged, writable view. Writes land in `upper`. Unmounted by commit and dispose. What `cover`
+   * puts into the directory that it gets is seen in place of the chain's files and belongs to no snapshot.
+   */
+  mount(cover?: (dir: string) => void): Promise<MountedView>;
   /** Unmounts, syncs, freezes. After this, dispose does nothing. */
   commit(info: SnapshotInfo): Promise<CommittedSnapshot>;
 }
