@@ -79,7 +79,8 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
     async openRemotes(secret) {
       const { openRemoteSources } = await import('../sources/remote-sources.ts');
       return openRemoteSources({
-        ...{ env, secret, homeDir: options.homeDir, tmpDir: store.tmpDir },
+        ...{ env, secret, homeDir: options.homeDir, caCerts: options.caCerts },
+        tmpDir: store.tmpDir,
         directory: join(root, 'sources'),
         lock: (name, signal) => store.lock(name, signal),
         now: () => options.now(),

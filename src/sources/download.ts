@@ -20,6 +20,8 @@ export interface DownloadSettings {
   /** For proxies and certificates. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDir: string;
+  /** `--ca-cert`: paths, or `host`. */
+  readonly caCerts?: readonly string[] | undefined;
   readonly secret: SecretReader;
   readonly retryTimings?: RetryTimings | undefined;
 }

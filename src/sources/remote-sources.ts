@@ -183,8 +183,8 @@ async function writeAuthorities(
   ownDir: () => string,
 ): Promise<string | undefined> {
   const certificates = certificateOptions(options);
-  const { extraCaPaths, systemCaPath = '' } = certificates;
-  if (extraCaPaths.length === 0 && systemCaPath === '') return undefined;
+  const { extraCaPaths, given = [], systemCaPath = '' } = certificates;
+  if (extraCaPaths.length === 0 && given.length === 0 && systemCaPath === '') return undefined;
   const path = join(ownDir(), 'authorities.pem');
   writeFileSync(path, `${(await commonAuthorities(certificates)).join('\n')}\n`, { mode: 0o600 });
   return path;
