@@ -68,11 +68,12 @@ try {
 async function bundleThreads() {
   await build({
     ...common,
-    entryPoints: ['src/exec/copy-worker.ts'],
+    entryPoints: ['src/exec/copy-worker.ts', 'src/layer/measure-worker.ts'],
     external: ['koffi'],
     minifySyntax: true,
     minifyWhitespace: true,
     outExtension: { '.js': '.cjs' },
+    entryNames: '[name]',
     outdir: out,
   });
 }

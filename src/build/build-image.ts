@@ -15,6 +15,7 @@ import { openBuildLog } from './build-log.ts';
 import { openContexts } from './contexts.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { checkEntitlements } from './entitlements.ts';
+import { openLayerMeasurer } from '../layer/layer-measurer.ts';
 import { finishImage, type FinishedImage } from './finish-image.ts';
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
@@ -137,6 +138,8 @@ async function buildStations(
     emit,
   );
   await using opened = new DisposeStack();
+  const layerOps = new Set(graph.targets.flatMap(({ layers }) => layers));
+  const measurer = opened.use(openLayerMeasurer());
   const solved = await solveGraph(
     graph,
     {
@@ -144,6 +147,10 @@ async function buildStations(
       contexts,
       runner: stepRunner(request, host, { bases, remotes, elapsed, opened }, signal),
       emit,
+      onSnapshot(op, id, bytes) {
+        const dir = layerOps.has(op) ? store.snapshots.get(id)?.dir : undefined;
+        if (dir !== undefined) measurer.expect(dir, { clampMtime: epoch }, bytes);
+      },
       jobs: request.jobs,
       dockerfileId: dockerfileId(dockerfile),
       buildId,
@@ -159,7 +166,9 @@ async function buildStations(
   for (const target of graph.targets) {
     const base = target.base === undefined ? undefined : graph.ops[target.base];
     const layers = base?.kind === 'source' ? bases.ofOp(base).layers : [];
-    images.push(await finishImage(target, layers, solved, store, epoch, startedAt, signal));
+    images.push(
+      await finishImage(target, layers, solved, { store, measurer }, epoch, startedAt, signal),
+    );
   }
   const stages = measureStages(graph, solved, store.snapshots);
   await onDisk;

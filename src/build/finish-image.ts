@@ -5,7 +5,7 @@ import type { ImageConfig } from '../image/config.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import { serializeConfig } from '../image/serialize.ts';
 import type { StoredLayer } from '../image/stored-image.ts';
-import { measureLayer } from '../layer/measure-layer.ts';
+import type { LayerMeasurer } from '../layer/layer-measurer.ts';
 import type { TargetImage } from '../ops/op-graph.ts';
 import type { OpId } from '../ops/op.ts';
 import type { CommittedSnapshot, SnapshotId } from '../snapshot/snapshotter.ts';
@@ -26,6 +26,12 @@ export interface FinishedImage {
   readonly platform: TargetImage['platform'];
 }
 
+/** Where layers are kept, and who measures them. */
+export interface FinishDeps {
+  readonly store: Store;
+  readonly measurer: LayerMeasurer;
+}
+
 /**
  * Makes the config of a target whose ops are solved: measures the layers that this build added, as
  * their diff ids are part of it, and fills in the times. Measured layers are remembered.
@@ -34,7 +40,7 @@ export async function finishImage(
   target: TargetImage,
   baseLayers: readonly Descriptor[],
   solved: SolvedGraph,
-  store: Store,
+  { store, measurer }: FinishDeps,
   epoch: number | undefined,
   now: number,
   signal: AbortSignal,
@@ -44,15 +50,14 @@ export async function finishImage(
   const chain = root === undefined ? [] : store.snapshots.chain(root).toReversed();
   checkChain(chain, baseLayers.length, target.layers.length);
 
-  const layers: StoredLayer[] = [];
-  let chainId: ChainId | undefined;
-  for (const [index, snapshot] of chain.entries()) {
-    const isBase = index < baseLayers.length;
-    const layer = await storedLayer(snapshot, isBase ? undefined : epoch, store, signal);
-    chainId = chainIdOf(chainId, layer.diffId);
-    if (epoch === undefined) store.layers.putSnapshot(chainId, snapshot.id);
-    layers.push({ ...layer, blob: baseLayers[index] });
-  }
+  const measured = await Promise.all(
+    chain.map((snapshot, index) => {
+      const clamp = index < baseLayers.length ? undefined : epoch;
+      return storedLayer(snapshot, clamp, { store, measurer }, signal);
+    }),
+  );
+  const layers = measured.map((layer, index) => ({ ...layer, blob: baseLayers[index] }));
+  if (epoch === undefined) rememberChain(chain, layers, store);
   const config = dateHistory(
     {
       ...target.config,
@@ -74,14 +79,28 @@ export async function finishImage(
   };
 }
 
+/** So that a base image with the same layers is known to be here. */
+function rememberChain(
+  chain: readonly CommittedSnapshot[],
+  layers: readonly StoredLayer[],
+  store: Store,
+): void {
+  let chainId: ChainId | undefined;
+  for (const [index, { diffId }] of layers.entries()) {
+    chainId = chainIdOf(chainId, diffId);
+    const id = chain[index]?.id;
+    if (id !== undefined) store.layers.putSnapshot(chainId, id);
+  }
+}
+
 async function storedLayer(
   snapshot: CommittedSnapshot,
   epoch: number | undefined,
-  store: Store,
+  { store, measurer }: FinishDeps,
   signal: AbortSignal,
 ): Promise<StoredLayer> {
   const known = store.layers.factsOf(snapshot.id, epoch);
-  const facts = known ?? (await measureLayer(snapshot.dir, { clampMtime: epoch }, signal));
+  const facts = known ?? (await measurer.measure(snapshot.dir, { clampMtime: epoch }, signal));
   if (known === undefined) store.layers.putFacts(snapshot.id, epoch, facts);
   return { diffId: facts.diffId, size: facts.size, snapshot: snapshot.id, blob: undefined };
 }

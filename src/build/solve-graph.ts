@@ -24,6 +24,8 @@ export interface SolveGraphDeps {
   readonly contexts: BuildContexts;
   readonly runner: Omit<OpRunnerDeps, 'contextTree' | 'checkUnchanged'>;
   readonly emit: Emit;
+  /** Told of each snapshot that was made, as soon as it is there. */
+  readonly onSnapshot?: ((op: OpId, snapshot: SnapshotId, bytes: number) => void) | undefined;
   /** Steps at the same time; undefined: enough that waiting steps do not hold up others. */
   readonly jobs: number | undefined;
   /** Identity of the Dockerfile, so that a miss is explained from its own former build. */
@@ -111,6 +113,7 @@ export function createGraphSolver(
       if (runner === undefined) throw new TypeError('This solver runs nothing');
       try {
         const { snapshot, bytes } = await runOp(graph, id, opInputs(inputs), runner, signal);
+        if (snapshot !== undefined) deps.onSnapshot?.(id, snapshot as SnapshotId, bytes);
         return { output: { kind: 'snapshot', id: snapshot }, bytes };
       } catch (error) {
         throw diskError(deps.store.root, error) ?? error;
