@@ -2,7 +2,8 @@ import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { hasCode } from '../host/sys.ts';
 
-const ROOT = '/sys/fs/cgroup';
+/** Where cgroups are mounted: the tree of version 2, or one directory for each controller of version 1. */
+export const CGROUP_ROOT = '/sys/fs/cgroup';
 const PREFIX = 'stagecraft-';
 
 /** Name of a step's cgroup. It tells whose it is, so that those of killed builds can be found. */
@@ -10,11 +11,14 @@ export function cgroupName(id: string): string {
   return `${PREFIX}${process.pid}-${id}`;
 }
 
-/** Removes a cgroup that a killed runtime left. It is empty by then, so removing it is enough. */
-export function removeCgroups(name: string): void {
+/**
+ * Removes the cgroups of a step. They are empty by then, so removing them is enough. `parent` is the
+ * cgroup they were made below, from the root of each hierarchy.
+ */
+export function removeCgroups(name: string, parent = ''): void {
   for (const hierarchy of hierarchies()) {
     try {
-      rmdirSync(path.join(hierarchy, name));
+      rmdirSync(path.join(hierarchy, parent, name));
     } catch (error) {
       if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EBUSY', 'EPERM')) throw error;
     }
@@ -32,7 +36,7 @@ export function sweepCgroups(): void {
 
 /** One of version 2, or one per controller of version 1. */
 function hierarchies(): string[] {
-  return [ROOT, ...readNames(ROOT).map((name) => path.join(ROOT, name))];
+  return [CGROUP_ROOT, ...readNames(CGROUP_ROOT).map((name) => path.join(CGROUP_ROOT, name))];
 }
 
 function readNames(dir: string): string[] {

@@ -13,15 +13,24 @@ import { isKernelAtLeast, type HostFacts } from './host-facts.ts';
 import { beginGuarded, CLONE_NEWNS, throwIfFailed, type LaunchEnd } from './launcher/start.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
-import { readOomKills, withOutOfMemory } from './out-of-memory.ts';
+import { watchMemory } from './out-of-memory.ts';
 import { tryStart, type ProbeOptions, type SandboxProbe } from './probe-runtime.ts';
 import { runGuarded } from './run-guarded.ts';
 import { limitsOf, STEP_CAPABILITY_MASK } from './runtime-spec.ts';
-import type { ProcessExit, Sandbox, SandboxIo, SandboxSpec } from './sandbox.ts';
+import {
+  RESOURCE_LIMITS,
+  type ProcessExit,
+  type Sandbox,
+  type SandboxIo,
+  type SandboxSpec,
+} from './sandbox.ts';
 import { addRootCalls } from './root-calls.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { resolveSeccomp } from './seccomp.ts';
+import { cgroupProblem, tryOpenStepCgroup, type StepCgroup } from './step-cgroup.ts';
 import { openStepIoWithTerminal } from './step-io.ts';
+import { DEFAULT_PIDS, type StepLimits } from './step-limits.ts';
+import { enterCgroup } from './enter-cgroup.ts';
 
 /**
  * Steps in Linux namespaces directly, for hosts without an OCI runtime: the same capabilities, seccomp
@@ -42,22 +51,35 @@ class NamespacesSandbox implements Sandbox {
     this.#seccomp = compileSeccomp(policy, FILTER_ABIS[launcher]);
     this.#lastCapability = Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1'));
     this.description =
-      `Linux namespaces, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities, no cgroups` +
+      `Linux namespaces, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities` +
+      (cgroupProblem({ pids: DEFAULT_PIDS }) === undefined ? '' : ', no cgroups') +
       (launcher === 'arm64' ? ', no 32-bit programs' : '');
   }
 
   async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {
     signal.throwIfAborted();
-    const killsBefore = readOomKills();
-    const program = this.#program(spec, io.kind);
+    const memory = watchMemory();
+    using cgroup = tryOpenStepCgroup(spec.id, spec.limits);
+    const program = this.#program(spec, io.kind, cgroup);
     const stepIo = openStepIoWithTerminal(io);
     const end = explainExec(await runGuarded(program, stepIo, spec.stopTimeoutMs, signal), spec);
     const exit: ProcessExit = end.kind === 'exited' ? end : { ...end, isOutOfMemory: false };
-    return withOutOfMemory(exit, killsBefore);
+    return memory.explain(exit, cgroup);
   }
 
-  #program(spec: SandboxSpec, ioKind: SandboxIo['kind']): LaunchProgram {
+  limitsProblem(limits: StepLimits): string | undefined {
+    return cgroupProblem(limits);
+  }
+
+  #program(
+    spec: SandboxSpec,
+    ioKind: SandboxIo['kind'],
+    cgroup: StepCgroup | undefined,
+  ): LaunchProgram {
     const program = beginGuarded(this.#launcher, namespacesOf(spec), process.pid);
+    enterCgroup(program, cgroup);
+    // After that, so that the step sees its own cgroup as the root of all.
+    program.call('unshare', [CLONE_NEWCGROUP], 'hiding other cgroups');
     joinNetwork(program, spec);
     addRootCalls(program, spec, this.#host);
     program.call(
@@ -132,7 +154,7 @@ const CLONE_NEWNET = 0x40000000;
 
 function namespacesOf(spec: SandboxSpec): number {
   const network = spec.network.kind === 'none' ? CLONE_NEWNET : 0;
-  return CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | network;
+  return CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | network;
 }
 
 const AT_FDCWD = -100;
@@ -165,30 +187,10 @@ function bringLoopbackUp(program: LaunchProgram): void {
   program.call('close', [SOCKET_FD], 'closing the loopback');
 }
 
-/** Numbers of asm-generic/resource.h, by the names of prlimit(1). */
-const LIMITS: Readonly<Record<string, number>> = {
-  cpu: 0,
-  fsize: 1,
-  data: 2,
-  stack: 3,
-  core: 4,
-  rss: 5,
-  nproc: 6,
-  nofile: 7,
-  memlock: 8,
-  as: 9,
-  locks: 10,
-  sigpending: 11,
-  msgqueue: 12,
-  nice: 13,
-  rtprio: 14,
-  rttime: 15,
-};
-
 function setLimits(program: LaunchProgram, spec: SandboxSpec): void {
   for (const { name, soft, hard } of limitsOf(spec)) {
     const limit = { words: [soft, hard] };
-    const resource = LIMITS[name] ?? -1;
+    const resource = RESOURCE_LIMITS[name];
     program.call('prlimit64', [0, resource, limit, 0], `setting the limit "${name}"`);
   }
 }

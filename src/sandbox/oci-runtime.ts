@@ -13,17 +13,20 @@ import {
   programNotFound,
   wrongProgramFormat,
 } from './errors.ts';
+import { enterCgroup } from './enter-cgroup.ts';
 import { UNIFIED, type HostFacts } from './host-facts.ts';
 import { beginGuarded, throwIfFailed } from './launcher/start.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
-import { readOomKills, withOutOfMemory } from './out-of-memory.ts';
+import { watchMemory } from './out-of-memory.ts';
 import { runGuarded } from './run-guarded.ts';
-import { runtimeSpec } from './runtime-spec.ts';
+import { runtimeSpec, runtimeSpecText } from './runtime-spec.ts';
 import type { ProcessExit, Sandbox, SandboxIo, SandboxSpec } from './sandbox.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { ociSeccomp, resolveSeccomp, type OciSeccomp } from './seccomp.ts';
+import { cgroupProblem, tryOpenStepCgroup, type StepCgroup } from './step-cgroup.ts';
 import { makeStepDir } from './step-dir.ts';
+import type { StepLimits } from './step-limits.ts';
 import { openStepIo } from './step-io.ts';
 
 /** An OCI runtime of this host, and how it has to be called here. */
@@ -76,16 +79,23 @@ export class OciSandbox implements Sandbox {
 
   async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {
     signal.throwIfAborted();
-    const killsBefore = readOomKills();
+    const memory = watchMemory();
+    using cgroup = this.#runtime.usesCgroups ? undefined : tryOpenStepCgroup(spec.id, spec.limits);
     const dir = makeStepDir(this.#host.runtimeBase);
     try {
       writeFileSync(path.join(dir, 'config.json'), this.#config(spec, io), { mode: 0o600 });
-      const exit = await this.#runBundle(dir, spec, io, signal);
-      return withOutOfMemory(exit, killsBefore);
+      const exit = await this.#runBundle(dir, spec, io, cgroup, signal);
+      return memory.explain(exit, cgroup);
     } finally {
-      if (this.#runtime.usesCgroups) removeCgroups(cgroupName(spec.id));
+      if (this.#runtime.usesCgroups) {
+        removeCgroups(cgroupName(spec.id), spec.limits?.cgroupParent);
+      }
       rmSync(dir, { recursive: true, force: true });
     }
+  }
+
+  limitsProblem(limits: StepLimits): string | undefined {
+    return cgroupProblem(limits);
   }
 
   #config(spec: SandboxSpec, io: SandboxIo): string {
@@ -95,20 +105,23 @@ export class OciSandbox implements Sandbox {
       isUserNamespace: this.#host.isUserNamespace,
       hasTtyGroup: this.#host.hasTtyGroup,
       canSetGroups: this.#host.canSetGroups,
-      cgroupsPath: this.#runtime.usesCgroups ? `/${cgroupName(spec.id)}` : undefined,
+      cgroupsPath: this.#runtime.usesCgroups
+        ? path.posix.join('/', spec.limits?.cgroupParent ?? '', cgroupName(spec.id))
+        : undefined,
       isTerminal: io.kind === 'terminal',
       boundingCapabilities: this.#host.boundingCapabilities,
     });
-    return JSON.stringify(config);
+    return runtimeSpecText(config);
   }
 
   async #runBundle(
     dir: string,
     spec: SandboxSpec,
     io: SandboxIo,
+    cgroup: StepCgroup | undefined,
     signal: AbortSignal,
   ): Promise<ProcessExit> {
-    const program = this.#program(dir, spec, io.kind === 'terminal');
+    const program = this.#program(dir, spec, io.kind === 'terminal', cgroup);
     const tail = new StderrTail(io);
     const stepIo = openStepIo(tail.io);
     const end = throwIfFailed(await runGuarded(program, stepIo, spec.stopTimeoutMs, signal));
@@ -121,8 +134,14 @@ export class OciSandbox implements Sandbox {
     return { kind: 'signaled', signal: end.signal, isOutOfMemory: false };
   }
 
-  #program(dir: string, spec: SandboxSpec, isTerminal: boolean): LaunchProgram {
+  #program(
+    dir: string,
+    spec: SandboxSpec,
+    isTerminal: boolean,
+    cgroup: StepCgroup | undefined,
+  ): LaunchProgram {
     const program = beginGuarded(this.#launcher, 0, process.pid);
+    enterCgroup(program, cgroup);
     program.call('mount', ['none', '/', 0, MS.REC | MS.PRIVATE, 0], 'making mounts private');
     if (this.#host.hasHybridCgroups && this.#runtime.name === 'crun') {
       hideUnified(program, this.#host.isUserNamespace);

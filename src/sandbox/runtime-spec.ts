@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { capabilitiesIn, capabilityMask, DEFAULT_CAPABILITIES } from './capabilities.ts';
 import type { ResourceLimit, SandboxMount, SandboxSpec } from './sandbox.ts';
 import type { OciSeccomp } from './seccomp.ts';
+import { limitResources } from './step-limits.ts';
 
 /** What of the host decides how a configuration is written. */
 export interface RuntimeSpecHost {
@@ -52,7 +53,10 @@ export function runtimeSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
         : { maskedPaths: MASKED_PATHS, readonlyPaths: READONLY_PATHS, seccomp: host.seccomp }),
       ...(host.cgroupsPath === undefined
         ? {}
-        : { cgroupsPath: host.cgroupsPath, resources: { devices: deviceRules(spec) } }),
+        : {
+            cgroupsPath: host.cgroupsPath,
+            resources: { devices: deviceRules(spec), ...limitResources(spec.limits ?? {}) },
+          }),
       rootfsPropagation: 'rprivate',
     },
   };
@@ -108,12 +112,26 @@ function processSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
     },
     rlimits: limitsOf(spec).map(({ name, soft, hard }) => ({
       type: `RLIMIT_${name.toUpperCase()}`,
-      soft,
-      hard,
+      soft: limitValue(soft),
+      hard: limitValue(hard),
     })),
     // sudo and su in RUN need it, and BuildKit leaves it so.
     noNewPrivileges: false,
   };
+}
+
+const NO_LIMIT = 'no limit';
+
+function limitValue(value: number): number | string {
+  return value === -1 ? NO_LIMIT : value;
+}
+
+/** The text of a configuration. RLIM_INFINITY is a number that JavaScript does not have. */
+export function runtimeSpecText(config: object): string {
+  return JSON.stringify(config).replace(
+    /"(soft|hard)":"no limit"/g,
+    (_, name: string) => `"${name}":18446744073709551615`,
+  );
 }
 
 /** The limits of a step: no core files of strangers' programs on this host, and what the user asked for. */

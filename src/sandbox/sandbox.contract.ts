@@ -306,9 +306,36 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
     });
 
     test('sets the limits of the spec, and no core files', async () => {
-      const rlimits = [{ name: 'nofile', soft: 100, hard: 200 }];
-      const { stdout } = await shell('ulimit -n; ulimit -H -n; ulimit -c', { rlimits });
-      expect(stdout).toBe('100\n200\n0\n');
+      const rlimits = [
+        { name: 'nofile', soft: 100, hard: 200 },
+        { name: 'stack', soft: 1024 * 1024, hard: -1 },
+      ] as const;
+      const script = 'ulimit -n; ulimit -H -n; ulimit -c; ulimit -s; ulimit -H -s';
+      const { stdout } = await shell(script, { rlimits });
+      expect(stdout).toBe('100\n200\n0\n1024\nunlimited\n');
+    });
+
+    test('stops a fork bomb at the number of processes of the spec', async (context) => {
+      const limits = { pids: 12 };
+      context.skip(sandbox.limitsProblem(limits) !== undefined, 'no cgroups here');
+      const { stdout, stderr } = await shell(
+        'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 60 & echo $i; done; kill $(jobs -p)',
+        { limits },
+      );
+      const started = stdout.trim().split('\n').length;
+      expect([started < 13, stderr]).toEqual([true, expect.stringMatching(/can't fork/)]);
+    });
+
+    test('kills what takes more memory than the spec allows, and says why', async (context) => {
+      const limits = { memoryBytes: 32 * 1024 * 1024 };
+      context.skip(sandbox.limitsProblem(limits) !== undefined, 'no cgroups here');
+      const hog = 'dd if=/dev/zero of=/dev/null bs=128M count=1';
+      const { exit } = await shell(`${hog}; exit $?`, { limits });
+      expect(exitStatusOf(exit)).toBe(137);
+      expect(exit.isOutOfMemory).toBe(true);
+      const small = await shell('echo fits', { limits });
+      expect([small.stdout, small.exit]).toEqual(['fits\n', { kind: 'exited', status: 0 }]);
+      expect(cgroupsOf(process.pid)).toEqual([]);
     });
 
     test('passes on much output whole and in order', async () => {

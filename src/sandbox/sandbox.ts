@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { StepLimits } from './step-limits.ts';
 
 /**
  * Runs one process in its own mount, pid, ipc and uts namespaces on a root file system that is already
@@ -10,6 +11,8 @@ export interface Sandbox {
   readonly name: string;
   /** One line for people: what isolation is in force, e.g. `runc 1.1.5, seccomp, 14 capabilities`. */
   readonly description: string;
+  /** Why steps here cannot be held to `limits`, for people; undefined when they can. */
+  limitsProblem(limits: StepLimits): string | undefined;
   /**
    * Resolves when the process and everything it started are gone. On abort: SIGTERM to the whole
    * step, SIGKILL after `spec.stopTimeoutMs`, then rejects with the signal's reason.
@@ -35,6 +38,8 @@ export interface SandboxSpec {
   readonly network: SandboxNetwork;
   /** Bytes of the tmpfs on /dev/shm. */
   readonly shmBytes: number;
+  /** Limits of what the step uses of the host. Where `limitsProblem` names one they are not in force. */
+  readonly limits?: StepLimits | undefined;
   /** Resource limits as in setrlimit(2). Others stay as this process has them; `core` is always 0. */
   readonly rlimits?: readonly ResourceLimit[] | undefined;
   /** `RUN --security=insecure`: every capability and system call, no hidden or read-only kernel files. */
@@ -43,10 +48,33 @@ export interface SandboxSpec {
   readonly stopTimeoutMs: number;
 }
 
+/** Resources by the names of prlimit(1), with their numbers of asm-generic/resource.h. */
+export const RESOURCE_LIMITS = {
+  cpu: 0,
+  fsize: 1,
+  data: 2,
+  stack: 3,
+  core: 4,
+  rss: 5,
+  nproc: 6,
+  nofile: 7,
+  memlock: 8,
+  as: 9,
+  locks: 10,
+  sigpending: 11,
+  msgqueue: 12,
+  nice: 13,
+  rtprio: 14,
+  rttime: 15,
+} as const;
+
+/** A resource of setrlimit(2). */
+export type ResourceLimitName = keyof typeof RESOURCE_LIMITS;
+
 /** `--ulimit nofile=1024:4096`. */
 export interface ResourceLimit {
-  /** As in prlimit(1): `nofile`, `nproc`, `memlock`, … */
-  readonly name: string;
+  readonly name: ResourceLimitName;
+  /** -1 is no limit. */
   readonly soft: number;
   readonly hard: number;
 }
