@@ -4,6 +4,8 @@ import { buildImage, type BuildResult } from './build/build-image.ts';
 import { openBuildHost, type RegistriesConfig } from './build/open-host.ts';
 import type { BuildRequest, Entitlement, SecretSource } from './build/request.ts';
 import { storeRoot } from './cli/store-root.ts';
+import type { ResourceLimit } from './sandbox/sandbox.ts';
+import { DEFAULT_PIDS, type StepLimits } from './sandbox/step-limits.ts';
 import { hostPlatform, parsePlatform } from './core/platform.ts';
 import { BuildError } from './diagnostics/build-error.ts';
 import type { BuildEvent } from './events/event.ts';
@@ -38,6 +40,10 @@ export interface BuildOptions {
   readonly ssh?: Readonly<Record<string, readonly string[]>> | undefined;
   /** As `--allow`. */
   readonly entitlements?: readonly Entitlement[] | undefined;
+  /** What each step may use of the host. */
+  readonly limits?: StepLimits | undefined;
+  readonly ulimits?: readonly ResourceLimit[] | undefined;
+  readonly stepTimeoutMs?: number | undefined;
   /** `linux/arm64` and the like. */
   readonly platforms?: readonly string[] | undefined;
   /** True for all steps, or the names of stages. */
@@ -127,6 +133,9 @@ function toRequest(options: BuildOptions): BuildRequest {
     secrets: toMap(options.secrets),
     ssh: toMap(options.ssh),
     entitlements: new Set(options.entitlements ?? []),
+    limits: { pids: DEFAULT_PIDS, ...options.limits },
+    ulimits: options.ulimits ?? [],
+    stepTimeoutMs: options.stepTimeoutMs,
   };
 }
 

@@ -7,6 +7,7 @@ import { inputsOf } from '../ops/op.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { SshAgents } from '../exec/ssh-agents.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { DEFAULT_PIDS, neededControllers, type StepLimits } from '../sandbox/step-limits.ts';
 import type { SecretReader } from '../sources/git-remote.ts';
 import type { RemoteSources } from '../sources/remote-sources.ts';
 import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
@@ -214,10 +215,18 @@ function stepRunner(
     baseImage: (op) => bases.ofOp(op),
     remotes: () => remotes.get(),
     sandbox: () =>
-      (sandbox ??= openAndSay(() => host.openSandbox(request.isolation, signal), emit)),
+      (sandbox ??= openAndSay(
+        () => host.openSandbox(request.isolation, signal),
+        request.limits,
+        emit,
+      )),
     emit,
     elapsed,
     shmBytes: request.shmBytes,
+    limits: request.limits,
+    ulimits: request.ulimits,
+    stepTimeoutMs: request.stepTimeoutMs,
+    onStepFailed: undefined,
     cacheMountDir: join(store.root, 'mounts'),
     runtimeDir: host.runtimeDir,
     networkFileDir: join(store.root, 'network'),
@@ -236,8 +245,19 @@ async function openSshAgents(
   return opened.use(createSshAgents(request.ssh, runtimeDir));
 }
 
-async function openAndSay(open: () => Promise<Sandbox>, emit: Emit): Promise<Sandbox> {
+async function openAndSay(
+  open: () => Promise<Sandbox>,
+  limits: StepLimits,
+  emit: Emit,
+): Promise<Sandbox> {
   const sandbox = await open();
   emit({ type: 'note', text: `Steps run in ${sandbox.description}` });
+  // The number of processes is limited where that costs nothing; nobody asked for it.
+  const asked = limits.pids === DEFAULT_PIDS ? { ...limits, pids: undefined } : limits;
+  const names = neededControllers(asked);
+  const problem = names.length === 0 ? undefined : sandbox.limitsProblem(asked);
+  if (problem !== undefined) {
+    emit({ type: 'note', text: `Steps run without limits of ${names.join(', ')}: ${problem}` });
+  }
   return sandbox;
 }

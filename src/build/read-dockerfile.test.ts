@@ -36,6 +36,9 @@ function request(file: string | undefined, context = '.'): BuildRequest {
     secrets: new Map(),
     ssh: new Map(),
     entitlements: new Set(),
+    limits: {},
+    ulimits: [],
+    stepTimeoutMs: undefined,
   };
 }
 const read = (file: string | undefined): string =>

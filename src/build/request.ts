@@ -1,6 +1,8 @@
 import type { Platform } from '../core/platform.ts';
 import type { SshSource } from '../exec/ssh-agents.ts';
 import type { ExtraHost } from '../ops/op.ts';
+import type { ResourceLimit } from '../sandbox/sandbox.ts';
+import type { StepLimits } from '../sandbox/step-limits.ts';
 
 /** What a caller wants built. Plain data; the command line and the API both make one. */
 export interface BuildRequest {
@@ -37,6 +39,12 @@ export interface BuildRequest {
   readonly ssh: ReadonlyMap<string, SshSource>;
   /** `--allow`. */
   readonly entitlements: ReadonlySet<Entitlement>;
+  /** What each step may use of the host. Nothing of it enters a cache key: it decides between an error and a result. */
+  readonly limits: StepLimits;
+  /** `--ulimit`. */
+  readonly ulimits: readonly ResourceLimit[];
+  /** How long a step may take. */
+  readonly stepTimeoutMs: number | undefined;
 }
 
 /** What a Dockerfile may only ask for when the user allows it. */

@@ -1,7 +1,7 @@
 import { listFlag, switchFlag, textFlag, type FlagTable, type FlagValues } from './flag-table.ts';
 
 const ATTESTATIONS = 'images get no attestations';
-const NO_LIMITS = 'build steps have no resource limits of their own';
+const NO_RESOURCES = 'name the limit itself, as in "--memory"';
 
 /** Flags of Docker's that ask for what we do not do, or do anyway. */
 const DOCKER_FLAGS = {
@@ -22,22 +22,11 @@ const DOCKER_FLAGS = {
     status: 'unsupported',
     note: 'the cache cannot be exported',
   }),
-  'cgroup-parent': textFlag('PATH', 'Choose the parent cgroup', {
-    status: 'unsupported',
-    note: NO_LIMITS,
-  }),
   compress: switchFlag('Compress the context', { status: 'ignored' }),
-  'cpu-period': textFlag('N', 'Limit CPU', { status: 'unsupported', note: NO_LIMITS }),
-  'cpu-quota': textFlag('N', 'Limit CPU', { status: 'unsupported', note: NO_LIMITS }),
-  'cpu-shares': textFlag('N', 'Limit CPU', { short: 'c', status: 'unsupported', note: NO_LIMITS }),
-  'cpuset-cpus': textFlag('LIST', 'Limit CPU', { status: 'unsupported', note: NO_LIMITS }),
-  'cpuset-mems': textFlag('LIST', 'Limit memory', { status: 'unsupported', note: NO_LIMITS }),
   debug: switchFlag('Debug', { short: 'D', status: 'ignored' }),
   'disable-content-trust': switchFlag('Skip signatures', { status: 'ignored' }),
   'force-rm': switchFlag('Remove intermediate containers', { status: 'ignored' }),
   load: switchFlag('Load into the local store', { status: 'ignored' }),
-  memory: textFlag('BYTES', 'Limit memory', { short: 'm', status: 'unsupported', note: NO_LIMITS }),
-  'memory-swap': textFlag('BYTES', 'Limit memory', { status: 'unsupported', note: NO_LIMITS }),
   policy: listFlag('TEXT', 'Choose a policy', {
     status: 'unsupported',
     note: 'there are no policies',
@@ -48,7 +37,7 @@ const DOCKER_FLAGS = {
   }),
   provenance: textFlag('TEXT', 'Provenance', { status: 'unsupported', note: ATTESTATIONS }),
   push: switchFlag('Push the image under its tags, as -o type=registry does'),
-  resource: listFlag('TEXT', 'Limit resources', { status: 'unsupported', note: NO_LIMITS }),
+  resource: listFlag('TEXT', 'Limit resources', { status: 'unsupported', note: NO_RESOURCES }),
   rm: switchFlag('Remove intermediate containers', { status: 'ignored' }),
   sbom: textFlag('TEXT', 'Bill of materials', { status: 'unsupported', note: ATTESTATIONS }),
   'security-opt': listFlag('TEXT', 'Security options', {
@@ -56,7 +45,6 @@ const DOCKER_FLAGS = {
     note: 'steps always run with the default profile',
   }),
   squash: switchFlag('Squash layers', { status: 'warned', note: 'layers stay as they are' }),
-  ulimit: listFlag('TEXT', 'Limits', { status: 'unsupported', note: NO_LIMITS }),
 } as const satisfies FlagTable;
 
 /** The flags of `stagecraft build`. */
@@ -72,16 +60,26 @@ export const BUILD_FLAGS = {
   ),
   call: textFlag('METHOD', 'build, check, outline or targets; ",format=json" for JSON'),
   check: switchFlag('Look for mistakes and build nothing; as --call=check'),
+  'cgroup-parent': textFlag('PATH', 'The cgroup below which those of steps are made'),
+  'cpu-period': textFlag('US', 'Period of --cpu-quota, in microseconds'),
+  'cpu-quota': textFlag('US', 'Processor time of a step in each period, in microseconds'),
+  'cpu-shares': textFlag('N', 'Weight of a step beside others, 1024 by default', { short: 'c' }),
+  cpus: textFlag('N', 'Processors that a step may use at a time, as in 1.5'),
+  'cpuset-cpus': textFlag('LIST', 'Processors that a step may use, as in 0-2,4'),
+  'cpuset-mems': textFlag('LIST', 'Memory nodes that a step may use'),
   file: textFlag('PATH', 'The Dockerfile; "-" is standard input', { short: 'f' }),
   iidfile: textFlag('PATH', 'Write the image id to a file'),
   isolation: textFlag('KIND', 'How steps are isolated: auto, oci, crun, runc, namespaces'),
   jobs: textFlag('N', 'Steps at the same time'),
   label: listFlag('NAME=VALUE', 'Add a label to the image'),
+  memory: textFlag('BYTES', 'Memory that a step may use, as in 512m', { short: 'm' }),
+  'memory-swap': textFlag('BYTES', 'Memory and swap of a step together; -1 is all the swap'),
   'metadata-file': textFlag('PATH', 'Write facts about the image to a JSON file'),
   network: textFlag('MODE', 'Network of the steps: default, none, host'),
   'no-cache': switchFlag('Run every step again'),
   'no-cache-filter': listFlag('STAGES', 'Run the steps of these stages again'),
   output: listFlag('OUTPUT', 'Write the result: PATH, "-", type=TYPE,dest=PATH', { short: 'o' }),
+  pids: textFlag('N', 'Processes that a step may have, 4096 by default; -1 is no limit'),
   platform: listFlag('PLATFORM', 'Build for these platforms'),
   progress: textFlag('KIND', 'auto, plain, tty, json, quiet, none'),
   pull: switchFlag('Ask registries even for images that are here'),
@@ -90,8 +88,10 @@ export const BUILD_FLAGS = {
   secret: listFlag('SECRET', 'Give steps a secret: id=NAME[,src=PATH|,env=VARIABLE]'),
   'shm-size': textFlag('BYTES', 'Size of /dev/shm of the steps, 64m by default'),
   ssh: listFlag('SSH', 'Give steps an SSH agent: default or id[=SOCKET|KEY[,KEY]]'),
+  'step-timeout': textFlag('TIME', 'How long a step may take, as in 10m'),
   tag: listFlag('NAME', 'Name of the image', { short: 't' }),
   target: textFlag('STAGE', 'The stage to build'),
+  ulimit: listFlag('NAME=SOFT[:HARD]', 'Limit a resource of each process, as in nofile=1024'),
 } as const satisfies FlagTable;
 
 /** The flags of one `stagecraft build`, read. */

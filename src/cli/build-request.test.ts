@@ -62,6 +62,9 @@ describe('readBuildRequest() reads', () => {
       secrets: new Map(),
       ssh: new Map(),
       entitlements: new Set(),
+      limits: { pids: 4096 },
+      ulimits: [],
+      stepTimeoutMs: undefined,
     });
   });
 

@@ -14,6 +14,7 @@ import {
 } from './build-values.ts';
 import { oneOf, type CommandContext } from './command.ts';
 import type { ConfigFile } from './config-file.ts';
+import { readStepLimits, readStepTimeout, readUlimits } from './limit-values.ts';
 import { badContextWord, badFlagValue, flagConflict } from './errors.ts';
 
 /** What of the world a request depends on. */
@@ -61,6 +62,9 @@ export async function readBuildRequest(
     secrets: readSecrets(flags.secret, env, cwd),
     ssh: readSshSources(flags.ssh, env, cwd),
     entitlements: readEntitlements(flags.allow),
+    limits: readStepLimits(flags),
+    ulimits: readUlimits(flags.ulimit),
+    stepTimeoutMs: readStepTimeout(flags['step-timeout']),
   };
   // Last: standard input is not read for a command line that is wrong.
   return { ...request, ...(await readInputs(flags.file, contextWord, environment)) };

@@ -37,6 +37,9 @@ function request(lines: readonly string[], changes: Partial<BuildRequest> = {}):
     secrets: new Map(),
     ssh: new Map(),
     entitlements: new Set(),
+    limits: {},
+    ulimits: [],
+    stepTimeoutMs: undefined,
     ...changes,
   };
 }

@@ -1,20 +1,22 @@
+import { constants } from 'node:os';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { idMap } from '../layer/copy-up.ts';
 import type { ProcessExit } from '../sandbox/sandbox.ts';
 
-/** A RUN ended with another status than 0. `output` is the last of what it printed. */
+/** A RUN ended with another status than 0. `output` is the last of what it printed, `memoryBytes` its limit. */
 export function stepFailed(
   command: string,
   exit: ProcessExit,
   output: string,
+  memoryBytes: number | undefined,
   span: Span | undefined,
 ): BuildError {
   return new BuildError({
     code: 'STEP_FAILED',
     class: 'build',
     message: `Cannot run "${command}": ${describeExit(exit)}`,
-    hint: hintFor(exit, output),
+    hint: hintFor(exit, output, memoryBytes),
     span,
   });
 }
@@ -26,9 +28,18 @@ function describeExit(exit: ProcessExit): string {
       ? `killed by ${exit.signal} (out of memory)`
       : `killed by ${exit.signal}`;
   }
-  const meaning = MEANING[exit.status];
+  const meaning =
+    exit.isOutOfMemory === true
+      ? 'killed, out of memory'
+      : (MEANING[exit.status] ?? signalOf(exit.status));
   const words = `exit status ${String(exit.status)}`;
   return meaning === undefined ? words : `${words} (${meaning})`;
+}
+
+/** Shells report a child that signal n killed as 128 + n. */
+function signalOf(status: number): string | undefined {
+  const name = Object.entries(constants.signals).find(([, number]) => number === status - 128)?.[0];
+  return name === undefined ? undefined : `killed by ${name}`;
 }
 
 /** Shells and runtimes agree on these (POSIX sh, 2.8.2). */
@@ -41,7 +52,14 @@ const MEANING: Readonly<Record<number, string>> = {
   143: 'terminated',
 };
 
-function hintFor(exit: ProcessExit, output: string): string | undefined {
+function hintFor(
+  exit: ProcessExit,
+  output: string,
+  memoryBytes: number | undefined,
+): string | undefined {
+  if (exit.isOutOfMemory === true && memoryBytes !== undefined) {
+    return 'Raise --memory, or let the step use less';
+  }
   if (/exec format error/i.test(output)) {
     return 'The program is for another processor: build it for the platform of this stage (GOARCH, --platform)';
   }
@@ -52,6 +70,17 @@ function hintFor(exit: ProcessExit, output: string): string | undefined {
     return 'Install the command in this stage, or check its spelling and PATH';
   }
   return undefined;
+}
+
+/** A RUN took longer than `--step-timeout`. */
+export function stepTimedOut(command: string, ms: number, span: Span | undefined): BuildError {
+  return new BuildError({
+    code: 'STEP_TIMEOUT',
+    class: 'build',
+    message: `Cannot run "${command}": it took longer than ${String(ms / 1000)} seconds`,
+    hint: 'Raise --step-timeout, or find out what it waits for',
+    span,
+  });
 }
 
 /** An op needs something that this host or version cannot do. */

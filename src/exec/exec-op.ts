@@ -1,17 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit } from '../events/event.ts';
 import type { ExecOp, OpId, OpMetadata } from '../ops/op.ts';
 import { completeEnv } from '../sandbox/default-env.ts';
 import { prepareRoot } from '../sandbox/mount-targets.ts';
-import type { ProcessExit, Sandbox, SandboxMount, SandboxNetwork } from '../sandbox/sandbox.ts';
+import type {
+  ProcessExit,
+  ResourceLimit,
+  Sandbox,
+  SandboxIo,
+  SandboxMount,
+  SandboxNetwork,
+  SandboxSpec,
+} from '../sandbox/sandbox.ts';
+import type { StepLimits } from '../sandbox/step-limits.ts';
 import { resolveUser } from '../sandbox/user.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
 import { openStepTrust, type StepTrustDeps } from './step-trust.ts';
 import { openStepMounts, STEP_HOSTNAME, type StepMountDeps } from './step-mounts.ts';
-import { stepFailed } from './errors.ts';
-import { createOutputTail } from './output-tail.ts';
+import { stepFailed, stepTimedOut } from './errors.ts';
+import type { FailedStep } from './failed-step.ts';
+import { createOutputTail, type OutputTail } from './output-tail.ts';
+import { startTimeout } from './step-timeout.ts';
 import type { RanOp } from './op-runner.ts';
 
 /** What running a step needs of the build. */
@@ -22,6 +34,12 @@ export interface ExecOpDeps extends StepMountDeps, StepTrustDeps {
   readonly emit: Emit;
   /** Bytes of /dev/shm. */
   readonly shmBytes: number;
+  readonly limits: StepLimits;
+  readonly ulimits: readonly ResourceLimit[];
+  /** How long a step may run, in milliseconds. */
+  readonly stepTimeoutMs: number | undefined;
+  /** Called with a step that failed, before what it had is taken away. The step fails when it is done. */
+  readonly onStepFailed: ((step: FailedStep) => Promise<void>) | undefined;
   /** Milliseconds since the build began. */
   elapsed(): number;
 }
@@ -33,7 +51,7 @@ const STOP_TIMEOUT_MS = 1_000;
  * RUN: mounts the root's chain with a fresh upper directory, runs the command in the sandbox and
  * freezes what it left. The step gets the environment, user and mounts that the Dockerfile names and
  * nothing else. A step that fails leaves no snapshot.
- * @throws BuildError STEP_FAILED
+ * @throws BuildError STEP_FAILED, STEP_TIMEOUT, SANDBOX_START
  */
 export async function runExecOp(
   op: ExecOp,
@@ -60,40 +78,45 @@ export async function runExecOp(
         ...(mount.type === 'tmpfs' ? { mode: mount.mode } : {}),
       })),
     );
+    const spec: SandboxSpec = {
+      id: stepId(),
+      rootfs: view.root,
+      args: op.args,
+      env: completeEnv({
+        env: [...(trust?.env ?? []), ...op.proxyEnv, ...op.env, ...mounts.env],
+        home: user.home,
+        isTerminal: false,
+      }),
+      cwd: prepared.workdir,
+      user,
+      hostname: STEP_HOSTNAME,
+      mounts: [
+        ...mounts.list.map(({ mount }, i) => withTarget(mount, prepared.targets[i], view.root)),
+        ...(trust === undefined ? [] : [trust.mount]),
+      ],
+      network: networkOf(op),
+      shmBytes: deps.shmBytes,
+      limits: deps.limits,
+      rlimits: deps.ulimits,
+      isInsecure: op.security === 'insecure',
+      stopTimeoutMs: STOP_TIMEOUT_MS,
+    };
+    const tail = createOutputTail();
     try {
-      const tail = createOutputTail();
-      const exit = await sandbox.run(
-        {
-          id: `stagecraft-${randomBytes(8).toString('hex')}`,
-          rootfs: view.root,
-          args: op.args,
-          env: completeEnv({
-            env: [...(trust?.env ?? []), ...op.proxyEnv, ...op.env, ...mounts.env],
-            home: user.home,
-            isTerminal: false,
-          }),
-          cwd: prepared.workdir,
-          user,
-          hostname: STEP_HOSTNAME,
-          mounts: [
-            ...mounts.list.map(({ mount }, i) => withTarget(mount, prepared.targets[i], view.root)),
-            ...(trust === undefined ? [] : [trust.mount]),
-          ],
-          network: networkOf(op),
-          shmBytes: deps.shmBytes,
-          isInsecure: op.security === 'insecure',
-          stopTimeoutMs: STOP_TIMEOUT_MS,
-        },
-        {
-          kind: 'captured',
-          onOutput(stream, bytes) {
-            tail.add(bytes);
-            deps.emit({ type: 'op-output', op: id, stream, bytes, at: deps.elapsed() });
-          },
-        },
-        signal,
-      );
-      if (!isSuccess(exit)) throw stepFailed(commandText(op), exit, tail.text(), metadata.span);
+      await runStep(op, id, metadata, spec, tail, sandbox, deps, signal);
+    } catch (error) {
+      if (error instanceof BuildError && deps.onStepFailed !== undefined) {
+        await deps.onStepFailed({
+          op: id,
+          error,
+          output: tail.text(),
+          files: active.tree,
+          workdir: prepared.workdir,
+          run: (args, more, io, runSignal) =>
+            sandbox.run(replacement(spec, args, more, io), io, runSignal),
+        });
+      }
+      throw error;
     } finally {
       prepared.restore();
     }
@@ -102,6 +125,57 @@ export async function runExecOp(
   const info = measureUpper(active.upper);
   const { id: snapshot } = await active.commit(info);
   return { snapshot, bytes: info.bytes };
+}
+
+/** @throws BuildError STEP_FAILED, STEP_TIMEOUT, SANDBOX_START */
+async function runStep(
+  op: ExecOp,
+  id: OpId,
+  metadata: OpMetadata,
+  spec: SandboxSpec,
+  tail: OutputTail,
+  sandbox: Sandbox,
+  deps: ExecOpDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const io: SandboxIo = {
+    kind: 'captured',
+    onOutput(stream, bytes) {
+      tail.add(bytes);
+      deps.emit({ type: 'op-output', op: id, stream, bytes, at: deps.elapsed() });
+    },
+  };
+  using timeout = startTimeout(deps.stepTimeoutMs, signal);
+  let exit: ProcessExit;
+  try {
+    exit = await sandbox.run(spec, io, timeout.signal);
+  } catch (error) {
+    if (!timeout.isOver) throw error;
+    throw stepTimedOut(commandText(op), deps.stepTimeoutMs ?? 0, metadata.span);
+  }
+  if (!isSuccess(exit)) {
+    const { memoryBytes } = deps.limits;
+    throw stepFailed(commandText(op), exit, tail.text(), memoryBytes, metadata.span);
+  }
+}
+
+function stepId(): string {
+  return `stagecraft-${randomBytes(8).toString('hex')}`;
+}
+
+/** What a shell in the place of a failed step runs as. */
+function replacement(
+  spec: SandboxSpec,
+  args: readonly string[],
+  mounts: readonly SandboxMount[],
+  io: SandboxIo,
+): SandboxSpec {
+  const env = completeEnv({
+    env: spec.env,
+    home: spec.user.home,
+    isTerminal: io.kind === 'terminal',
+  });
+  return { ...spec, id: stepId(), args, env, mounts: [...spec.mounts, ...mounts] };
 }
 
 function isSuccess(exit: ProcessExit): boolean {
@@ -120,9 +194,11 @@ function networkOf(op: ExecOp): SandboxNetwork {
   return op.network === 'none' ? { kind: 'none' } : { kind: 'host' };
 }
 
-/** What the user wrote: without the shell in front of it. */
+/** What the user wrote: without the shell in front of it, and of a script the first line. */
 function commandText(op: ExecOp): string {
   const [shell, flag, command] = op.args;
   const isShell = op.args.length === 3 && flag === '-c' && (shell ?? '').endsWith('sh');
-  return isShell && command !== undefined ? command : op.args.join(' ');
+  const text = isShell && command !== undefined ? command : op.args.join(' ');
+  const [first = '', ...others] = text.trim().split('\n');
+  return others.length === 0 ? first : `${first} …`;
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { hasCode } from '../host/sys.ts';
 import { CGROUP_ROOT, cgroupName, removeCgroups } from './cgroups.ts';
@@ -88,9 +88,8 @@ export function cgroupProblem(limits: StepLimits): string | undefined {
 
 function makeVersion1(name: string, controller: Controller, parent = ''): string {
   const hierarchy = path.join(CGROUP_ROOT, controller);
-  if (!existsSync(path.join(hierarchy, 'cgroup.procs'))) {
-    throw Object.assign(new Error(`No controller ${controller}`), { code: 'ENOENT' });
-  }
+  // Not there where the kernel, or this container, is without the controller.
+  statSync(path.join(hierarchy, 'cgroup.procs'));
   const above = path.join(hierarchy, parent);
   mkdirSync(above, { recursive: true });
   const dir = path.join(above, name);

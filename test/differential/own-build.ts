@@ -92,6 +92,9 @@ function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
     secrets: new Map(secrets),
     ssh: new Map(),
     entitlements: new Set(['network.host', 'security.insecure']),
+    limits: {},
+    ulimits: [],
+    stepTimeoutMs: undefined,
   };
 }
 
