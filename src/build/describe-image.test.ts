@@ -21,6 +21,8 @@ test('describeImage() says what Docker says, under the same names', () => {
   } as const;
   expect(describeImage({ image, references }, config)).toEqual({
     Id: id,
+    Parent: '',
+    DockerVersion: '',
     RepoTags: ['app:1', 'app:2', 'ghcr.io/a/b:3'],
     RepoDigests: [`app@${manifestDigest}`, `ghcr.io/a/b@${manifestDigest}`],
     Comment: 'made',

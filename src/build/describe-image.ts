@@ -61,6 +61,9 @@ export function describeImage(named: NamedImage, config: ImageConfig): Record<st
       manifestDigest === undefined
         ? []
         : [...repositories].map((name) => `${name}@${manifestDigest}`),
+    // Steps are no images here, and no engine made it.
+    Parent: '',
+    DockerVersion: '',
     Comment: config.history.at(-1)?.comment ?? '',
     Created: config.created ?? '',
     Author: config.author ?? '',

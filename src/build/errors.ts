@@ -1,5 +1,6 @@
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { shown } from '../image/errors.ts';
 
 /** The build context cannot be used. */
 export function badContext(path: string, found: string, hint: string | undefined): BuildError {
@@ -91,5 +92,32 @@ export function entitlementMissing(entitlement: string, span: Span | undefined):
     message: `Cannot run this step: it needs "${entitlement}", which is not allowed`,
     hint: `Add --allow ${entitlement} if you trust this Dockerfile`,
     span,
+  });
+}
+
+/** An image that a container was made of. `canForce` when `--force` would help. */
+export function imageInUse(
+  image: string,
+  container: { readonly id: string; readonly name: string },
+  canForce: boolean,
+): BuildError {
+  const user = `container "${container.name}" (${container.id.slice(0, 12)})`;
+  return new BuildError({
+    code: 'IMAGE_IN_USE',
+    class: 'host',
+    message: `Cannot remove image "${image}": ${canForce ? `${user} was made of it` : `${user} runs it`}`,
+    hint: canForce
+      ? `Remove the container with "stagecraft rm ${container.name}", or give --force`
+      : `Stop the container with "stagecraft stop ${container.name}"`,
+  });
+}
+
+/** One `--change` of an import. */
+export function changeInvalid(change: string, found: string, hint?: string): BuildError {
+  return new BuildError({
+    code: 'CHANGE_INVALID',
+    class: 'usage',
+    message: `Cannot apply the change "${shown(change)}": ${found}`,
+    hint,
   });
 }

@@ -21,6 +21,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   tag: async () => (await import('./tag.ts')).tag,
   save: async () => (await import('./save.ts')).save,
   load: async () => (await import('./load.ts')).load,
+  import: async () => (await import('./import.ts')).importArchive,
+  export: async () => (await import('./export.ts')).exportRoot,
   login: async () => (await import('./login.ts')).login,
   'list-tags': async () => (await import('./registry-tags.ts')).listTagsCommand,
   logout: async () => (await import('./logout.ts')).logout,
@@ -32,6 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   // What the groups `image` and `container` mean by it.
   'internal-inspect-image': async () => (await import('./inspect.ts')).inspectImage,
   'internal-inspect-container': async () => (await import('./inspect.ts')).inspectContainer,
+  'internal-prune-images': async () => (await import('./image-prune.ts')).imagePrune,
   // What the group `registry` has besides.
   'internal-registry-delete': async () => (await import('./registry-delete.ts')).registryDelete,
   'internal-registry-referrers': async () =>
@@ -56,6 +59,8 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     history: 'history',
     save: 'save',
     load: 'load',
+    import: 'import',
+    prune: 'internal-prune-images',
     inspect: 'internal-inspect-image',
     push: 'push',
     pull: 'pull',
@@ -69,6 +74,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     rm: 'rm',
     remove: 'rm',
     logs: 'logs',
+    export: 'export',
     inspect: 'internal-inspect-container',
   },
   system: { info: 'info' },
@@ -87,7 +93,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Commands of Docker's that people will try and that are not here. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
-    'attach commit cp create diff events exec export import kill ' +
+    'attach commit cp create diff events exec kill ' +
     'manifest network pause port prune rename restart search start stats top ' +
     'unpause update volume wait'
   ).split(' '),

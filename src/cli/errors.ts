@@ -188,6 +188,16 @@ export function buildNotFound(id: string | undefined, found: string): BuildError
   });
 }
 
+/** The files of a container are to be written, and only those of its image are there. */
+export function containerNotExportable(name: string, image: string): BuildError {
+  return new BuildError({
+    code: 'EXPORT_IMPOSSIBLE',
+    class: 'usage',
+    message: `Cannot export container "${name}": what it wrote is not kept`,
+    hint: `Export its image: stagecraft export ${image}`,
+  });
+}
+
 /** A name in a registry that is to be deleted, and says neither tag nor digest. */
 export function nameWithoutTag(name: string): BuildError {
   return new BuildError({

@@ -3,6 +3,8 @@ import { parseConfig, MAX_CONFIG_BYTES } from '../image/parse-config.ts';
 import type { NamedImage, NamedIndex } from '../image/image-store.ts';
 import { familiarName } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
+import type { StoredImage } from '../image/stored-image.ts';
+import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { formatAge, formatBytes } from './format.ts';
 
 /** One line of `images`: an image, or those of several platforms, under one of its names. */
@@ -17,12 +19,16 @@ export interface ImageRow {
   readonly createdAt: string | undefined;
   /** Of its files, uncompressed. */
   readonly bytes: number;
+  /** On the disk, of layers that no other image has: what removing it can set free. */
+  readonly uniqueBytes: number;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 const NONE = '<none>';
 
 /** The rows of all images, those made last first. */
 export function imageRows(store: Store): ImageRow[] {
+  const users = layerUsers(store);
   const indexes = store.images.listIndexes();
   const indexed = new Set(indexes.flatMap(({ images }) => images.map(({ id }) => id)));
   const rows = [
@@ -30,14 +36,14 @@ export function imageRows(store: Store): ImageRow[] {
     ...store.images
       .list()
       .filter(({ image, references }) => references.length > 0 || !indexed.has(image.id))
-      .flatMap((image) => rowsOf(image, store)),
-    ...indexes.flatMap((index) => indexRows(index, store)),
+      .flatMap((image) => rowsOf(image, store, users)),
+    ...indexes.flatMap((index) => indexRows(index, store, users)),
   ];
   return rows.sort((a, b) => compare(b.createdAt ?? '', a.createdAt ?? ''));
 }
 
-function rowsOf({ image, references }: NamedImage, store: Store): ImageRow[] {
-  const { created } = parseConfig(
+function rowsOf({ image, references }: NamedImage, store: Store, users: LayerUsers): ImageRow[] {
+  const { created, config } = parseConfig(
     store.blobs.readBytes(image.id, MAX_CONFIG_BYTES),
     image.layers.length,
     references[0] ?? image.id,
@@ -47,19 +53,51 @@ function rowsOf({ image, references }: NamedImage, store: Store): ImageRow[] {
     digest: image.manifestDigest ?? NONE,
     createdAt: created,
     bytes: image.layers.reduce((sum, { size }) => sum + size, 0),
+    uniqueBytes: uniqueBytes([image], store, users),
+    labels: config.Labels ?? {},
   });
 }
 
+/** How many images have a snapshot as a layer. */
+type LayerUsers = ReadonlyMap<string, number>;
+
+function layerUsers(store: Store): LayerUsers {
+  const users = new Map<string, number>();
+  for (const { image } of store.images.list()) {
+    for (const { snapshot } of image.layers) {
+      if (snapshot !== undefined) users.set(snapshot, (users.get(snapshot) ?? 0) + 1);
+    }
+  }
+  return users;
+}
+
+/** Of the layers that only these images have. */
+function uniqueBytes(images: readonly StoredImage[], store: Store, users: LayerUsers): number {
+  const own = new Map<string, number>();
+  for (const { snapshot } of images.flatMap(({ layers }) => layers)) {
+    if (snapshot !== undefined) own.set(snapshot, (own.get(snapshot) ?? 0) + 1);
+  }
+  return [...own]
+    .filter(([snapshot, count]) => users.get(snapshot) === count)
+    .reduce((sum, [id]) => sum + (store.snapshots.get(id as SnapshotId)?.bytes ?? 0), 0);
+}
+
 /** As old as its first image; as large as the layers of all, each once. */
-function indexRows({ index, images, references }: NamedIndex, store: Store): ImageRow[] {
+function indexRows(
+  { index, images, references }: NamedIndex,
+  store: Store,
+  users: LayerUsers,
+): ImageRow[] {
   const layers = images.flatMap((image) => image.layers);
   const sizes = new Map(layers.map(({ diffId, size }) => [diffId, size]));
-  const [first] = images.flatMap((image) => rowsOf({ image, references: [] }, store));
+  const [first] = images.flatMap((image) => rowsOf({ image, references: [] }, store, users));
   return namedRows(references, {
     id: index.id,
     digest: index.manifestDigest ?? NONE,
     createdAt: first?.createdAt,
     bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    uniqueBytes: uniqueBytes(images, store, users),
+    labels: first?.labels ?? {},
   });
 }
 
@@ -89,6 +127,8 @@ export const IMAGE_HEADINGS = {
   CreatedSince: 'CREATED',
   CreatedAt: 'CREATED AT',
   Size: 'SIZE',
+  SharedSize: 'SHARED SIZE',
+  UniqueSize: 'UNIQUE SIZE',
 } as const;
 
 /** A row as text, by the names that templates use. */
@@ -106,6 +146,8 @@ export function imageFields(
     CreatedSince: Number.isNaN(created) ? 'N/A' : formatAge(now - created),
     CreatedAt: row.createdAt ?? 'N/A',
     Size: formatBytes(row.bytes),
+    SharedSize: formatBytes(Math.max(row.bytes - row.uniqueBytes, 0)),
+    UniqueSize: formatBytes(row.uniqueBytes),
   };
 }
 

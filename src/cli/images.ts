@@ -1,3 +1,4 @@
+import { readImageConfig } from '../build/describe-image.ts';
 import { defineCommand } from './command.ts';
 import { flagConflict } from './errors.ts';
 import { listFlag, switchFlag, textFlag } from './flag-table.ts';
@@ -14,7 +15,9 @@ export const images = defineCommand({
     // There are no intermediate images to show: steps are kept in the cache.
     all: switchFlag('Show all images', { short: 'a', status: 'ignored' }),
     digests: switchFlag('Show digests'),
-    filter: listFlag('FILTER', 'dangling=true|false, reference=PATTERN', { short: 'f' }),
+    filter: listFlag('FILTER', 'dangling=true, label=KEY, before=IMAGE, since=, reference=', {
+      short: 'f',
+    }),
     format: textFlag('FORMAT', '"table", "json" or a Go template of fields'),
     'no-trunc': switchFlag('Show whole ids'),
     quiet: switchFlag('Show ids only', { short: 'q' }),
@@ -25,9 +28,12 @@ export const images = defineCommand({
     if (flags.quiet === true && flags.format !== undefined) {
       throw flagConflict('Cannot use "--quiet" with "--format": each says what to print');
     }
-    const isShown = parseImageFilters(flags.filter);
     const isNamed = word === undefined ? () => true : repositoryFilter(word);
     await using store = openCommandStore(flags.root, context);
+    const isShown = parseImageFilters(flags.filter, (image) => {
+      const named = store.images.find(image);
+      return readImageConfig(named, store).created;
+    });
     const rows = imageRows(store).filter((row) => isShown(row) && isNamed(row));
     const things = rows.map((row) => imageFields(row, flags['no-trunc'] === true, context.now()));
     if (flags.quiet === true) {

@@ -6,15 +6,16 @@ import { parseImageFilters, repositoryFilter } from './image-filter.ts';
 import { imageFields, type ImageRow } from './image-rows.ts';
 import { LogLines } from './log-lines.ts';
 
-function row(repository: string, tag: string): ImageRow {
+function row(repository: string, tag: string, more: Partial<ImageRow> = {}): ImageRow {
   const id = `sha256:${'ab'.repeat(32)}`;
   const createdAt = '2024-05-01T00:00:00Z';
-  return { repository, tag, id, digest: '<none>', createdAt, bytes: 4_100_000 };
+  const sizes = { bytes: 4_100_000, uniqueBytes: 100_000 };
+  return { repository, tag, id, digest: '<none>', createdAt, ...sizes, labels: {}, ...more };
 }
 
 const ROWS = [
-  row('app', 'latest'),
-  row('app', '1.0'),
+  row('app', 'latest', { labels: { tier: 'web', empty: '' } }),
+  row('app', '1.0', { createdAt: '2024-04-01T00:00:00Z', labels: { tier: 'db' } }),
   row('ghcr.io/team/app', 'latest'),
   row('<none>', '<none>'),
 ];
@@ -32,6 +33,11 @@ function failure(act: () => unknown): string {
   throw new Error('it was accepted');
 }
 
+const createdAt = (image: string): string | undefined =>
+  ({ april: '2024-04-01T00:00:00Z', may: '2024-05-01T00:00:00Z' })[image];
+const KNOWN =
+  'known are dangling=true|false, label=KEY[=VALUE], before=IMAGE, since=IMAGE, reference=PATTERN';
+
 describe('parseImageFilters()', () => {
   test.each<[readonly string[], readonly string[]]>([
     [[], ['app:latest', 'app:1.0', 'ghcr.io/team/app:latest', '<none>:<none>']],
@@ -46,16 +52,27 @@ describe('parseImageFilters()', () => {
       ['app:1.0', 'ghcr.io/team/app:latest'],
     ],
     [['reference=app', 'dangling=true'], []],
+    [['label=tier'], ['app:latest', 'app:1.0']],
+    [['label=tier=web'], ['app:latest']],
+    [['label=empty='], ['app:latest']],
+    [['label=tier', 'label=empty'], ['app:latest']],
+    [['label=constructor'], []],
+    [['before=may'], ['app:1.0']],
+    [['since=april'], ['app:latest', 'ghcr.io/team/app:latest', '<none>:<none>']],
+    [['since=april', 'before=may'], []],
+    [['before=untold'], []],
   ])('%j', (filters, expected) => {
-    expect(names(ROWS.filter(parseImageFilters(filters)))).toEqual(expected);
+    expect(names(ROWS.filter(parseImageFilters(filters, createdAt)))).toEqual(expected);
   });
 
   test.each([
-    ['since=x', 'known are dangling=true|false, reference=PATTERN'],
-    ['dangling=maybe', 'known are dangling=true|false, reference=PATTERN'],
+    ['until=x', KNOWN],
+    ['dangling=maybe', KNOWN],
+    ['label=', KNOWN],
+    ['since=', KNOWN],
     ['reference=[', 'it is no pattern'],
   ])('refuses %s', (filter, found) => {
-    expect(failure(() => parseImageFilters([filter]))).toBe(
+    expect(failure(() => parseImageFilters([filter], createdAt))).toBe(
       `error[FLAG_VALUE_INVALID]: Cannot use "${filter}" for "--filter": ${found}`,
     );
   });
@@ -85,6 +102,8 @@ describe('imageFields()', () => {
       CreatedSince: '3 days ago',
       CreatedAt: '2024-05-01T00:00:00Z',
       Size: '4.1MB',
+      SharedSize: '4MB',
+      UniqueSize: '100kB',
     });
   });
 

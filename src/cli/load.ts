@@ -1,17 +1,13 @@
-import { createReadStream, statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { loadImages } from '../build/load-image.ts';
 import { hostPlatform } from '../core/platform.ts';
 import { familiarName } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
-import { defineCommand, type CommandContext } from './command.ts';
-import { badFlagValue } from './errors.ts';
+import { checkArchiveInput, readArchiveInput } from './archive-input.ts';
+import { defineCommand } from './command.ts';
 import { switchFlag, textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { readPlatform } from './platform-flag.ts';
 import { becomeRoot } from './rootless.ts';
-
-const READ_CHUNK_BYTES = 1024 * 1024;
 
 /** `stagecraft load`, `stagecraft image load`. */
 export const load = defineCommand({
@@ -27,7 +23,7 @@ export const load = defineCommand({
   async run({ flags }, context) {
     const platform =
       flags.platform === undefined ? undefined : readPlatform(flags.platform, context.arch);
-    checkInput(flags.input, context);
+    checkArchiveInput('--input', flags.input, context);
     await becomeRoot(context, commandRoot(flags.root, context));
     await using store = openCommandStore(flags.root, context);
     using _use = store.use();
@@ -35,7 +31,7 @@ export const load = defineCommand({
     const what = flags.input === undefined ? 'standard input' : `the archive "${flags.input}"`;
     const host = hostPlatform(context.arch);
     const options = { what, host, platform, now: () => context.now() };
-    const images = await loadImages(openInput(flags.input, context), store, options, signal);
+    const images = await loadImages(readArchiveInput(flags.input, context), store, options, signal);
     for (const { id, references } of images) {
       if (references.length === 0) context.stdout.write(`Loaded image ID: ${id}\n`);
       for (const name of references) {
@@ -45,24 +41,3 @@ export const load = defineCommand({
     return 0;
   },
 });
-
-function checkInput(input: string | undefined, context: CommandContext): void {
-  if (input === undefined) {
-    if (!context.isStdinTerminal) return;
-    throw badFlagValue('--input', '-', 'standard input is a terminal, and no archive');
-  }
-  const stat = statSync(resolve(context.cwd, input), { throwIfNoEntry: false });
-  if (stat === undefined) throw badFlagValue('--input', input, 'there is no such file');
-  if (stat.isDirectory()) throw badFlagValue('--input', input, 'it is a directory');
-}
-
-async function* openInput(
-  input: string | undefined,
-  { cwd, stdin, signal }: CommandContext,
-): AsyncGenerator<Uint8Array, void> {
-  if (input === undefined) {
-    for await (const chunk of stdin) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    return;
-  }
-  yield* createReadStream(resolve(cwd, input), { signal, highWaterMark: READ_CHUNK_BYTES });
-}

@@ -22,6 +22,8 @@ export const COMMAND_LIST: readonly CommandSummary[] = [
   { name: 'tag', summary: 'Give an image another name' },
   { name: 'save', summary: 'Write images into an archive' },
   { name: 'load', summary: 'Read images from an archive' },
+  { name: 'import', summary: 'Make an image of the files of an archive' },
+  { name: 'export', summary: 'Write the files of an image into an archive' },
   { name: 'login', summary: 'Log in to a registry' },
   { name: 'logout', summary: 'Forget the credentials of a registry' },
   { name: 'list-tags', summary: 'List the tags that a registry has of an image' },

@@ -40,11 +40,14 @@ export const prune = defineCommand({
       filter,
       keepBytes: parseKeepStorage(flags['keep-storage']),
     };
-    const isForced = flags.force ?? false;
-    if (!isForced && !context.isStdinTerminal) throw confirmationNeeded('stagecraft prune');
     // Files of steps may belong to ids that only a user namespace of ours can remove.
     await becomeRoot(context, commandRoot(flags.root, context));
-    if (!isForced && !(await confirm(removesUnusedImages, context))) return 0;
+    const images = removesUnusedImages
+      ? 'all images that no container was made of'
+      : 'all images without a name';
+    const what = `${images}, and all build cache that no other image needs`;
+    const question = { command: 'stagecraft prune', what };
+    if (!(await askBeforePrune(question, flags.force ?? false, context))) return 0;
     await using store = openCommandStore(flags.root, context);
     const onWait = (): void => {
       context.stderr.write('Waiting for another "stagecraft prune" on the store\n');
@@ -65,10 +68,14 @@ function imagesToPrune(
   return removesUnused ? 'unused' : 'unnamed';
 }
 
-async function confirm(removesImages: boolean, context: CommandContext): Promise<boolean> {
-  const what = removesImages
-    ? 'all images that no container was made of, and all build cache that no other image needs'
-    : 'all images without a name, and all build cache that no other image needs';
+/** True when the user says yes, or has said `--force`. @throws BuildError CONFIRMATION_NEEDED */
+export async function askBeforePrune(
+  { command, what }: { readonly command: string; readonly what: string },
+  isForced: boolean,
+  context: CommandContext,
+): Promise<boolean> {
+  if (isForced) return true;
+  if (!context.isStdinTerminal) throw confirmationNeeded(command);
   context.stderr.write(`This will remove ${what}.\nAre you sure you want to continue? [y/N] `);
   const lines = createInterface({ input: context.stdin });
   try {

@@ -1,3 +1,4 @@
+import { removeImage } from '../build/remove-image.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { familiarName } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
@@ -11,7 +12,7 @@ export const rmi = defineCommand({
   usage: '[OPTIONS] IMAGE...',
   summary: 'Remove images',
   flags: {
-    force: switchFlag('Remove an image with several names; no error for one that is not there', {
+    force: switchFlag('Also an image with several names or a container; no error for none', {
       short: 'f',
     }),
     'no-prune': switchFlag('Keep untagged parents', { status: 'ignored' }),
@@ -23,7 +24,7 @@ export const rmi = defineCommand({
     await using store = openCommandStore(flags.root, context);
     await eachWord(words, context.signal, async (word) => {
       try {
-        const result = await store.images.remove(word, { force }, context.signal);
+        const result = await removeImage(word, { force }, store, context.signal);
         for (const name of result.untagged) {
           context.stdout.write(`Untagged: ${familiarName(parseReference(name))}\n`);
         }

@@ -13,6 +13,8 @@ export interface ContainerRecord {
   readonly name: string;
   /** As the user named it. */
   readonly image: string;
+  /** Records of older versions have none. */
+  readonly imageId?: string | undefined;
   readonly command: readonly string[];
   /** RFC 3339. */
   readonly createdAt: string;

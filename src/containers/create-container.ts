@@ -69,6 +69,7 @@ export function createContainer(
     id,
     name: nameOf(options.name, deps),
     image: image.name,
+    imageId: image.id,
     command: plan.args,
     createdAt: deps.now().toISOString(),
     ports,

@@ -1,0 +1,49 @@
+import { exportableImage } from '../build/exportable-layers.ts';
+import { findRecord } from '../containers/container-record.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
+import { exportImage } from '../export/export-image.ts';
+import { defineCommand } from './command.ts';
+import { badFlagValue, containerNotExportable } from './errors.ts';
+import { textFlag } from './flag-table.ts';
+import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
+import { becomeRoot } from './rootless.ts';
+
+/** `stagecraft export`: the files of an image, without its layers and config. */
+export const exportRoot = defineCommand({
+  usage: '[OPTIONS] IMAGE',
+  summary: 'Write the files of an image into an archive',
+  flags: {
+    output: textFlag('FILE', 'Write to a file instead of standard output', { short: 'o' }),
+    root: ROOT_FLAG,
+  },
+  words: { min: 1, max: 1, expected: 'one image' },
+  async run({ flags, words: [name = ''] }, context) {
+    const dest = flags.output ?? '-';
+    if (dest === '-' && context.stdout.isTerminal) {
+      const found = 'standard output is a terminal, and archives are not for reading';
+      throw badFlagValue('--output', dest, found);
+    }
+    const root = commandRoot(flags.root, context);
+    // Files of steps may belong to ids that only a user namespace of ours can read.
+    await becomeRoot(context, root);
+    await using store = openCommandStore(flags.root, context);
+    using _use = store.use();
+    if (store.images.lookup(name) === undefined) refuseContainer(root, name);
+    const { image, references } = store.images.find(name);
+    const exportable = exportableImage(image, name, references, store);
+    const { cwd, stdout, signal } = context;
+    const deps = { blobs: store.blobs, root: store.root, cwd, stdout: stdout.stream() };
+    await exportImage({ type: 'tar', dest }, [exportable], deps, signal);
+    return 0;
+  },
+});
+
+function refuseContainer(root: string, name: string): void {
+  try {
+    const record = findRecord(root, name);
+    throw containerNotExportable(record.name, record.image);
+  } catch (error) {
+    const isNone = error instanceof BuildError && error.code === 'CONTAINER_NOT_FOUND';
+    if (!isNone) throw error;
+  }
+}
