@@ -58,7 +58,18 @@ const NO_LOCALE = {
 };
 
 export default defineConfig(
-  { ignores: ['dist', 'dist.new', 'node_modules', 'coverage', '.cache', '*.config.*', 'scripts'] },
+  {
+    ignores: [
+      'dist',
+      'dist.new',
+      'node_modules',
+      'coverage',
+      '.cache',
+      '*.config.*',
+      'scripts',
+      'examples',
+    ],
+  },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

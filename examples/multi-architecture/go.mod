@@ -1,0 +1,3 @@
+module example.com/multi-architecture
+
+go 1.21

@@ -1,0 +1,2 @@
+// The program behind "npm start".
+require('./server.js');

@@ -1,0 +1,154 @@
+import { formatBytes, formatSeconds, renderTable } from '../../src/cli/format.ts';
+import { BASE_IMAGES } from '../bases/base-images.ts';
+import { openRig } from '../support/cli.ts';
+import { startFileServer } from '../support/file-server.ts';
+import { startBaseRegistry } from '../support/registry-server.ts';
+import { SEED_CASES } from './cases/all.ts';
+import { SEED_COMMANDS } from './command-scenarios.ts';
+import { coverageOf } from './coverage.ts';
+import { readDocuments } from './documents.ts';
+import { runCase, type SeedRig } from './run-case.ts';
+import { runScenario } from './run-commands.ts';
+import { SEED_DOCUMENTS, type SeedCase } from './seed-case.ts';
+
+/**
+ * Builds and runs every Dockerfile of the texts that users learn from, and every command line of them.
+ *
+ *   node --import tsx test/seeds/run.ts [--quick] [part of a text's, section's or case's name]
+ *
+ * Exit status 1 when one fails, or when the texts are there and have something that no case has.
+ */
+
+const words = process.argv.slice(2);
+const isQuickOnly = words.includes('--quick');
+const filter = words.find((word) => !word.startsWith('--')) ?? '';
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** One line of the summary. */
+interface Row {
+  readonly cells: readonly string[];
+  readonly notes: readonly string[];
+  readonly isGood: boolean;
+}
+
+function isChosen(name: string, isQuick: boolean | undefined): boolean {
+  return name.includes(filter) && (!isQuickOnly || isQuick === true);
+}
+
+/** The stand-ins that these Dockerfiles name. */
+function basesOf(cases: readonly SeedCase[]): readonly string[] {
+  const named = new Set(
+    cases.flatMap(({ dockerfile }) =>
+      [...dockerfile.matchAll(/(?:^FROM(?: --platform=\S+)? |--from=)(\S+)/gm)].map(
+        ([, name = '']) => (name.includes(':') ? name : `${name}:latest`),
+      ),
+    ),
+  );
+  return BASE_IMAGES.flatMap(({ names }) => names).filter((name) => named.has(name));
+}
+
+function complain(name: string, complaints: readonly string[]): void {
+  print(`FAILED ${name}`);
+  for (const complaint of complaints) print(complaint.replaceAll(/^/gm, '    '));
+}
+
+async function runCases(seeds: SeedRig): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const document of SEED_DOCUMENTS) {
+    for (const [index, seed] of SEED_CASES[document].entries()) {
+      const name = `${document}: ${seed.section}: ${seed.title}`;
+      if (!isChosen(name, seed.isQuick)) continue;
+      const startedAt = performance.now();
+      const outcome = await runCase(seeds, seed, `${document}-${String(index)}`);
+      const seconds = formatSeconds(performance.now() - startedAt);
+      const isGood = outcome.complaints.length === 0;
+      if (isGood) print(`${name} (${seconds})`);
+      else complain(name, outcome.complaints);
+      const { built, ran, bytes } = outcome;
+      const size = bytes === undefined ? '-' : formatBytes(bytes);
+      const cells = [document, seed.section, seed.title, built, ran, size, seconds];
+      rows.push({ cells, notes: seed.notes ?? [], isGood });
+    }
+  }
+  return rows;
+}
+
+async function runCommands(seeds: SeedRig): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const scenario of SEED_COMMANDS) {
+    const name = `${scenario.document}: ${scenario.section}: commands`;
+    if (!isChosen(name, scenario.isQuick)) continue;
+    for (const { text, complaint } of await runScenario(seeds, scenario)) {
+      if (complaint === undefined) print(`${scenario.document}: ${text}`);
+      else complain(`${scenario.document}: ${text}`, [complaint]);
+      rows.push({
+        cells: [scenario.document, scenario.section, text, complaint === undefined ? 'yes' : 'no'],
+        notes: [],
+        isGood: complaint === undefined,
+      });
+    }
+  }
+  return rows;
+}
+
+/** Rows with their notes; marks are the numbers of the notes. */
+function printRows(head: readonly string[], rows: readonly Row[]): void {
+  const notes = [...new Set(rows.flatMap((row) => row.notes))];
+  const marks = (row: Row): string =>
+    row.notes.map((note) => String(notes.indexOf(note) + 1)).join(' ');
+  print(renderTable([[...head, 'NOTES'], ...rows.map((row) => [...row.cells, marks(row)])], 2));
+  for (const [index, note] of notes.entries()) print(`${String(index + 1)}: ${note}`);
+}
+
+function printCoverage(): boolean {
+  const documents = readDocuments();
+  if (documents === undefined) {
+    print(
+      'The texts are not here, so whether every Dockerfile of them has a case was not checked.',
+    );
+    return true;
+  }
+  let isGood = true;
+  for (const [document, sections] of documents) {
+    const { instructions, commands, missing } = coverageOf(document, sections);
+    const counts = `${String(instructions)} instructions and ${String(commands)} command lines`;
+    print(`${document}: ${counts}, ${String(missing.length)} without a case`);
+    if (missing.length > 0) complain(document, missing);
+    isGood &&= missing.length === 0;
+  }
+  return isGood;
+}
+
+async function main(): Promise<number> {
+  const isCovered = printCoverage();
+  const cases = SEED_DOCUMENTS.flatMap((document) =>
+    SEED_CASES[document].filter((seed) =>
+      isChosen(`${document}: ${seed.section}: ${seed.title}`, seed.isQuick),
+    ),
+  );
+  const scenarios = SEED_COMMANDS.filter(({ document, section, isQuick }) =>
+    isChosen(`${document}: ${section}: commands`, isQuick),
+  );
+  const needed = scenarios.flatMap((scenario) =>
+    SEED_CASES[scenario.document].filter(({ section }) => section === scenario.case.section),
+  );
+  await using registry = await startBaseRegistry(basesOf([...cases, ...needed]));
+  await using server = await startFileServer(
+    { '/config.json': '{"ready":true}\n', '/data.csv': 'a,b\n1,2\n' },
+    { isRendezvous: true },
+  );
+  await using rig = openRig({ mirror: registry.url });
+  const seeds: SeedRig = { rig, flags: [], filesUrl: server.url };
+  const rows = await runCases(seeds);
+  const commands = await runCommands(seeds);
+  print('');
+  printRows(['TEXT', 'SECTION', 'CASE', 'BUILT', 'RAN', 'SIZE', 'TIME'], rows);
+  print('');
+  if (commands.length > 0) printRows(['TEXT', 'SECTION', 'COMMAND', 'WORKS'], commands);
+  const failed = [...rows, ...commands].filter(({ isGood }) => !isGood).length;
+  print(`\n${String(rows.length + commands.length - failed)} good, ${String(failed)} failed`);
+  return failed === 0 && isCovered && rows.length + commands.length > 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
