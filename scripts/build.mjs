@@ -68,7 +68,9 @@ try {
 async function bundleThreads() {
   await build({
     ...common,
-    entryPoints: ['src/exec/copy-worker.ts', 'src/layer/measure-worker.ts'],
+    entryPoints: ['exec/copy-worker', 'layer/measure-worker', 'tree/digest-worker'].map(
+      (name) => `src/${name}.ts`,
+    ),
     external: ['koffi'],
     minifySyntax: true,
     minifyWhitespace: true,

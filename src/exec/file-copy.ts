@@ -1,19 +1,20 @@
 import { linkSync } from 'node:fs';
 import type { Breather } from '../core/breathe.ts';
 import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import type { BatchPool } from '../host/batch-pool.ts';
 import type { CopyAction } from '../ops/op.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { joinPath, ROOT } from '../tree/node.ts';
 import { selectFiles } from '../tree/select-files.ts';
 import { walkSelected, type SelectedEntry, type SelectedRoot } from '../tree/walk-selected.ts';
 import { tryUnpack } from './file-archive.ts';
-import type { CopyPool } from './copy-pool.ts';
 import { createLike, tryLink } from './file-content.ts';
 import { makeDirectories, resolveDestination, type NewDirectory } from './file-destination.ts';
 import { cannotChange, directoryOntoFile, fileOntoDirectory } from './file-errors.ts';
 import { setMetadata, setMode, setTime, type Permissions } from './file-metadata.ts';
 import { parseModeChange, type ModeChange } from './file-mode.ts';
 import { resolveOwner, type OwnerIds } from './file-owner.ts';
+import type { PlainCopy } from './plain-copy.ts';
 import type { Slot, Upper, UpperDir } from './file-upper.ts';
 
 /** What a copy works with. */
@@ -29,10 +30,13 @@ export interface CopyScope {
   /** Where is looked, for errors. */
   readonly origin: string | undefined;
   /** Where the copies of regular files are made. */
-  readonly copies: CopyPool;
+  readonly copies: BatchPool<PlainCopy, void>;
   readonly breather: Breather;
   readonly signal: AbortSignal;
 }
+
+/** There is nothing to do with a file that is copied. */
+const DONE = (): void => undefined;
 
 const DEFAULT_DIRECTORY_MODE = 0o755;
 
@@ -230,7 +234,7 @@ class Copier {
     if (node.type === 'file') {
       const { path: toPath, hostPath: to } = slot;
       const { path: fromPath, hostPath: from, size, mtimeNs } = node;
-      this.#job.scope.copies.add({ ...wanted, from, fromPath, to, toPath, size, mtimeNs });
+      this.#job.scope.copies.add({ ...wanted, from, fromPath, to, toPath, size, mtimeNs }, DONE);
       return;
     }
     createLike(node, slot.hostPath);

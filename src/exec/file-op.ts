@@ -1,6 +1,7 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { createBreather } from '../core/breathe.ts';
 import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { openBatchPool } from '../host/batch-pool.ts';
 import type {
   FileAction,
   FileOp,
@@ -16,13 +17,13 @@ import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath } from '../tree/node.ts';
 import { namesOf } from '../tree/resolve.ts';
 import { selectFiles } from '../tree/select-files.ts';
-import { openCopyPool } from './copy-pool.ts';
 import { runCopy, type CopyScope } from './file-copy.ts';
 import { makeDirectories, makeDirectory, resolveDestination } from './file-destination.ts';
 import { cannotChange } from './file-errors.ts';
 import { setMode, setOwner } from './file-metadata.ts';
 import { parseModeChange } from './file-mode.ts';
 import { resolveOwner, type OwnerIds } from './file-owner.ts';
+import { PLAIN_COPIES } from './plain-copy.ts';
 import { Upper, type Slot } from './file-upper.ts';
 
 /** What a file op needs to know beside its inputs. */
@@ -53,7 +54,7 @@ export async function runFileOp(
   const { signal } = context;
   signal.throwIfAborted();
   const scope: FileScope = { upper: new Upper(active), ownerTree: active.parentTree };
-  await using copies = openCopyPool();
+  await using copies = openBatchPool(PLAIN_COPIES);
   const shared = {
     ...scope,
     breather: createBreather(signal),

@@ -1,5 +1,6 @@
 import { unlinkSync } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
+import type { BatchWork } from '../host/batch-pool.ts';
 import { hasCode } from '../host/sys.ts';
 import { copyFile } from './file-content.ts';
 import { setMetadata, type Permissions } from './file-metadata.ts';
@@ -17,19 +18,21 @@ export interface PlainCopy extends Permissions {
   readonly mtimeNs: bigint;
 }
 
-/** @throws BuildError CONTEXT_CHANGED, FILE_UNREADABLE, OWNER_NOT_MAPPED */
-export function runPlainCopy(copy: PlainCopy): void {
-  const source = { hostPath: copy.from, path: copy.fromPath, mtimeNs: copy.mtimeNs };
-  copyFile(source, copy.to);
-  setMetadata(copy.to, copy.toPath, copy, { ...source, type: 'file' });
-}
-
-/** Does a copy that another thread may have begun. @throws as `runPlainCopy` */
-export function rerunPlainCopy(copy: PlainCopy): void {
-  try {
-    unlinkSync(fsPath(copy.to));
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
-  runPlainCopy(copy);
-}
+/** Copies of regular files, for a pool of threads. @throws BuildError CONTEXT_CHANGED, FILE_UNREADABLE, OWNER_NOT_MAPPED */
+export const PLAIN_COPIES: BatchWork<PlainCopy, void> = {
+  program: 'exec/copy-worker',
+  bytesOf: ({ size }) => size,
+  run(copy) {
+    const source = { hostPath: copy.from, path: copy.fromPath, mtimeNs: copy.mtimeNs };
+    copyFile(source, copy.to);
+    setMetadata(copy.to, copy.toPath, copy, { ...source, type: 'file' });
+  },
+  rerun(copy) {
+    try {
+      unlinkSync(fsPath(copy.to));
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+    PLAIN_COPIES.run(copy);
+  },
+};

@@ -105,10 +105,11 @@ test('renameat2() refuses to replace, and exchanges', () => {
   expect(fs.readFileSync(at('a'), 'utf8')).toBe('B');
 });
 
-test('syncfs() takes any descriptor of the file system', () => {
+test('syncfs() takes any descriptor of the file system, and no other', async () => {
   const fd = fs.openSync(dir, 'r');
-  sys.syncfs(fd);
+  await expect(sys.syncfs(fd)).resolves.toBeUndefined();
   fs.closeSync(fd);
+  await expect(sys.syncfs(987_654)).rejects.toMatchObject({ code: 'EBADF' });
 });
 
 test('copyFileRange() copies on from the current position', () => {

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -15,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fsPath } from '../core/bytes.ts';
 import { lsetxattr } from '../host/xattr.ts';
 import { openChainTree } from './chain-tree.ts';
 import { hashSelection } from './content-hash.ts';
@@ -253,7 +255,7 @@ describe('hashSelection() with a cache', () => {
       cache: {
         get: (node) => cache.get(node),
         put: (node, digest) => {
-          if (node.type === 'file') result.reads++;
+          if (!statSync(fsPath(node.hostPath)).isDirectory()) result.reads++;
           cache.put(node, digest);
         },
         save: () => {
@@ -351,4 +353,25 @@ describe('hashSelection() with a cache', () => {
       hashSelection(openChainTree([root]), selection('/d'), {}, controller.signal),
     ).rejects.toThrow('stopped');
   });
+});
+
+test('many files have the same hash whether other threads help or not', async () => {
+  const root = path.join(dir, 'many');
+  mkdirSync(root);
+  // More than one thread reads alone; a prefix of them is read by one.
+  for (let i = 0; i < 1500; i++)
+    writeFileSync(path.join(root, `f${String(i)}`), `text ${String(i)}`);
+  const hashOf = async (cache?: HashCache): Promise<string> =>
+    hashSelection(openChainTree([root]), selection('/'), { cache }, signal);
+  const cache = openHashCache({
+    directory: path.join(dir, 'cache'),
+    subject: '/many',
+    nowNs: () => BigInt(Date.now()) * 1_000_000n,
+  });
+  const first = await hashOf(cache);
+  // From the cache, which threads filled, and without one.
+  expect(await hashOf(cache)).toBe(first);
+  expect(await hashOf()).toBe(first);
+  writeFileSync(path.join(root, 'f1499'), 'other text');
+  expect(await hashOf(cache)).not.toBe(first);
 });

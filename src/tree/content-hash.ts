@@ -1,13 +1,14 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createBreather } from '../core/breathe.ts';
 import type { BytePath } from '../core/bytes.ts';
-import { digestFile } from './file-digest.ts';
-import type { FileTree, TreeNode } from './file-tree.ts';
+import { openBatchPool, type BatchPool } from '../host/batch-pool.ts';
+import { FILE_DIGESTS, fileState, withXattrs, type ContentDigest } from './file-digest.ts';
+import type { FileState, FileTree, NodeType, TreeNode } from './file-tree.ts';
 import type { HashCache } from './hash-cache.ts';
 import { readLink } from './node.ts';
 import { selectFiles, type Selection } from './select-files.ts';
 import { walkSelected, type SelectedEntry, type SelectedRoot } from './walk-selected.ts';
-import { readXattrs, type Xattr } from './xattrs.ts';
+import { readXattrs } from './xattrs.ts';
 
 export interface HashOptions {
   /** Digests of files that were read before. The caller saves it. */
@@ -39,15 +40,31 @@ export async function hashSelection(
   const breather = createBreather(signal);
   const hash = createHash('sha256').update(FORMAT);
   const batch = new Batch(hash, options.keep);
+  await using digests = openBatchPool(FILE_DIGESTS);
+  // The order of the walk, with a gap wherever a file is still being read.
+  const records: Record[] = [];
   for (const root of selectFiles(tree, selection, options.origin)) {
-    batch.add(rootRecord(root, selection));
+    records.push({ text: rootRecord(root, selection) });
     for (const entry of walkSelected(tree, root)) {
-      if (!isContainerOnly(entry, selection)) batch.add(entryRecord(entry, options.cache));
+      if (!isContainerOnly(entry, selection)) {
+        records.push(entryRecord(entry, { ...options, digests }));
+      }
       if (breather.isDue()) await breather.breathe();
     }
   }
+  await digests.finish();
+  for (const { text } of records) batch.add(text);
   batch.flush();
   return hash.digest('hex');
+}
+
+/** One entry of the text that is hashed. */
+interface Record {
+  text: string;
+}
+
+interface RecordDeps extends HashOptions {
+  readonly digests: BatchPool<FileState, ContentDigest>;
 }
 
 /** Gives short strings to a hash in large pieces. All chars are bytes. */
@@ -86,19 +103,30 @@ function rootRecord(root: SelectedRoot, selection: Selection): string {
 }
 
 /** Every field ends at a length or a separator that it cannot hold, so no two entries read the same. */
-function entryRecord(entry: SelectedEntry, cache: HashCache | undefined): string {
+function entryRecord(entry: SelectedEntry, { cache, digests }: RecordDeps): Record {
   const { node } = entry;
   const parent = entry.isParentOnly ? ' parent' : '';
   const head = `${node.type}${parent} ${sized(entry.path)} ${node.mode} ${node.uid} ${node.gid} `;
-  return `${head}${contentRecord(node, cache)}\n`;
+  if (node.type !== 'file') return { text: `${head}${contentRecord(node, node.type, cache)}\n` };
+  const withDigest = (digest: string): string => `${head}${node.size} ${digest}\n`;
+  const known = cache?.get(node);
+  if (known !== undefined) return { text: withDigest(latin1(known)) };
+  const record = { text: '' };
+  digests.add(fileState(node), ({ digest, newer }) => {
+    cache?.put(newer ?? node, Buffer.from(digest, 'latin1'));
+    record.text = withDigest(digest);
+  });
+  return record;
 }
 
-function contentRecord(node: TreeNode, cache: HashCache | undefined): string {
-  switch (node.type) {
-    case 'file':
-      return `${node.size} ${knownDigest(node, cache, digestOfFile)}`;
+function contentRecord(
+  node: TreeNode,
+  type: Exclude<NodeType, 'file'>,
+  cache: HashCache | undefined,
+): string {
+  switch (type) {
     case 'directory':
-      return knownDigest(node, cache, digestOfDirectory);
+      return directoryRecord(node, cache);
     case 'symlink':
       return sized(readLink(node));
     case 'char-device':
@@ -108,48 +136,20 @@ function contentRecord(node: TreeNode, cache: HashCache | undefined): string {
     case 'socket':
       return '';
     default:
-      return node.type satisfies never;
+      return type satisfies never;
   }
 }
 
-interface Read {
-  /** The state of the file that the digest belongs to. */
-  readonly node: TreeNode;
-  readonly digest: Uint8Array;
-}
-
-function knownDigest(
-  node: TreeNode,
-  cache: HashCache | undefined,
-  read: (node: TreeNode) => Read,
-): string {
+/** Directories have attributes only. */
+function directoryRecord(node: TreeNode, cache: HashCache | undefined): string {
   const known = cache?.get(node);
   if (known !== undefined) return latin1(known);
-  const fresh = read(node);
-  cache?.put(fresh.node, fresh.digest);
-  return latin1(fresh.digest);
+  const digest = withXattrs(NO_CONTENT, readXattrs(node.hostPath));
+  cache?.put(node, digest);
+  return latin1(digest);
 }
 
-function digestOfFile(node: TreeNode): Read {
-  const read = digestFile(node);
-  return { node: read.node, digest: withXattrs(read.digest, readXattrs(node.hostPath)) };
-}
-
-const NOTHING = Buffer.alloc(32);
-
-function digestOfDirectory(node: TreeNode): Read {
-  return { node, digest: withXattrs(NOTHING, readXattrs(node.hostPath)) };
-}
-
-function withXattrs(digest: Buffer, xattrs: readonly Xattr[]): Buffer {
-  if (xattrs.length === 0) return digest;
-  // Another hash function, as a file could hold just these bytes.
-  const hash = createHash('sha512-256').update(digest);
-  for (const { name, value } of xattrs) {
-    hash.update(`${sized(name)} ${value.length}:`, 'latin1').update(value);
-  }
-  return hash.digest();
-}
+const NO_CONTENT = Buffer.alloc(32);
 
 function sized(bytes: BytePath | string): string {
   return `${bytes.length}:${bytes}`;

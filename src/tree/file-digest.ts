@@ -1,17 +1,56 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readSync } from 'node:fs';
+import type { BatchWork } from '../host/batch-pool.ts';
 import { hasCode } from '../host/sys.ts';
 import { contextChanged } from './errors.ts';
-import type { TreeNode } from './file-tree.ts';
+import type { FileState, TreeNode } from './file-tree.ts';
 import { isSameFile } from './hash-cache.ts';
 import { nodeOf } from './node.ts';
 import { openContent } from './open-content.ts';
+import { readXattrs, type Xattr } from './xattrs.ts';
 
 /** A file that is being written is read again this often before the build gives up. */
 const MAX_ATTEMPTS = 3;
 
 const READ_BYTES = 1 << 20;
 let buffer: Buffer | undefined;
+
+/** The state of the file that a node describes. */
+export function fileState(node: TreeNode): FileState {
+  const { path, hostPath, dev, ino, size, mtimeNs, ctimeNs } = node;
+  return { path, hostPath, dev, ino, size, mtimeNs, ctimeNs };
+}
+
+/** The digest of a file's content and attributes. */
+export interface ContentDigest {
+  /** 32 bytes, one char each. */
+  readonly digest: string;
+  /** What it is the digest of, where that is no longer the state that was asked about. */
+  readonly newer: FileState | undefined;
+}
+
+/** Digests of regular files, for a pool of threads. @throws BuildError as `digestFile` */
+export const FILE_DIGESTS: BatchWork<FileState, ContentDigest> = {
+  program: 'tree/digest-worker',
+  bytesOf: ({ size }) => size,
+  run(file) {
+    const { node, digest } = digestFile(file);
+    const newer = isSameFile(node, file) ? undefined : fileState(node);
+    return { digest: withXattrs(digest, readXattrs(file.hostPath)).toString('latin1'), newer };
+  },
+  rerun: (file) => FILE_DIGESTS.run(file),
+};
+
+/** Digest of a content with these attributes: the content's own where there are none. */
+export function withXattrs(content: Buffer, xattrs: readonly Xattr[]): Buffer {
+  if (xattrs.length === 0) return content;
+  // Another hash function, as a file could hold just these bytes.
+  const hash = createHash('sha512-256').update(content);
+  for (const { name, value } of xattrs) {
+    hash.update(`${name.length}:${name} ${value.length}:`, 'latin1').update(value);
+  }
+  return hash.digest();
+}
 
 /** What was read, and the state of the file that it belongs to. */
 export interface FileDigest {
@@ -26,7 +65,7 @@ export interface FileDigest {
  * @throws BuildError CONTEXT_CHANGED when it never holds still, is gone or is no regular file any more
  * @throws BuildError FILE_UNREADABLE when this process may not read it
  */
-export function digestFile(node: TreeNode): FileDigest {
+export function digestFile(node: FileState): FileDigest {
   let before = node;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const fd = openContent(node);
@@ -46,7 +85,6 @@ export function digestFile(node: TreeNode): FileDigest {
   }
   throw contextChanged(node.path);
 }
-
 /** Stops at `size`, as one more read of every small file would only say that this was the end. */
 function digestOpen(fd: number, size: number): Buffer {
   buffer ??= Buffer.allocUnsafeSlow(READ_BYTES);

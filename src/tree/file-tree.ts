@@ -46,5 +46,9 @@ export interface TreeNode {
 /** Where a file is: enough to read it, and to name it in errors. */
 export type FileLocation = Pick<TreeNode, 'path' | 'hostPath'>;
 
+/** What tells one state of a file from another, as plain data that can be sent to another thread. */
+export type FileState = FileLocation &
+  Pick<TreeNode, 'dev' | 'ino' | 'size' | 'mtimeNs' | 'ctimeNs'>;
+
 export type NodeType =
   'file' | 'directory' | 'symlink' | 'char-device' | 'block-device' | 'fifo' | 'socket';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { hexOf } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
-import type { TreeNode } from './file-tree.ts';
+import type { FileState } from './file-tree.ts';
 
 /**
  * Digests of files that were read before, so that an unchanged context costs one lstat a file.
@@ -15,9 +15,9 @@ import type { TreeNode } from './file-tree.ts';
  */
 export interface HashCache {
   /** 32 bytes, or undefined when the file is not known as it is now. */
-  get(node: TreeNode): Uint8Array | undefined;
+  get(node: FileState): Uint8Array | undefined;
   /** Remembers what was read from the file that `node` describes. */
-  put(node: TreeNode, digest: Uint8Array): void;
+  put(node: FileState, digest: Uint8Array): void;
   /** Writes what is new; the file of an earlier or parallel build is replaced whole. */
   save(): void;
 }
@@ -55,7 +55,7 @@ export function openHashCache(options: HashCacheOptions): HashCache {
 }
 
 interface Fresh {
-  readonly node: TreeNode;
+  readonly node: FileState;
   readonly digest: Uint8Array;
   readonly isRacy: boolean;
 }
@@ -73,13 +73,13 @@ class FileHashCache implements HashCache {
     this.#file = path.join(options.directory, hexOf(digestOf(options.subject)));
   }
 
-  get(node: TreeNode): Uint8Array | undefined {
+  get(node: FileState): Uint8Array | undefined {
     const fresh = this.#fresh.get(node.ino);
     if (fresh !== undefined && isSameFile(fresh.node, node)) return fresh.digest;
     return (this.#stored ??= readStored(this.#file)).get(node);
   }
 
-  put(node: TreeNode, digest: Uint8Array): void {
+  put(node: FileState, digest: Uint8Array): void {
     const touched = node.mtimeNs > node.ctimeNs ? node.mtimeNs : node.ctimeNs;
     const isRacy = touched > this.#options.nowNs() - RACY_NS;
     this.#fresh.set(node.ino, { node, digest, isRacy });
@@ -115,7 +115,7 @@ class Stored {
     for (let i = 0; i < this.count; i++) this.#byInode.set(Number(keys[i * KEY_FIELDS + 1]), i);
   }
 
-  get(node: TreeNode): Uint8Array | undefined {
+  get(node: FileState): Uint8Array | undefined {
     const index = this.#byInode.get(node.ino);
     if (index === undefined) return undefined;
     const { keys } = this;
@@ -192,7 +192,7 @@ function encode(fresh: readonly Fresh[], kept: readonly number[], stored: Stored
   return Buffer.concat([magic, checksumOf(body), body]);
 }
 
-function keyOf(node: TreeNode): bigint[] {
+function keyOf(node: FileState): bigint[] {
   return [BigInt(node.dev), BigInt(node.ino), BigInt(node.size), node.mtimeNs, node.ctimeNs];
 }
 
@@ -201,7 +201,7 @@ function checksumOf(body: Uint8Array): Buffer {
 }
 
 /** True when both looks saw the same file in the same state, as far as lstat can tell. */
-export function isSameFile(a: TreeNode, b: TreeNode): boolean {
+export function isSameFile(a: FileState, b: FileState): boolean {
   return (
     a.ino === b.ino &&
     a.dev === b.dev &&

@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { textToBytes } from '../core/bytes.ts';
-import { openCopyPool, type CopyPool } from './copy-pool.ts';
-import { rerunPlainCopy, runPlainCopy, type PlainCopy } from './plain-copy.ts';
+import { openBatchPool, type BatchPool } from '../host/batch-pool.ts';
+import { PLAIN_COPIES, type PlainCopy } from './plain-copy.ts';
 
 let dir: string;
 
@@ -49,14 +49,17 @@ function makeCopies(count: number): PlainCopy[] {
   });
 }
 
-async function copyAll(pool: CopyPool, copies: readonly PlainCopy[]): Promise<void> {
-  for (const copy of copies) pool.add(copy);
+async function copyAll(
+  pool: BatchPool<PlainCopy, void>,
+  copies: readonly PlainCopy[],
+): Promise<void> {
+  for (const copy of copies) pool.add(copy, () => undefined);
   await pool.finish();
 }
 
 test.each([0, 2])('%i helpers: every file arrives, with mode and time', async (helpers) => {
   const copies = makeCopies(MANY);
-  await using pool = openCopyPool(helpers);
+  await using pool = openBatchPool(PLAIN_COPIES, helpers);
   // Two rounds, as one op may have several copies.
   await copyAll(pool, copies.slice(0, 1200));
   expect(readdirSync(join(dir, 'to'))).toHaveLength(1200);
@@ -74,7 +77,7 @@ test.each([0, 1])(
     const copies = makeCopies(MANY);
     const lost = join(dir, 'from/1350');
     rmSync(lost);
-    await using pool = openCopyPool(helpers);
+    await using pool = openBatchPool(PLAIN_COPIES, helpers);
     await expect(copyAll(pool, copies)).rejects.toMatchObject({
       code: 'CONTEXT_CHANGED',
       message: expect.stringContaining('/from/1350') as string,
@@ -87,16 +90,16 @@ test('a copy that another thread began is made anew; no other file is written ov
   if (copy === undefined) throw new TypeError('There is one');
   writeFileSync(copy.to, 'half a fi');
   expect(() => {
-    runPlainCopy(copy);
+    PLAIN_COPIES.run(copy);
   }).toThrow(expect.objectContaining({ code: 'EEXIST' }) as Error);
-  rerunPlainCopy(copy);
+  PLAIN_COPIES.rerun(copy);
   expect(readFileSync(copy.to, 'utf8')).toBe('text of file 0\n');
 });
 
 test('nothing is written after the pool was closed', async () => {
   const copies = makeCopies(MANY);
-  const pool = openCopyPool(2);
-  for (const copy of copies) pool.add(copy);
+  const pool = openBatchPool(PLAIN_COPIES, 2);
+  for (const copy of copies) pool.add(copy, () => undefined);
   await pool[Symbol.asyncDispose]();
   rmSync(join(dir, 'to'), { recursive: true });
   expect(readdirSync(dir)).toEqual(['from']);
