@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { buildImage, type BuildResult } from './build/build-image.ts';
 import { openBuildHost, type RegistriesConfig } from './build/open-host.ts';
-import type { BuildRequest, Entitlement, SecretSource } from './build/request.ts';
+import type { BuildRequest, Entitlement, FailureExport, SecretSource } from './build/request.ts';
 import { storeRoot } from './cli/store-root.ts';
 import type { ResourceLimit } from './sandbox/sandbox.ts';
 import { DEFAULT_PIDS, type StepLimits } from './sandbox/step-limits.ts';
@@ -13,7 +13,7 @@ import type { BuildEvent } from './events/event.ts';
 export type { BuildResult } from './build/build-image.ts';
 export type { FinishedImage } from './build/finish-image.ts';
 export type { RegistriesConfig } from './build/open-host.ts';
-export type { Entitlement, SecretSource } from './build/request.ts';
+export type { Entitlement, FailureExport, SecretSource } from './build/request.ts';
 export { BuildError, EXIT_STATUS } from './diagnostics/build-error.ts';
 export { renderDiagnostic, renderError } from './diagnostics/render.ts';
 export type * from './events/event.ts';
@@ -44,6 +44,8 @@ export interface BuildOptions {
   readonly limits?: StepLimits | undefined;
   readonly ulimits?: readonly ResourceLimit[] | undefined;
   readonly stepTimeoutMs?: number | undefined;
+  /** Files of a failed step to save. */
+  readonly exportOnError?: readonly FailureExport[] | undefined;
   /** `linux/arm64` and the like. */
   readonly platforms?: readonly string[] | undefined;
   /** True for all steps, or the names of stages. */
@@ -136,6 +138,7 @@ function toRequest(options: BuildOptions): BuildRequest {
     limits: { pids: DEFAULT_PIDS, ...options.limits },
     ulimits: options.ulimits ?? [],
     stepTimeoutMs: options.stepTimeoutMs,
+    failure: { opensShell: false, exports: options.exportOnError ?? [] },
   };
 }
 

@@ -17,6 +17,7 @@ import { openContexts } from './contexts.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { openLayerMeasurer } from '../layer/layer-measurer.ts';
+import { createFailureHandler } from './failed-steps.ts';
 import { finishImage, type FinishedImage } from './finish-image.ts';
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
@@ -49,6 +50,10 @@ export interface BuildHost {
   openSandbox(isolation: BuildRequest['isolation'], signal: AbortSignal): Promise<Sandbox>;
   /** Those that steps are to trust besides the image's own; undefined when none were given. */
   authorities?(): Promise<GivenAuthorities | undefined>;
+  /** PATH of this process. */
+  readonly searchPath: string;
+  /** Where a shell in a failed step can be opened; undefined where nobody could use one. */
+  readonly terminal?: BuildTerminal | undefined;
   /** For `-o -`. Asked for then: making it takes milliseconds. */
   readonly stdout: () => NodeJS.WritableStream;
   /** Sends images to registries; without it outputs that ask for that are refused. */
@@ -56,6 +61,12 @@ export interface BuildHost {
   readonly emit: Emit;
   /** Milliseconds since 1970. */
   now(): number;
+}
+
+/** Standard input and output, to be used by one at a time. */
+export interface BuildTerminal {
+  /** Nothing else is written while `work` goes on. It is told whether this is a terminal. */
+  borrow(work: (isTerminal: boolean) => Promise<void>): Promise<void>;
 }
 
 /** What a build made. */
@@ -226,7 +237,7 @@ function stepRunner(
     limits: request.limits,
     ulimits: request.ulimits,
     stepTimeoutMs: request.stepTimeoutMs,
-    onStepFailed: undefined,
+    onStepFailed: createFailureHandler(request.failure, host, signal),
     cacheMountDir: join(store.root, 'mounts'),
     runtimeDir: host.runtimeDir,
     networkFileDir: join(store.root, 'network'),

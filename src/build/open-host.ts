@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Emit } from '../events/event.ts';
 import type { ImageSource } from '../registry/image-source.ts';
 import { runtimeDirectory } from '../host/runtime-directory.ts';
-import type { BuildHost } from './build-image.ts';
+import type { BuildHost, BuildTerminal } from './build-image.ts';
 import { localBaseImage } from './local-base-image.ts';
 import { openStore } from './open-store.ts';
 
@@ -33,6 +33,7 @@ export interface HostOptions {
   /** Asked for when something is written there: making it takes milliseconds. */
   readonly stdout: () => NodeJS.WritableStream;
   readonly emit: Emit;
+  readonly terminal?: BuildTerminal | undefined;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -68,6 +69,8 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
     cwd: options.cwd,
     arch: options.arch,
     runtimeDir: runtimeDirectory(env),
+    searchPath: env['PATH'] ?? '',
+    terminal: options.terminal,
     images: {
       local: (reference, platform) => localBaseImage(reference, platform, store),
       registry: () => (source ??= openRegistrySource()),

@@ -39,6 +39,7 @@ function request(file: string | undefined, context = '.'): BuildRequest {
     limits: {},
     ulimits: [],
     stepTimeoutMs: undefined,
+    failure: { opensShell: false, exports: [] },
   };
 }
 const read = (file: string | undefined): string =>

@@ -45,6 +45,23 @@ export interface BuildRequest {
   readonly ulimits: readonly ResourceLimit[];
   /** How long a step may take. */
   readonly stepTimeoutMs: number | undefined;
+  readonly failure: FailureRequest;
+}
+
+/** What is done when a step fails. */
+export interface FailureRequest {
+  /** `--on-error=shell`. */
+  readonly opensShell: boolean;
+  /** `--export-on-error`. */
+  readonly exports: readonly FailureExport[];
+}
+
+/** `--export-on-error dest=DIR[,path=PATH]`. */
+export interface FailureExport {
+  /** Directory of this host, from the working directory. */
+  readonly dest: string;
+  /** In the step, from its working directory, which is the default. */
+  readonly path: string | undefined;
 }
 
 /** What a Dockerfile may only ask for when the user allows it. */

@@ -65,6 +65,7 @@ describe('readBuildRequest() reads', () => {
       limits: { pids: 4096 },
       ulimits: [],
       stepTimeoutMs: undefined,
+      failure: { opensShell: false, exports: [] },
     });
   });
 
@@ -153,6 +154,19 @@ describe('readBuildRequest() reads', () => {
       { entitlements: new Set(['security.insecure', 'network.host']) },
     ],
     [
+      'what to do when a step fails',
+      ['--on-error=shell', '--export-on-error', 'dest=out', '--export-on-error', 'path=/a,dest=b'],
+      {
+        failure: {
+          opensShell: true,
+          exports: [
+            { dest: 'out', path: undefined },
+            { dest: 'b', path: '/a' },
+          ],
+        },
+      },
+    ],
+    [
       'a Dockerfile on standard input, without files',
       ['-'],
       {
@@ -209,6 +223,15 @@ describe('readBuildRequest() refuses', () => {
       'Cannot use "id=x,env=NOPE" for "--secret": the environment has no variable "NOPE"',
     ],
     [['--secret', 'id=x,srk=y'], 'Cannot use "id=x,srk=y" for "--secret": unknown key "srk"'],
+    [['--on-error', 'x'], 'Cannot use "x" for "--on-error": expected one of "fail", "shell"'],
+    [
+      ['--export-on-error', 'path=/x'],
+      'Cannot use "path=/x" for "--export-on-error": "dest" is missing',
+    ],
+    [
+      ['--export-on-error', 'dest=x,to=y'],
+      'Cannot use "dest=x,to=y" for "--export-on-error": unknown key "to"',
+    ],
     [['--ssh', '=k'], 'Cannot use "=k" for "--ssh": expected default or ID[=SOCKET|KEY]'],
     [
       ['--allow', 'device'],

@@ -4,6 +4,7 @@ import {
   readBuildArgs,
   readEntitlements,
   readExtraHosts,
+  readFailureExport,
   readJobs,
   readPairs,
   readPlatforms,
@@ -24,6 +25,7 @@ export type RequestEnvironment = Pick<CommandContext, 'env' | 'cwd' | 'arch'> & 
 };
 
 const ISOLATIONS = ['auto', 'oci', 'runc', 'crun', 'namespaces'] as const;
+const ON_ERROR = ['fail', 'shell'] as const;
 const NETWORKS = ['default', 'none', 'host'] as const;
 
 /**
@@ -65,6 +67,10 @@ export async function readBuildRequest(
     limits: readStepLimits(flags),
     ulimits: readUlimits(flags.ulimit),
     stepTimeoutMs: readStepTimeout(flags['step-timeout']),
+    failure: {
+      opensShell: oneOf('--on-error', flags['on-error'] ?? 'fail', ON_ERROR) === 'shell',
+      exports: flags['export-on-error'].map(readFailureExport),
+    },
   };
   // Last: standard input is not read for a command line that is wrong.
   return { ...request, ...(await readInputs(flags.file, contextWord, environment)) };

@@ -1,7 +1,7 @@
 import { ipVersion } from '../core/ip-address.ts';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Entitlement, SecretSource } from '../build/request.ts';
+import type { Entitlement, FailureExport, SecretSource } from '../build/request.ts';
 import { formatPlatform, type Platform } from '../core/platform.ts';
 import type { SshSource } from '../exec/ssh-agents.ts';
 import { csvFields } from '../dockerfile/csv-fields.ts';
@@ -212,4 +212,20 @@ export function readEntitlements(values: readonly string[]): Set<Entitlement> {
       throw badFlagValue('--allow', text, `expected ${ENTITLEMENTS.join(' or ')}`);
     }),
   );
+}
+
+/** `--export-on-error dest=DIR[,path=PATH]`. */
+export function readFailureExport(text: string): FailureExport {
+  const flag = '--export-on-error';
+  const parsed = csvFields(text);
+  if (!parsed.ok) throw badFlagValue(flag, text, parsed.message);
+  const fields = readPairs(flag, parsed.fields, false);
+  for (const name of fields.keys()) {
+    if (name !== 'dest' && name !== 'path') throw badFlagValue(flag, text, `unknown key "${name}"`);
+  }
+  const dest = fields.get('dest') ?? '';
+  if (dest === '') throw badFlagValue(flag, text, '"dest" is missing');
+  const path = fields.get('path');
+  if (path === '') throw badFlagValue(flag, text, '"path" is empty');
+  return { dest, path };
 }

@@ -6,6 +6,7 @@ import { BUILD_FLAGS, type BuildFlagValues } from './build-flags.ts';
 import { writeResultFiles } from './build-results.ts';
 import { defineCommand, oneOf, type CommandContext } from './command.ts';
 import { chooseProgress, createProgress, openProgressEnvironment } from './create-progress.ts';
+import { createHeldProgress } from './held-progress.ts';
 import { prepareBuild } from './prepare-build.ts';
 import type { ProgressKind } from './progress.ts';
 
@@ -34,7 +35,8 @@ export const build = defineCommand({
 
     const written: WrittenImage[] = [];
     const ran = new Set<number>();
-    const progress = createProgress(kind, context.stderr, openProgressEnvironment(env));
+    const display = createProgress(kind, context.stderr, openProgressEnvironment(env));
+    const progress = createHeldProgress(display);
     let result: BuildResult;
     try {
       await using host = await openBuildHost(
@@ -44,6 +46,9 @@ export const build = defineCommand({
             if (event.type === 'image-written') written.push(event.image);
             if (event.type === 'op-done') ran.add(event.op);
             progress.emit(event);
+          },
+          terminal: {
+            borrow: (work) => progress.hold(async () => work(await isOnTerminal())),
           },
         },
         signal,
@@ -62,6 +67,12 @@ export const build = defineCommand({
     return 0;
   },
 });
+
+/** Where a shell can have job control and line editing. */
+async function isOnTerminal(): Promise<boolean> {
+  const { isatty } = await import('node:tty');
+  return isatty(0) && isatty(1);
+}
 
 /** `-q`, else `--progress`, else BUILDKIT_PROGRESS as with Docker, else what the terminal can do. */
 function progressKind(flags: BuildFlagValues, context: CommandContext): ProgressKind {

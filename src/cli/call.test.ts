@@ -40,6 +40,7 @@ function request(lines: readonly string[], changes: Partial<BuildRequest> = {}):
     limits: {},
     ulimits: [],
     stepTimeoutMs: undefined,
+    failure: { opensShell: false, exports: [] },
     ...changes,
   };
 }

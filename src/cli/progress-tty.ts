@@ -27,6 +27,7 @@ export function createTtyProgress(out: Output, environment: ProgressEnvironment)
     emit: (event) => {
       display.show(event);
     },
+    suspend: () => display.suspend(),
     close: () => {
       display.close();
     },
@@ -51,6 +52,7 @@ class TtyDisplay {
   /** Cells of each line of the frame on the screen. */
   #drawn: readonly number[] = [];
   #isDirty = false;
+  #isSuspended = false;
 
   constructor(out: Output, environment: ProgressEnvironment) {
     this.#out = out;
@@ -113,6 +115,16 @@ class TtyDisplay {
     if (text !== '') this.#out.write(text);
   }
 
+  /** Leaves the frame as it is and begins a new one below afterwards. */
+  suspend(): () => void {
+    this.#draw('', false);
+    this.#drawn = [];
+    this.#isSuspended = true;
+    return () => {
+      this.#isSuspended = false;
+    };
+  }
+
   #showOp(event: Extract<BuildEvent, { readonly op: number }>): void {
     const key = `op ${String(event.op)}`;
     const at = 'at' in event ? event.at : 0;
@@ -150,6 +162,7 @@ class TtyDisplay {
   }
 
   #draw(above: string, isFinished: boolean): void {
+    if (this.#isSuspended) return;
     const size = this.#out.size() ?? FALLBACK_SIZE;
     const { hasColour } = this.#environment;
     const state = {

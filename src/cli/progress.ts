@@ -3,6 +3,8 @@ import type { Emit } from '../events/event.ts';
 /** A reader of events that shows them. */
 export interface Progress {
   readonly emit: Emit;
+  /** Takes what moves off the screen until the returned function is called. No event may come meanwhile. */
+  suspend?(): () => void;
   /** Shows what is left to show and stops. No event may follow. */
   close(): void;
 }

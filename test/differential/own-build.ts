@@ -95,6 +95,7 @@ function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
     limits: {},
     ulimits: [],
     stepTimeoutMs: undefined,
+    failure: { opensShell: false, exports: [] },
   };
 }
 
@@ -104,6 +105,7 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
     cwd: written.contextDir,
     arch: process.arch,
     runtimeDir: join(store.root, 'run'),
+    searchPath: process.env['PATH'] ?? '',
     images: {
       local: () => undefined,
       registry: () => Promise.resolve(source),
