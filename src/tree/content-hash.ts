@@ -41,37 +41,32 @@ export async function hashSelection(
   const hash = createHash('sha256').update(FORMAT);
   const batch = new Batch(hash, options.keep);
   await using digests = openBatchPool(FILE_DIGESTS);
-  // The order of the walk, with a gap wherever a file is still being read.
-  const records: Record[] = [];
+  const deps: RecordDeps = { cache: options.cache, digests, batch };
   for (const root of selectFiles(tree, selection, options.origin)) {
-    records.push({ text: rootRecord(root, selection) });
+    batch.add(rootRecord(root, selection));
     for (const entry of walkSelected(tree, root)) {
-      if (!isContainerOnly(entry, selection)) {
-        records.push(entryRecord(entry, { ...options, digests }));
-      }
+      if (!isContainerOnly(entry, selection)) addEntry(entry, deps);
       if (breather.isDue()) await breather.breathe();
     }
   }
   await digests.finish();
-  for (const { text } of records) batch.add(text);
   batch.flush();
   return hash.digest('hex');
 }
 
-/** One entry of the text that is hashed. */
-interface Record {
-  text: string;
-}
-
-interface RecordDeps extends HashOptions {
+interface RecordDeps {
+  readonly cache: HashCache | undefined;
   readonly digests: BatchPool<FileState, ContentDigest>;
+  readonly batch: Batch;
 }
 
-/** Gives short strings to a hash in large pieces. All chars are bytes. */
+/** Gives short strings to a hash in large pieces and in their order. All chars are bytes. */
 class Batch {
   readonly #hash: Hash;
   readonly #keep: HashOptions['keep'];
   #text = '';
+  /** From the first string on that is not known yet. */
+  #waiting: { text: string }[] = [];
 
   constructor(hash: Hash, keep: HashOptions['keep']) {
     this.#hash = hash;
@@ -79,11 +74,31 @@ class Batch {
   }
 
   add(record: string): void {
+    if (this.#waiting.length > 0) {
+      this.#waiting.push({ text: record });
+      return;
+    }
     this.#text += record;
-    if (this.#text.length > 1 << 16) this.flush();
+    if (this.#text.length > 1 << 16) this.#write();
+  }
+
+  /** Keeps the place of a string that becomes known before `flush`. */
+  addLater(): (record: string) => void {
+    const place = { text: '' };
+    this.#waiting.push(place);
+    return (record) => {
+      place.text = record;
+    };
   }
 
   flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { text } of waiting) this.add(text);
+    this.#write();
+  }
+
+  #write(): void {
     this.#hash.update(this.#text, 'latin1');
     // By now it is one flat string, so that whoever keeps it keeps a byte for a char.
     if (this.#text !== '') this.#keep?.(this.#text);
@@ -103,20 +118,25 @@ function rootRecord(root: SelectedRoot, selection: Selection): string {
 }
 
 /** Every field ends at a length or a separator that it cannot hold, so no two entries read the same. */
-function entryRecord(entry: SelectedEntry, { cache, digests }: RecordDeps): Record {
+function addEntry(entry: SelectedEntry, { cache, digests, batch }: RecordDeps): void {
   const { node } = entry;
   const parent = entry.isParentOnly ? ' parent' : '';
   const head = `${node.type}${parent} ${sized(entry.path)} ${node.mode} ${node.uid} ${node.gid} `;
-  if (node.type !== 'file') return { text: `${head}${contentRecord(node, node.type, cache)}\n` };
+  if (node.type !== 'file') {
+    batch.add(`${head}${contentRecord(node, node.type, cache)}\n`);
+    return;
+  }
   const withDigest = (digest: string): string => `${head}${node.size} ${digest}\n`;
   const known = cache?.get(node);
-  if (known !== undefined) return { text: withDigest(latin1(known)) };
-  const record = { text: '' };
+  if (known !== undefined) {
+    batch.add(withDigest(latin1(known)));
+    return;
+  }
+  const fill = batch.addLater();
   digests.add(fileState(node), ({ digest, newer }) => {
     cache?.put(newer ?? node, Buffer.from(digest, 'latin1'));
-    record.text = withDigest(digest);
+    fill(withDigest(digest));
   });
-  return record;
 }
 
 function contentRecord(
