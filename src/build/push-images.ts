@@ -36,16 +36,18 @@ export async function pushImages(
   const names = references.map(familiarName).join(', ');
   const pushedTo = new Map<string, string>();
   let written: WrittenImage | undefined;
+  let sentBytes = 0;
   for (const reference of references) {
     const { registry, repository } = reference;
     const content = contentOf(images, deps.blobs, registry, pushedTo.get(registry));
-    const { digest } = await pusher.push(formatReference(reference), content, signal);
+    const pushed = await pusher.push(formatReference(reference), content, signal);
+    sentBytes += pushed.sentBytes;
     pushedTo.set(registry, repository);
     for (const layer of images.flatMap(({ layers }) => layers)) {
       deps.blobs.origins.note(layer.digest, `${registry}/${repository}`);
     }
     const bytes = content.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    written = { destination: `registry ${names}`, digest, bytes };
+    written = { destination: `registry ${names}`, digest: pushed.digest, bytes, sentBytes };
   }
   if (written === undefined) throw new TypeError('A push needs a name');
   return written;

@@ -29,7 +29,8 @@ export const push = defineCommand({
     const access = { registries: config.registries, env, homeDir, caCerts: config.caCerts };
     const pushed = await pushImage(name, platform, store, access, signal);
     const size = pushed.bytes === undefined ? '' : `, ${formatBytes(pushed.bytes)}`;
-    context.stderr.write(`Pushed ${name}${size}\n`);
+    const sent = pushed.sentBytes === undefined ? '' : ` (sent ${formatBytes(pushed.sentBytes)})`;
+    context.stderr.write(`Pushed ${name}${size}${sent}\n`);
     context.stdout.write(`${pushed.digest}\n`);
     return 0;
   },

@@ -6,7 +6,7 @@ import { openRegistries } from '../registry/registries.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 
-/** `stagecraft list-tags`, `stagecraft registry tags`: one tag a line, in the registry's order. */
+/** `stagecraft list-tags`, `stagecraft registry tags`: one tag a line, sorted. */
 export const listTagsCommand = defineCommand({
   usage: 'REPOSITORY',
   summary: 'List the tags that a registry has of an image',

@@ -136,6 +136,8 @@ export interface WrittenImage {
   readonly destination: string;
   readonly digest: string;
   readonly bytes: number | undefined;
+  /** Of a registry: the bytes of blobs that it did not have. */
+  readonly sentBytes?: number | undefined;
 }
 
 /** Where events go. Never throws and never waits. */

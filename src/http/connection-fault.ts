@@ -28,12 +28,17 @@ export function connectionFault(
     return errors.unreachable(host, wants, { cause, hint });
   }
   if (CERTIFICATE_CODE.test(code)) return errors.untrusted(host, found);
-  if (NO_TLS_CODE.test(code) || found === NO_TLS) {
+  if (speaksNoTls(cause)) {
     return errors.unreachable(host, 'it does not speak TLS', { cause });
   }
   const error = errors.unreachable(host, found, { cause });
   // A misspelt host does not come into being while we wait.
   return code === 'ENOTFOUND' ? error : new TransientError(error);
+}
+
+/** True for what a connection fails with when the other side does not speak TLS. */
+export function speaksNoTls(cause: unknown): boolean {
+  return NO_TLS_CODE.test(codeOf(cause)) || reasonOf(cause) === NO_TLS;
 }
 
 function codeOf(cause: unknown): string {

@@ -9,8 +9,8 @@ const TAGS_PER_PAGE = 1000;
 const MAX_PAGES = 1000;
 
 /**
- * The tags of a repository, in the registry's order, page by page (distribution-spec, "Listing Tags");
- * undefined when there is no such repository. What is no tag is left out.
+ * The tags of a repository, sorted by code unit (distribution-spec, "Listing Tags"; registries answer in
+ * any order); undefined when there is no such repository. What is no tag is left out.
  * @throws BuildError REGISTRY_*
  */
 export async function listTags(
@@ -25,13 +25,13 @@ export async function listTags(
   for (let page = 0; path !== undefined && page < maxPages; page++) {
     const request = { path, accept: 'application/json', what };
     const found = await client.fetchDocument(repository, request, MAX_MANIFEST_BYTES, signal);
-    if (found === undefined) return page === 0 ? undefined : [...tags];
+    if (found === undefined) return page === 0 ? undefined : [...tags].sort();
     const before = tags.size;
     for (const tag of tagsOf(found.bytes)) tags.add(tag);
     // A registry that sends one page again and again would be asked for ever.
     path = tags.size === before ? undefined : nextPage(found.response);
   }
-  return [...tags];
+  return [...tags].sort();
 
   function tagsOf(bytes: Buffer): readonly string[] {
     let json: unknown;

@@ -3,6 +3,7 @@ import type { Descriptor } from '../image/manifest.ts';
 import { MANIFEST_ACCEPT, MAX_MANIFEST_BYTES } from '../image/parse-manifest.ts';
 import { createAuthenticator, type Actions, type Authenticator } from './auth.ts';
 import { openBody, readBody } from '../http/body.ts';
+import { speaksNoTls } from '../http/connection-fault.ts';
 import { readErrorBody } from './error-body.ts';
 import type { CredentialStore } from './credentials.ts';
 import { registryFailed, registryUnauthorized } from './errors.ts';
@@ -240,7 +241,10 @@ class HttpRegistryClient implements RegistryClient {
         return response;
       } catch (error) {
         signal.throwIfAborted();
-        if (index === origins.length - 1) throw error;
+        // Who speaks TLS and refuses us is not asked in plain: that would give our credentials away.
+        const isSilent = error instanceof TransientError;
+        const isPlain = error instanceof Error && speaksNoTls(error.cause);
+        if (index === origins.length - 1 || !(isSilent || isPlain)) throw error;
       }
     }
     throw new TypeError(`Registry "${this.name}" has no address`);

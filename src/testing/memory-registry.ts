@@ -15,6 +15,8 @@ export type Fault =
   | { readonly kind: 'reset' }
   /** Sends the right head, that many bytes of the body, and closes the connection. */
   | { readonly kind: 'truncate'; readonly bytes: number }
+  /** Sends the right head, that many bytes of the body, and nothing more. */
+  | { readonly kind: 'stall'; readonly bytes: number }
   /** Takes the request and stays silent. */
   | { readonly kind: 'silence' };
 
@@ -143,6 +145,10 @@ class RunningRegistry implements MemoryRegistry {
     const body = Buffer.from(answer.body ?? '');
     const length = { 'content-length': String(body.length) };
     response.writeHead(answer.status, { ...length, ...answer.headers });
+    if (fault?.kind === 'stall') {
+      response.write(body.subarray(0, fault.bytes));
+      return;
+    }
     if (fault?.kind === 'truncate') {
       response.write(body.subarray(0, fault.bytes), () => request.socket.destroy());
       return;

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -40,8 +39,23 @@ export async function startBaseRegistry(names: readonly string[]): Promise<Regis
   }
 }
 
+/** Who may come in, and how. All are paths. */
+export interface RegistrySecurity {
+  /** Names and bcrypt hashes. */
+  readonly htpasswd: string;
+  readonly tls: {
+    readonly certificate: string;
+    readonly key: string;
+    /** Authorities of the client certificates that are wanted. */
+    readonly clientcas: readonly string[];
+  };
+}
+
 /** Starts an empty registry server, or one with what `storage` has. */
-export async function startRegistry(storage: string): Promise<RegistryServer> {
+export async function startRegistry(
+  storage: string,
+  security?: RegistrySecurity,
+): Promise<RegistryServer> {
   mkdirSync(storage, { recursive: true });
   const dir = mkdtempSync(join(tmpdir(), 'stagecraft-registry-'));
   const address = `127.0.0.1:${String(await freePort())}`;
@@ -49,7 +63,8 @@ export async function startRegistry(storage: string): Promise<RegistryServer> {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
-    http: { addr: address },
+    http: { addr: address, ...(security && { tls: security.tls }) },
+    ...(security && { auth: { htpasswd: { realm: 'test', path: security.htpasswd } } }),
   };
   // JSON is YAML.
   writeFileSync(join(dir, 'config.yml'), JSON.stringify(config));
@@ -66,7 +81,7 @@ export async function startRegistry(storage: string): Promise<RegistryServer> {
     rmSync(dir, { recursive: true, force: true });
   };
   process.once('exit', clear);
-  const url = `http://${address}`;
+  const url = `${security === undefined ? 'http' : 'https'}://${address}`;
   const server: RegistryServer = {
     url,
     async [Symbol.asyncDispose]() {
@@ -76,7 +91,7 @@ export async function startRegistry(storage: string): Promise<RegistryServer> {
     },
   };
   for (let tries = 0; tries < START_TRIES; tries++) {
-    if (await answers(`${url}/v2/`)) return server;
+    if (await answers(url)) return server;
     if (child.exitCode !== null) break;
     await delay(POLL_MS);
   }
@@ -103,11 +118,14 @@ function repositoryOf(name: string): { repository: string; tag: string } {
   return { repository: first.includes('.') ? rest.join('/') : path, tag };
 }
 
+/** It listens when it is ready. */
 function answers(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
-    get(url, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    }).on('error', () => resolve(false));
+    const socket = connect(Number(port), hostname, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
   });
 }

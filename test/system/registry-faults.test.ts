@@ -1,0 +1,231 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { digestOf } from '../../src/core/sha256.ts';
+import { tarArchive } from '../../src/layer/tar-archive.ts';
+import {
+  startMemoryRegistry,
+  type Fault,
+  type MemoryRegistry,
+} from '../../src/testing/memory-registry.ts';
+import { openRig, type Rig } from '../support/cli.ts';
+
+const POLL_MS = 20;
+const SECRET = 'canary-password';
+const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+
+let server: MemoryRegistry;
+let rig: Rig;
+/** The stored bytes of the only layer. */
+let layer: Buffer;
+let name: string;
+
+beforeEach(async () => {
+  server = await startMemoryRegistry({ kind: 'basic', login: `me:${SECRET}` });
+  rig = openRig();
+  const docker = join(rig.dir, 'home/.docker');
+  mkdirSync(docker);
+  const auth = Buffer.from(`me:${SECRET}`).toString('base64');
+  writeFileSync(
+    join(docker, 'config.json'),
+    JSON.stringify({ auths: { [server.host]: { auth } } }),
+  );
+  await putImage();
+  name = `${server.host}/app:1`;
+});
+
+afterEach(async () => {
+  await rig[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+async function putImage(): Promise<void> {
+  // Does not compress, so that there is something to break off.
+  const bytes = Buffer.alloc(3_000_000);
+  for (let at = 0, seed = 7; at < bytes.length; at += 4) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    bytes.writeUInt32LE(seed, at);
+  }
+  const chunks: Uint8Array[] = [];
+  const members = [{ type: 'file', name: 'data', bytes }] as const;
+  for await (const chunk of tarArchive(members, new AbortController().signal)) chunks.push(chunk);
+  const tar = Buffer.concat(chunks);
+  layer = gzipSync(tar, { level: 0 });
+  const rootfs = { type: 'layers', diff_ids: [digestOf(tar)] };
+  const config = JSON.stringify({ os: 'linux', architecture: 'amd64', config: {}, rootfs });
+  const described = (mediaType: string, blob: Buffer | string) => ({
+    mediaType,
+    digest: server.putBlob(blob),
+    size: Buffer.from(blob).length,
+  });
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    config: described('application/vnd.oci.image.config.v1+json', config),
+    layers: [described('application/vnd.oci.image.layer.v1.tar+gzip', layer)],
+  };
+  server.putManifest('app', '1', manifest, MANIFEST_TYPE);
+}
+
+const isLayer = (path: string): boolean => path.endsWith(digestOf(layer));
+const answer = (status: number, headers: Record<string, string> = {}): Fault => ({
+  kind: 'answer',
+  status,
+  headers,
+});
+
+interface Failing {
+  readonly what: string;
+  readonly fault: (path: string) => Fault | undefined;
+  readonly code: string;
+  readonly found: string;
+}
+
+const FAILING: readonly Failing[] = [
+  {
+    what: '503 again and again',
+    fault: (path) => (isLayer(path) ? answer(503, { 'retry-after': '0' }) : undefined),
+    code: 'REGISTRY_ERROR',
+    found: 'status 503',
+  },
+  {
+    what: '429 again and again',
+    fault: (path) => (isLayer(path) ? answer(429, { 'retry-after': '0' }) : undefined),
+    code: 'REGISTRY_RATE_LIMITED',
+    found: 'too many requests',
+  },
+  {
+    what: 'other bytes of the right size',
+    fault: (path) =>
+      isLayer(path) ? { kind: 'answer', status: 200, body: Buffer.alloc(layer.length) } : undefined,
+    code: 'BLOB_DIGEST_MISMATCH',
+    found: 'its bytes have the digest',
+  },
+  {
+    what: 'too many bytes',
+    fault: (path) =>
+      isLayer(path)
+        ? { kind: 'answer', status: 200, body: Buffer.concat([layer, Buffer.from('!')]) }
+        : undefined,
+    code: 'BLOB_SIZE_MISMATCH',
+    found: 'found more',
+  },
+  {
+    what: 'redirects without end',
+    fault: (path) => (isLayer(path) ? answer(307, { location: path }) : undefined),
+    code: 'REGISTRY_ERROR',
+    found: 'it redirects more than 5 times',
+  },
+  {
+    what: 'a manifest with a key twice',
+    fault: (path) =>
+      path.includes('/manifests/')
+        ? {
+            kind: 'answer',
+            status: 200,
+            headers: { 'content-type': MANIFEST_TYPE },
+            body: '{"schemaVersion":2,"layers":[],"layers":[]}',
+          }
+        : undefined,
+    code: 'INVALID_IMAGE',
+    found: 'layers',
+  },
+];
+
+test.each(FAILING)('$what: one error, five tries at most, and no image', async (failing) => {
+  const seen = new Map<string, number>();
+  server.setFault(({ method, path }) => {
+    seen.set(`${method} ${path}`, (seen.get(`${method} ${path}`) ?? 0) + 1);
+    return failing.fault(path);
+  });
+  const { stderr, stdout, status } = await rig.run(['pull', name]);
+  expect(stderr).toContain(`error[${failing.code}]`);
+  expect(stderr).toContain(failing.found);
+  expect(stderr.match(/error\[/g)).toHaveLength(1);
+  expect(stdout + stderr).not.toContain(SECRET);
+  expect(status).not.toBe(0);
+  if (!failing.found.includes('redirect'))
+    expect(Math.max(...seen.values())).toBeLessThanOrEqual(6);
+  expect((await rig.run(['images', '-q'])).stdout).toBe('');
+});
+
+test('a broken connection and a lost answer cost a try, not the pull', async () => {
+  const breaks = [{ kind: 'truncate', bytes: 1_000_000 }, { kind: 'reset' }] as const;
+  let at = 0;
+  server.setFault(({ path }) => (isLayer(path) ? breaks[at++] : undefined));
+  const { status, stderr } = await rig.run(['pull', name]);
+  expect(status, stderr).toBe(0);
+  const ranges = server.requests
+    .filter(({ path }) => isLayer(path))
+    .map(({ headers }) => headers.range);
+  expect(ranges.at(-1)).toBe('bytes=1000000-');
+});
+
+test('a pull that was killed goes on where it was', async () => {
+  server.setFault(({ path, headers }) =>
+    isLayer(path) && headers.range === undefined ? { kind: 'stall', bytes: 2_000_000 } : undefined,
+  );
+  const running = rig.start(['pull', name]);
+  await hasGrown(join(rig.root, 'tmp'), 1_000_000);
+  running.kill('SIGKILL');
+  await running.ended;
+  expect((await rig.run(['images', '-q'])).stdout).toBe('');
+  const again = await rig.run(['pull', name]);
+  expect(again.status, again.stderr).toBe(0);
+  expect(server.requests.at(-1)?.headers.range).toMatch(/^bytes=\d{6,}-$/);
+  const listed = await rig.run(['images', '--format', '{{.Repository}}:{{.Tag}}']);
+  expect(listed.stdout).toBe(`${name}\n`);
+});
+
+/** Until a partial file has so many bytes. */
+async function hasGrown(dir: string, bytes: number): Promise<void> {
+  for (;;) {
+    const files = existsSync(dir) ? readdirSync(dir) : [];
+    const sizes = files
+      .filter((file) => file.startsWith('partial-'))
+      .map((file) => statSync(join(dir, file)).size);
+    if (sizes.some((size) => size >= bytes)) return;
+    await delay(POLL_MS);
+  }
+}
+
+test('two that pull the same image at once fetch its layer once', async () => {
+  const both = await Promise.all([rig.run(['pull', name]), rig.run(['pull', name])]);
+  for (const { status, stderr } of both) expect(status, stderr).toBe(0);
+  expect(server.requests.filter(({ path }) => isLayer(path))).toHaveLength(1);
+});
+
+test('credentials stay with the registry that they are for', async () => {
+  const seen: (string | undefined)[] = [];
+  const trap = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    response.writeHead(200, { 'content-length': layer.length }).end(layer);
+  });
+  await new Promise<void>((resolve) => trap.listen(0, '127.0.0.1', resolve));
+  const location = `http://127.0.0.1:${String((trap.address() as AddressInfo).port)}/blob`;
+  server.setFault(({ path }) => (isLayer(path) ? answer(307, { location }) : undefined));
+  const { status, stderr } = await rig.run(['pull', name]);
+  trap.closeAllConnections();
+  trap.close();
+  expect(status, stderr).toBe(0);
+  expect(seen).toEqual([undefined]);
+});
+
+test('wrong credentials: which registry, and where they are kept', async () => {
+  const path = join(rig.dir, 'home/.docker/config.json');
+  const wrong = readFileSync(path, 'utf8').replace(
+    Buffer.from(`me:${SECRET}`).toString('base64'),
+    Buffer.from(`me:${SECRET}x`).toString('base64'),
+  );
+  writeFileSync(path, wrong);
+  const { status, stderr } = await rig.run(['pull', name]);
+  expect(status).toBe(5);
+  expect(stderr).toContain(
+    `Cannot pull "app" at registry "${server.host}": it refuses the credentials from ${path}`,
+  );
+  expect(stderr).not.toContain(SECRET);
+});
