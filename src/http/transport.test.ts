@@ -39,7 +39,8 @@ describe('a server that stops in the middle', () => {
   test('is given up, and may be asked again', async () => {
     const stopped = ask((write) => write('hello'));
     await expect(stopped).rejects.toBeInstanceOf(TransientError);
-    await expect(stopped).rejects.toThrow('nothing more came');
+    // On a slow machine the first byte already takes longer than the window.
+    await expect(stopped).rejects.toThrow(/nothing more came|it sends too slowly/);
   });
 
   test('is given up also when a byte comes now and then', async () => {
