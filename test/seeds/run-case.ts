@@ -1,4 +1,5 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WrittenImage } from '../../src/events/event.ts';
@@ -33,6 +34,7 @@ const EXAMPLES = join(import.meta.dirname, '../../examples');
 const SHOWN_CHARACTERS = 3000;
 /** For a service to answer, on a busy machine. */
 const ANSWER_LIMIT_MS = 90_000;
+const REQUEST_LIMIT_MS = 20_000;
 const POLL_MS = 50;
 
 /** Makes the context of a case and gives its path. */
@@ -56,7 +58,9 @@ export async function runCase(seeds: SeedRig, seed: SeedCase, tag: string): Prom
   const build = await seeds.rig.run(['build', '--progress=json', '-t', tag, ...words, context]);
   if (seed.fails !== undefined) return judgeFailure(build, seed.fails);
   if (build.status !== 0) {
-    return { complaints: [readable(build.stderr)], built: 'no', ran: '-', bytes: undefined };
+    const { status, killedBy } = build;
+    const ended = `ended with ${String(status ?? killedBy)}:\n${readable(build.stderr)}`;
+    return { complaints: [ended], built: 'no', ran: '-', bytes: undefined };
   }
   const image = imageIn(build.stderr);
   const complaints = await wrongFiles(seeds, seed, [...words, context]);
@@ -172,15 +176,26 @@ export async function askUntilAnswered(
   const deadline = performance.now() + ANSWER_LIMIT_MS;
   let isOver = false;
   while (performance.now() < deadline) {
-    try {
-      const signal = AbortSignal.timeout(ANSWER_LIMIT_MS);
-      return await (await fetch(url, { signal })).text();
-    } catch {
-      if (isOver) return undefined;
-    }
+    const answer = await ask(url);
+    if (answer !== undefined || isOver) return answer;
     // Once more after the end: it may have answered between the request and the look.
     isOver = !(await isAlive());
     await delay(POLL_MS);
   }
   return undefined;
+}
+
+/** The body at `url`, whatever the status; undefined when nobody listens or the connection breaks. */
+function ask(url: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    // One connection for each request: the one before may have met nobody.
+    const request = get(url, { agent: false, timeout: REQUEST_LIMIT_MS }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('error', () => resolve(undefined));
+      response.on('end', () => resolve(text));
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(undefined));
+  });
 }
