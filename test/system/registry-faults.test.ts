@@ -13,6 +13,7 @@ import {
   type MemoryRegistry,
 } from '../../src/testing/memory-registry.ts';
 import { openRig, type Rig } from '../support/cli.ts';
+import { PROGRAM } from '../support/program.ts';
 
 const POLL_MS = 20;
 const SECRET = 'canary-password';
@@ -228,4 +229,17 @@ test('wrong credentials: which registry, and where they are kept', async () => {
     `Cannot pull "app" at registry "${server.host}": it refuses the credentials from ${path}`,
   );
   expect(stderr).not.toContain(SECRET);
+});
+
+test.runIf(process.getuid?.() === 0)('a full disk is named, and leaves no image', async () => {
+  const store = join(rig.dir, 'small');
+  mkdirSync(store);
+  // A mount namespace of its own, so that nothing stays mounted.
+  const script = `mount -t tmpfs -o size=2m,mode=700 none "$1" && shift && "$@"`;
+  const command = [PROGRAM, 'pull', '--root', store, name];
+  const { status, stderr } = await rig.run(['-m', 'sh', '-c', script, 'sh', store, ...command], {
+    program: 'unshare',
+  });
+  expect(stderr).toContain('error[DISK_FULL]');
+  expect(status).toBe(6);
 });
