@@ -52,6 +52,8 @@ export interface BuildOptions {
   readonly noCache?: boolean | readonly string[] | undefined;
   readonly pull?: boolean | undefined;
   readonly network?: BuildRequest['network'] | undefined;
+  /** Fail where steps cannot have a network of their own. */
+  readonly requiresIsolatedNetwork?: boolean | undefined;
   readonly addHosts?: BuildRequest['addHosts'] | undefined;
   readonly shmBytes?: number | undefined;
   readonly jobs?: number | undefined;
@@ -127,6 +129,7 @@ function toRequest(options: BuildOptions): BuildRequest {
     outputs: options.outputs ?? [],
     pull: options.pull ?? false,
     network: options.network ?? 'default',
+    requiresIsolatedNetwork: options.requiresIsolatedNetwork ?? false,
     addHosts: options.addHosts ?? [],
     shmBytes: options.shmBytes ?? DEFAULT_SHM_BYTES,
     jobs: options.jobs,

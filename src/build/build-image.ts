@@ -8,6 +8,7 @@ import type { OpGraph } from '../ops/op-graph.ts';
 import type { SshAgents } from '../exec/ssh-agents.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { DEFAULT_PIDS, neededControllers, type StepLimits } from '../sandbox/step-limits.ts';
+import type { StepNetworks } from '../sandbox/step-networks.ts';
 import type { SecretReader } from '../sources/git-remote.ts';
 import type { RemoteSources } from '../sources/remote-sources.ts';
 import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
@@ -48,6 +49,8 @@ export interface BuildHost {
   openRemotes(secret: SecretReader): Promise<RemoteSources>;
   /** Opened when the first step has to run. */
   openSandbox(isolation: BuildRequest['isolation'], signal: AbortSignal): Promise<Sandbox>;
+  /** Networks for steps. `say` is told when they have to use the host's. */
+  openNetworks(mustIsolate: boolean, say: (text: string) => void): Promise<StepNetworks>;
   /** Those that steps are to trust besides the image's own; undefined when none were given. */
   authorities?(): Promise<GivenAuthorities | undefined>;
   /** PATH of this process. */
@@ -215,6 +218,7 @@ function stepRunner(
 ): Parameters<typeof solveGraph>[1]['runner'] {
   const { store, emit } = host;
   let sandbox: Promise<Sandbox> | undefined;
+  let networks: Promise<StepNetworks> | undefined;
   let agents: Promise<SshAgents> | undefined;
   let authorities: Promise<GivenAuthorities | undefined> | undefined;
   return {
@@ -231,6 +235,7 @@ function stepRunner(
         request.limits,
         emit,
       )),
+    networks: () => (networks ??= openNetworks(request, host, opened)),
     emit,
     elapsed,
     shmBytes: request.shmBytes,
@@ -245,6 +250,15 @@ function stepRunner(
     secret: (id) => readSecret(request, id),
     sshAgents: () => (agents ??= openSshAgents(request, host, opened)),
   };
+}
+
+async function openNetworks(
+  { requiresIsolatedNetwork }: BuildRequest,
+  host: BuildHost,
+  opened: DisposeStack,
+): Promise<StepNetworks> {
+  const say = (text: string): void => host.emit({ type: 'note', text });
+  return opened.use(await host.openNetworks(requiresIsolatedNetwork, say));
 }
 
 async function openSshAgents(

@@ -93,6 +93,18 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
       const { openSandbox } = await import('../sandbox/choose-sandbox.ts');
       return openSandbox({ isolation, env, cacheDir: join(root, 'cache'), signal });
     },
+    async openNetworks(mustIsolate, say) {
+      const { openStepNetworks } = await import('../sandbox/step-networks.ts');
+      return openStepNetworks({
+        runtimeDir: runtimeDirectory(env),
+        searchPath: env['PATH'] ?? '',
+        mustIsolate,
+        onGap: ({ reason, remedy }) => {
+          const help = remedy === undefined ? '' : ` (${remedy})`;
+          say(`Steps use this host's network: ${reason}${help}`);
+        },
+      });
+    },
     async authorities() {
       if (options.caCerts === undefined || options.caCerts.length === 0) return undefined;
       const { readGivenAuthorities } = await import('./given-authorities.ts');

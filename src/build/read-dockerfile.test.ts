@@ -28,6 +28,7 @@ function request(file: string | undefined, context = '.'): BuildRequest {
     outputs: [],
     pull: false,
     network: 'default',
+    requiresIsolatedNetwork: false,
     addHosts: [],
     shmBytes: 1,
     jobs: undefined,

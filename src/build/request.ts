@@ -26,6 +26,8 @@ export interface BuildRequest {
   readonly pull: boolean;
   /** Network of steps that do not say. */
   readonly network: 'default' | 'none' | 'host';
+  /** Fail where steps cannot have a network of their own, instead of using the host's. */
+  readonly requiresIsolatedNetwork: boolean;
   readonly addHosts: readonly ExtraHost[];
   /** Bytes of /dev/shm in a step. */
   readonly shmBytes: number;

@@ -69,6 +69,7 @@ export const BUILD_FLAGS = {
   'cpuset-mems': textFlag('LIST', 'Memory nodes that a step may use'),
   'export-on-error': listFlag('SPEC', 'Save files of a failed step: dest=DIR[,path=PATH]'),
   file: textFlag('PATH', 'The Dockerfile; "-" is standard input', { short: 'f' }),
+  hardened: switchFlag('Fail where steps cannot have a network of their own'),
   iidfile: textFlag('PATH', 'Write the image id to a file'),
   isolation: textFlag('KIND', 'How steps are isolated: auto, oci, crun, runc, namespaces'),
   jobs: textFlag('N', 'Steps at the same time'),

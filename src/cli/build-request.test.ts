@@ -19,7 +19,7 @@ async function request(
   return readBuildRequest(
     flags,
     positionals[0] ?? '.',
-    { registries: {}, caCerts: [], jobs: 3 },
+    { registries: {}, caCerts: [], requiresIsolatedNetwork: false, jobs: 3 },
     {
       env,
       cwd: '/work',

@@ -56,6 +56,7 @@ export async function readBuildRequest(
     outputs: flags.push === true ? [...flags.output, 'type=registry'] : flags.output,
     pull: flags.pull ?? false,
     network: oneOf('--network', flags.network ?? 'default', NETWORKS),
+    requiresIsolatedNetwork: flags.hardened === true || config.requiresIsolatedNetwork,
     addHosts: readExtraHosts(flags['add-host']),
     shmBytes: readShmSize(flags['shm-size']),
     jobs: readJobs(flags.jobs) ?? config.jobs,

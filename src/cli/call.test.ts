@@ -29,6 +29,7 @@ function request(lines: readonly string[], changes: Partial<BuildRequest> = {}):
     outputs: [],
     pull: false,
     network: 'default',
+    requiresIsolatedNetwork: false,
     addHosts: [],
     shmBytes: 0,
     jobs: undefined,

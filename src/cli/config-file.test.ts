@@ -32,7 +32,11 @@ describe('parseConfigFile()', () => {
   });
 
   test('takes an empty object for the defaults', () => {
-    expect(parseConfigFile('{}', 'c')).toEqual({ registries: {}, caCerts: [] });
+    expect(parseConfigFile('{}', 'c')).toEqual({
+      registries: {},
+      caCerts: [],
+      requiresIsolatedNetwork: false,
+    });
   });
 
   test.each([
@@ -104,7 +108,11 @@ describe('readConfigFile() and storeRoot()', () => {
     expect(failure(() => readConfigFile(user({ STAGECRAFT_CONFIG: path })))).toBe(
       `error[CONFIG_INVALID]: Cannot use the configuration "${path}": there is no such file`,
     );
-    expect(readConfigFile(user({}))).toEqual({ registries: {}, caCerts: [] });
+    expect(readConfigFile(user({}))).toEqual({
+      registries: {},
+      caCerts: [],
+      requiresIsolatedNetwork: false,
+    });
   });
 
   test('root of a namespace of ours keeps the configuration and the store of the user', () => {

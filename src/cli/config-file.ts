@@ -17,6 +17,8 @@ export interface ConfigFile {
   readonly gc?: TidyPolicy | undefined;
   /** `ca-certs`: authorities to trust, here and in steps. Absolute paths, or `host`. */
   readonly caCerts: readonly string[];
+  /** `network.require-isolation`: fail where steps cannot have a network of their own. */
+  readonly requiresIsolatedNetwork: boolean;
   /** Steps at the same time. */
   readonly jobs?: number | undefined;
 }
@@ -43,7 +45,8 @@ export function readConfigFile(user: UserIdentity): ConfigFile {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     const isMissing = code === 'ENOENT' || code === 'ENOTDIR';
-    if (isMissing && path !== named) return { registries: {}, caCerts: [] };
+    if (isMissing && path !== named)
+      return { registries: {}, caCerts: [], requiresIsolatedNetwork: false };
     throw badConfig(path, isMissing ? 'there is no such file' : code);
   }
   if (text.length > MAX_CONFIG_CHARS) throw badConfig(path, 'it is larger than 1 MiB');
@@ -59,11 +62,12 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     throw badConfig(path, error instanceof Error ? error.message : 'it is not JSON');
   }
   const reader = new ConfigReader(path);
-  const top = reader.object(json, '', ['root', 'registries', 'ca-certs', 'jobs', 'gc']);
+  const top = reader.object(json, '', ['root', 'registries', 'ca-certs', 'network', 'jobs', 'gc']);
   return {
     root: reader.optional(top['root'], (value) => reader.absolutePath(value, 'root')),
     registries: reader.registries(top['registries'] ?? {}),
     caCerts: reader.caCerts(top['ca-certs'] ?? []),
+    requiresIsolatedNetwork: reader.requiresIsolation(top['network'] ?? {}),
     jobs: reader.optional(top['jobs'], (value) => reader.jobs(value)),
     gc: reader.optional(top['gc'], (value) => reader.gc(value)),
   };
@@ -146,6 +150,13 @@ class ConfigReader {
         ];
       }),
     );
+  }
+
+  requiresIsolation(value: unknown): boolean {
+    const key = 'require-isolation';
+    const { [key]: required = false } = this.object(value, 'network', [key]);
+    if (typeof required !== 'boolean') throw this.#bad(`network.${key}`, 'must be true or false');
+    return required;
   }
 
   caCerts(value: unknown): readonly string[] {

@@ -1,6 +1,8 @@
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { describeHost } from '../sandbox/choose-sandbox.ts';
+import { runtimeDirectory } from '../host/runtime-directory.ts';
+import { describeNetwork } from '../sandbox/step-networks.ts';
 import { defineCommand } from './command.ts';
 import { renderTable } from './format.ts';
 import { switchFlag } from './flag-table.ts';
@@ -21,6 +23,10 @@ export const info = defineCommand({
     // What steps can do depends on the namespace that they are started from.
     await becomeRoot(context, root);
     const host = await describeHost({ env, cacheDir: join(root, 'cache'), signal });
+    const network = await describeNetwork(
+      { runtimeDir: runtimeDirectory(env), searchPath: env['PATH'] ?? '' },
+      signal,
+    );
     const facts = {
       version: VERSION,
       node: process.version,
@@ -31,6 +37,7 @@ export const info = defineCommand({
       cgroups: host.cgroups,
       store: root,
       isolation: host.sandboxes,
+      network,
     };
     if (flags.json === true) {
       context.stdout.write(`${JSON.stringify(facts, undefined, 2)}\n`);
@@ -51,6 +58,8 @@ export const info = defineCommand({
     ]);
     context.stdout.write(`${renderTable(rows)}Isolation of steps (* by default):\n`);
     context.stdout.write(renderTable(isolation));
+    context.stdout.write(`Network of steps: ${network.detail}\n`);
+    if (network.remedy !== undefined) context.stdout.write(`  ${network.remedy}\n`);
     return 0;
   },
 });

@@ -191,12 +191,12 @@ async function openNetwork(
   const proxy = await openPortProxy(record.ports, namespace);
   cleanup.add(() => proxy[Symbol.asyncDispose]());
   const outgoing = await connectOutgoing(namespace.path, deps.searchPath, signal);
-  cleanup.add(() => outgoing[Symbol.asyncDispose]());
-  if (outgoing.note !== undefined) deps.note(`${outgoing.note}; published ports work`);
+  if (outgoing.gap === undefined) cleanup.add(() => outgoing[Symbol.asyncDispose]());
+  else deps.note(`No way out of the own network: ${outgoing.gap.reason}; published ports work`);
   return {
     network: { kind: 'namespace', path: namespace.path },
     ports: proxy.ports,
-    nameServer: outgoing.nameServer,
+    nameServer: outgoing.gap === undefined ? outgoing.nameServer : undefined,
   };
 }
 

@@ -11,10 +11,15 @@ import type {
   Sandbox,
   SandboxIo,
   SandboxMount,
-  SandboxNetwork,
   SandboxSpec,
 } from '../sandbox/sandbox.ts';
 import type { StepLimits } from '../sandbox/step-limits.ts';
+import {
+  HOST_NETWORK,
+  NO_NETWORK,
+  type StepNetwork,
+  type StepNetworks,
+} from '../sandbox/step-networks.ts';
 import { resolveUser } from '../sandbox/user.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
@@ -31,6 +36,8 @@ export interface ExecOpDeps extends StepMountDeps, StepTrustDeps {
   readonly snapshots: Snapshotter;
   /** Opened when the first step runs, as it probes the host. */
   sandbox(): Promise<Sandbox>;
+  /** Opened when the first step asks for a network. */
+  networks(): Promise<StepNetworks>;
   readonly emit: Emit;
   /** Bytes of /dev/shm. */
   readonly shmBytes: number;
@@ -61,12 +68,18 @@ export async function runExecOp(
   deps: ExecOpDeps,
   signal: AbortSignal,
 ): Promise<RanOp> {
-  const sandbox = await deps.sandbox();
+  const [sandbox, taken] = await Promise.all([deps.sandbox(), takeNetwork(op, deps, signal)]);
+  using network = taken;
   await using active = await deps.snapshots.prepare(root, signal);
   const user = resolveUser(op.user, active.parentTree);
   const trust = await openStepTrust(op, active.parentTree, user.home, deps);
   {
-    await using mounts = await openStepMounts(op, metadata, deps, signal);
+    await using mounts = await openStepMounts(
+      op,
+      metadata,
+      { ...deps, nameServer: network.nameServer },
+      signal,
+    );
     await using view = await active.mount(trust?.fill);
     const prepared = prepareRoot(
       view.root,
@@ -94,7 +107,7 @@ export async function runExecOp(
         ...mounts.list.map(({ mount }, i) => withTarget(mount, prepared.targets[i], view.root)),
         ...(trust === undefined ? [] : [trust.mount]),
       ],
-      network: networkOf(op),
+      network: network.network,
       shmBytes: deps.shmBytes,
       limits: deps.limits,
       rlimits: deps.ulimits,
@@ -190,8 +203,21 @@ function withTarget(mount: SandboxMount, target: string | undefined, root: strin
   return { ...mount, target, mode: covered === undefined ? mount.mode : covered.mode & 0o7777 };
 }
 
-function networkOf(op: ExecOp): SandboxNetwork {
-  return op.network === 'none' ? { kind: 'none' } : { kind: 'host' };
+async function takeNetwork(
+  op: ExecOp,
+  deps: ExecOpDeps,
+  signal: AbortSignal,
+): Promise<StepNetwork> {
+  switch (op.network) {
+    case 'default':
+      return (await deps.networks()).take(signal);
+    case 'host':
+      return HOST_NETWORK;
+    case 'none':
+      return NO_NETWORK;
+    default:
+      return op.network satisfies never;
+  }
 }
 
 /** What the user wrote: without the shell in front of it, and of a script the first line. */

@@ -16,19 +16,29 @@ const MAX_RESOLV_CONF_BYTES = 1024 * 1024;
 /** Steps that run as another user than root look up names, too. */
 const READABLE_BY_ALL = 0o644;
 
+/** What is in the files. */
+export interface NetworkFilesRequest {
+  readonly hostname: string;
+  readonly extraHosts: readonly ExtraHost[];
+  /** Takes the place of the host's name servers, which cannot all be reached from another network. */
+  readonly nameServer: string | undefined;
+}
+
 /**
  * Writes both files below `dir`, once per content, as many steps share them.
- * Nothing of the host's own /etc/hosts reaches a step. Name servers do, as steps use its network.
+ * Nothing of the host's own /etc/hosts reaches a step. Its name servers and search domains do.
  */
-export function writeNetworkFiles(
-  dir: string,
-  hostname: string,
-  extraHosts: readonly ExtraHost[],
-): NetworkFiles {
+export function writeNetworkFiles(dir: string, request: NetworkFilesRequest): NetworkFiles {
+  const { hostname, extraHosts, nameServer } = request;
+  const resolvConf = readResolvConf('/etc/resolv.conf');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   return {
     hosts: writeOnce(dir, 'hosts', hostsText(hostname, extraHosts)),
-    resolvConf: writeOnce(dir, 'resolv', readResolvConf('/etc/resolv.conf')),
+    resolvConf: writeOnce(
+      dir,
+      'resolv',
+      nameServer === undefined ? resolvConf : withNameServer(resolvConf, nameServer),
+    ),
   };
 }
 
@@ -52,6 +62,14 @@ function readResolvConf(path: string): string {
   } catch {
     return '';
   }
+}
+
+/** Search domains and options stay. */
+function withNameServer(resolvConf: string, nameServer: string): string {
+  const kept = resolvConf
+    .split('\n')
+    .filter((line) => /^\s*(?:search|domain|options)\s/.test(line));
+  return `${[`nameserver ${nameServer}`, ...kept].join('\n')}\n`;
 }
 
 function writeOnce(dir: string, kind: string, text: string): string {

@@ -22,6 +22,8 @@ export interface StepMountDeps {
   readonly runtimeDir: string;
   /** Host directory for the files that steps see as /etc/hosts and /etc/resolv.conf. */
   readonly networkFileDir: string;
+  /** Of the step's own network; undefined for those of the host. */
+  readonly nameServer?: string | undefined;
   /** The secret of this id, or undefined when it was not given. */
   secret(id: string): Uint8Array | undefined;
   /** The agents that were given to this build. Loaded when the first step asks. */
@@ -62,7 +64,11 @@ export async function openStepMounts(
   deps: StepMountDeps,
   signal: AbortSignal,
 ): Promise<StepMounts> {
-  const files = writeNetworkFiles(deps.networkFileDir, STEP_HOSTNAME, op.extraHosts ?? []);
+  const files = writeNetworkFiles(deps.networkFileDir, {
+    hostname: STEP_HOSTNAME,
+    extraHosts: op.extraHosts ?? [],
+    nameServer: deps.nameServer,
+  });
   const list: StepMount[] = [
     readonlyFile(files.hosts, '/etc/hosts'),
     readonlyFile(files.resolvConf, '/etc/resolv.conf'),

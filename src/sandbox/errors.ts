@@ -1,4 +1,5 @@
 import { BuildError } from '../diagnostics/build-error.ts';
+import type { NetworkGap } from './outgoing-network.ts';
 
 /** The process of a step could not be started at all. `what` is what was found. */
 export function cannotStart(what: string, cause?: unknown): BuildError {
@@ -7,6 +8,16 @@ export function cannotStart(what: string, cause?: unknown): BuildError {
     class: 'build',
     message: `Cannot start the process: ${what}`,
     cause,
+  });
+}
+
+/** Steps were to have a network of their own, and cannot. */
+export function networkNotIsolated(gap: NetworkGap): BuildError {
+  return new BuildError({
+    code: 'NETWORK_NOT_ISOLATED',
+    class: 'host',
+    message: `Cannot give steps a network of their own: ${gap.reason}`,
+    hint: gap.remedy,
   });
 }
 

@@ -84,6 +84,7 @@ function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
     outputs: [],
     pull: false,
     network: 'host',
+    requiresIsolatedNetwork: false,
     addHosts: [],
     shmBytes: 64 * 1024 * 1024,
     jobs: undefined,
@@ -125,6 +126,8 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
       ),
     openSandbox: (isolation, signal) =>
       openSandbox({ isolation, env: process.env, cacheDir: join(store.root, 'cache'), signal }),
+    // All cases ask for the host's network.
+    openNetworks: () => Promise.reject(new Error('A step asked for a network of its own')),
     stdout: () => process.stdout,
     emit: () => undefined,
     now: () => Date.now(),

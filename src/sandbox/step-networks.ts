@@ -1,0 +1,136 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DisposeStack } from '../core/dispose-stack.ts';
+import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
+import { createNetworkNamespace } from '../host/network-namespace.ts';
+import { networkNotIsolated } from './errors.ts';
+import { connectOutgoing, type NetworkGap } from './outgoing-network.ts';
+import type { SandboxNetwork } from './sandbox.ts';
+import { makeStepDir } from './step-dir.ts';
+
+/**
+ * The networks of a build's steps: each step has a namespace with a way out to itself while it runs.
+ * The next one gets the same namespace: all processes of the one before are gone, and none had the right to
+ * change it. So a build starts one for each step that runs at the same time, not one for each step.
+ */
+export interface StepNetworks extends AsyncDisposable {
+  /** @throws BuildError NETWORK_NOT_ISOLATED, the signal's reason */
+  take(signal: AbortSignal): Promise<StepNetwork>;
+}
+
+/** The network of one step, given back when it is disposed of. */
+export interface StepNetwork extends Disposable {
+  readonly network: SandboxNetwork;
+  /** Undefined: those of the host. */
+  readonly nameServer: string | undefined;
+}
+
+/** What networks are made with. */
+export interface StepNetworksOptions {
+  /** Directory for what must not stay. */
+  readonly runtimeDir: string;
+  /** PATH of this process. */
+  readonly searchPath: string;
+  /** True to fail where there is no way out of a namespace; else steps use the host's network then. */
+  readonly mustIsolate: boolean;
+  /** Is told once that the host's network is used, and why. */
+  readonly onGap: (gap: NetworkGap) => void;
+}
+
+/** The host's own network, for steps that asked for it. */
+export const HOST_NETWORK: StepNetwork = {
+  network: { kind: 'host' },
+  nameServer: undefined,
+  [Symbol.dispose]: () => undefined,
+};
+
+/** No network but loopback. */
+export const NO_NETWORK: StepNetwork = {
+  network: { kind: 'none' },
+  nameServer: undefined,
+  [Symbol.dispose]: () => undefined,
+};
+
+interface OpenNetwork {
+  readonly path: string;
+  readonly nameServer: string;
+}
+
+/** Starts nothing before the first step asks. */
+export function openStepNetworks(options: StepNetworksOptions): StepNetworks {
+  const opened = new DisposeStack();
+  const free: OpenNetwork[] = [];
+  let dir: string | undefined;
+  let gap: NetworkGap | undefined;
+  let count = 0;
+
+  async function open(signal: AbortSignal): Promise<OpenNetwork | NetworkGap> {
+    enterPrivateMountNamespace();
+    dir ??= makeOwnDir();
+    const path = join(dir, `network-${String(count++)}`);
+    const namespace = createNetworkNamespace(path);
+    opened.defer(() => {
+      namespace[Symbol.dispose]();
+    });
+    const outgoing = await connectOutgoing(path, options.searchPath, signal);
+    if (outgoing.gap !== undefined) return outgoing.gap;
+    opened.use(outgoing);
+    return { path, nameServer: outgoing.nameServer };
+  }
+
+  function makeOwnDir(): string {
+    const made = makeStepDir(options.runtimeDir);
+    opened.defer(() => {
+      rmSync(made, { recursive: true, force: true });
+    });
+    return made;
+  }
+
+  function withoutIsolation(found: NetworkGap): StepNetwork {
+    if (options.mustIsolate) throw networkNotIsolated(found);
+    if (gap === undefined) options.onGap(found);
+    gap = found;
+    return HOST_NETWORK;
+  }
+
+  return {
+    async take(signal) {
+      if (gap !== undefined) return HOST_NETWORK;
+      const found = free.pop() ?? (await open(signal));
+      if ('reason' in found) return withoutIsolation(found);
+      return {
+        network: { kind: 'namespace', path: found.path },
+        nameServer: found.nameServer,
+        [Symbol.dispose]: () => {
+          free.push(found);
+        },
+      };
+    },
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+/** What `stagecraft info` shows about the network of steps. */
+export interface NetworkDescription {
+  readonly isIsolated: boolean;
+  /** What steps get. */
+  readonly detail: string;
+  /** What would give them a network of their own, where that is known. */
+  readonly remedy: string | undefined;
+}
+
+/** Makes one network, to see whether that works here. */
+export async function describeNetwork(
+  options: Pick<StepNetworksOptions, 'runtimeDir' | 'searchPath'>,
+  signal: AbortSignal,
+): Promise<NetworkDescription> {
+  let gap: NetworkGap | undefined;
+  const onGap = (found: NetworkGap): void => {
+    gap = found;
+  };
+  await using networks = openStepNetworks({ ...options, mustIsolate: false, onGap });
+  using taken = await networks.take(signal);
+  return taken.network.kind === 'namespace'
+    ? { isIsolated: true, detail: 'one of their own, through slirp4netns', remedy: undefined }
+    : { isIsolated: false, detail: `this host's: ${gap?.reason ?? ''}`, remedy: gap?.remedy };
+}
