@@ -26,8 +26,10 @@ describe('parseConfigFile()', () => {
       jobs: 4,
       registries: { 'docker.io': { mirrors: ['mirror.example.com'] }, 'a:5': { insecure: true } },
     };
-    const written = { ...json, 'ca-certs': ['host', '/etc/company.pem'] };
-    const read = { ...json, caCerts: ['host', '/etc/company.pem'] };
+    const caCerts = ['host', '/etc/company.pem'];
+    const network = { 'require-isolation': true };
+    const written = { ...json, 'ca-certs': caCerts, network };
+    const read = { ...json, caCerts, requiresIsolatedNetwork: true };
     expect(parseConfigFile(JSON.stringify(written), 'c')).toEqual(read);
   });
 
@@ -47,6 +49,11 @@ describe('parseConfigFile()', () => {
     ['{"jobs":"4"}', '"jobs" must be a whole number from 1 to 1024'],
     ['{"ca-certs":"host"}', '"ca-certs" must be a list of absolute paths, or "host"'],
     ['{"ca-certs":["a.pem"]}', '"ca-certs" must be a list of absolute paths, or "host"'],
+    [
+      '{"network":{"required-isolation":true}}',
+      'unknown key "network.required-isolation"\n  hint: Did you mean "require-isolation"?',
+    ],
+    ['{"network":{"require-isolation":1}}', '"network.require-isolation" must be true or false'],
     ['{"registries":[]}', '"registries" must be an object'],
     ['{"registries":{"a":1}}', '"registries.a" must be an object'],
     [

@@ -37,7 +37,7 @@ export function writeNetworkFiles(dir: string, request: NetworkFilesRequest): Ne
     resolvConf: writeOnce(
       dir,
       'resolv',
-      nameServer === undefined ? resolvConf : withNameServer(resolvConf, nameServer),
+      nameServer === undefined ? resolvConf : replaceNameServers(resolvConf, nameServer),
     ),
   };
 }
@@ -64,8 +64,8 @@ function readResolvConf(path: string): string {
   }
 }
 
-/** Search domains and options stay. */
-function withNameServer(resolvConf: string, nameServer: string): string {
+/** resolv.conf(5) with this name server alone. Search domains and options stay. */
+export function replaceNameServers(resolvConf: string, nameServer: string): string {
   const kept = resolvConf
     .split('\n')
     .filter((line) => /^\s*(?:search|domain|options)\s/.test(line));

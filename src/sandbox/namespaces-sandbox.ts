@@ -24,6 +24,7 @@ import {
   type SandboxIo,
   type SandboxSpec,
 } from './sandbox.ts';
+import { bringLoopbackUp } from './loopback-calls.ts';
 import { addRootCalls } from './root-calls.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { resolveSeccomp } from './seccomp.ts';
@@ -174,17 +175,6 @@ function joinNetwork(program: LaunchProgram, spec: SandboxSpec): void {
   program.expect('openat', [AT_FDCWD, spec.network.path, 0], NETWORK_FD, 'opening the network');
   program.call('setns', [NETWORK_FD, CLONE_NEWNET], 'joining the network');
   program.call('close', [NETWORK_FD], 'closing the network');
-}
-
-function bringLoopbackUp(program: LaunchProgram): void {
-  const [AF_INET, SOCK_DGRAM, SIOCSIFFLAGS, IFF_UP, SOCKET_FD] = [2, 2, 0x8914, 1, 4];
-  // struct ifreq: name, then flags.
-  const request = Buffer.alloc(40);
-  request.write('lo', 0, 'latin1');
-  request.writeUInt16LE(IFF_UP, 16);
-  program.expect('socket', [AF_INET, SOCK_DGRAM, 0], SOCKET_FD, 'opening the loopback');
-  program.call('ioctl', [SOCKET_FD, SIOCSIFFLAGS, request], 'bringing the loopback up');
-  program.call('close', [SOCKET_FD], 'closing the loopback');
 }
 
 function setLimits(program: LaunchProgram, spec: SandboxSpec): void {

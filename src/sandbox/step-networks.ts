@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
-import { createNetworkNamespace } from '../host/network-namespace.ts';
 import { networkNotIsolated } from './errors.ts';
+import { makeNetworkNamespace } from './network-namespace.ts';
 import { connectOutgoing, type NetworkGap } from './outgoing-network.ts';
 import type { SandboxNetwork } from './sandbox.ts';
 import { makeStepDir } from './step-dir.ts';
@@ -68,7 +68,7 @@ export function openStepNetworks(options: StepNetworksOptions): StepNetworks {
     enterPrivateMountNamespace();
     dir ??= makeOwnDir();
     const path = join(dir, `network-${String(count++)}`);
-    const namespace = createNetworkNamespace(path);
+    const namespace = await makeNetworkNamespace(path);
     opened.defer(() => {
       namespace[Symbol.dispose]();
     });
