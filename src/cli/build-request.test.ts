@@ -24,6 +24,7 @@ async function request(
       env,
       cwd: '/work',
       arch: 'x64',
+      homeDir: '/nowhere',
       readStdin: () => Promise.resolve('FROM scratch\n'),
     },
   );

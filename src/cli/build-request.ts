@@ -16,10 +16,11 @@ import {
 import { oneOf, type CommandContext } from './command.ts';
 import type { ConfigFile } from './config-file.ts';
 import { readStepLimits, readStepTimeout, readUlimits } from './limit-values.ts';
+import { addProxyArguments, readDockerProxies } from './proxy-settings.ts';
 import { badContextWord, badFlagValue, flagConflict } from './errors.ts';
 
 /** What of the world a request depends on. */
-export type RequestEnvironment = Pick<CommandContext, 'env' | 'cwd' | 'arch'> & {
+export type RequestEnvironment = Pick<CommandContext, 'env' | 'cwd' | 'arch' | 'homeDir'> & {
   /** Reads standard input to its end. */
   readonly readStdin: () => Promise<string>;
 };
@@ -40,6 +41,7 @@ export async function readBuildRequest(
 ): Promise<BuildRequest> {
   const { env, cwd, arch } = environment;
   const buildArgs = readBuildArgs(flags['build-arg'], env);
+  addProxyArguments(buildArgs, config.proxies ?? readDockerProxies(environment));
   // As buildx does, so that a Dockerfile can use it too; the plan checks the number.
   const epoch = env['SOURCE_DATE_EPOCH'] ?? '';
   if (epoch !== '' && !buildArgs.has('SOURCE_DATE_EPOCH')) {

@@ -28,8 +28,9 @@ describe('parseConfigFile()', () => {
     };
     const caCerts = ['host', '/etc/company.pem'];
     const network = { 'require-isolation': true };
-    const written = { ...json, 'ca-certs': caCerts, network };
-    const read = { ...json, caCerts, requiresIsolatedNetwork: true };
+    const proxies = { httpProxy: 'http://proxy:3128', noProxy: 'a,b' };
+    const written = { ...json, proxies, 'ca-certs': caCerts, network };
+    const read = { ...json, proxies, caCerts, requiresIsolatedNetwork: true };
     expect(parseConfigFile(JSON.stringify(written), 'c')).toEqual(read);
   });
 
@@ -54,6 +55,8 @@ describe('parseConfigFile()', () => {
       'unknown key "network.required-isolation"\n  hint: Did you mean "require-isolation"?',
     ],
     ['{"network":{"require-isolation":1}}', '"network.require-isolation" must be true or false'],
+    ['{"proxies":{"http":"x"}}', 'unknown key "proxies.http"'],
+    ['{"proxies":{"httpProxy":1}}', '"proxies.httpProxy" must be a text on one line'],
     ['{"registries":[]}', '"registries" must be an object'],
     ['{"registries":{"a":1}}', '"registries.a" must be an object'],
     [

@@ -5,6 +5,7 @@ import { nearest } from '../core/suggest.ts';
 import type { RegistriesConfig } from '../build/open-host.ts';
 import type { TidyPolicy } from '../build/tidy-policy.ts';
 import { badConfig } from './errors.ts';
+import { isProxyValue, PROXY_KEYS, type ProxySettings } from './proxy-settings.ts';
 import { parseSize } from './prune-values.ts';
 import { isRootUser, type UserIdentity } from './user-identity.ts';
 
@@ -17,6 +18,8 @@ export interface ConfigFile {
   readonly gc?: TidyPolicy | undefined;
   /** `ca-certs`: authorities to trust, here and in steps. Absolute paths, or `host`. */
   readonly caCerts: readonly string[];
+  /** Proxies for steps; undefined: those that Docker's configuration has. */
+  readonly proxies?: ProxySettings | undefined;
   /** `network.require-isolation`: fail where steps cannot have a network of their own. */
   readonly requiresIsolatedNetwork: boolean;
   /** Steps at the same time. */
@@ -62,11 +65,20 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     throw badConfig(path, error instanceof Error ? error.message : 'it is not JSON');
   }
   const reader = new ConfigReader(path);
-  const top = reader.object(json, '', ['root', 'registries', 'ca-certs', 'network', 'jobs', 'gc']);
+  const top = reader.object(json, '', [
+    'root',
+    'registries',
+    'ca-certs',
+    'proxies',
+    'network',
+    'jobs',
+    'gc',
+  ]);
   return {
     root: reader.optional(top['root'], (value) => reader.absolutePath(value, 'root')),
     registries: reader.registries(top['registries'] ?? {}),
     caCerts: reader.caCerts(top['ca-certs'] ?? []),
+    proxies: reader.optional(top['proxies'], (value) => reader.proxies(value)),
     requiresIsolatedNetwork: reader.requiresIsolation(top['network'] ?? {}),
     jobs: reader.optional(top['jobs'], (value) => reader.jobs(value)),
     gc: reader.optional(top['gc'], (value) => reader.gc(value)),
@@ -150,6 +162,15 @@ class ConfigReader {
         ];
       }),
     );
+  }
+
+  proxies(value: unknown): ProxySettings {
+    const settings = this.object(value, 'proxies', PROXY_KEYS);
+    for (const [key, each] of Object.entries(settings)) {
+      // Without the value, which may hold a password.
+      if (!isProxyValue(each)) throw this.#bad(`proxies.${key}`, 'must be a text on one line');
+    }
+    return settings;
   }
 
   requiresIsolation(value: unknown): boolean {

@@ -34,6 +34,7 @@ export async function prepareBuild(
     env,
     cwd,
     arch,
+    homeDir,
     readStdin: () => readDockerfileFromStdin(context.stdin, signal),
   });
   const hostOptions = {
