@@ -55,6 +55,7 @@ describe('readBuildRequest() reads', () => {
       outputs: [],
       pull: false,
       network: 'default',
+      requiresIsolatedNetwork: false,
       addHosts: [],
       shmBytes: 64 * 1024 * 1024,
       jobs: 3,
