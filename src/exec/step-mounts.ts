@@ -1,12 +1,13 @@
-import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bytesToText, textToBytes } from '../core/bytes.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
+import { mount, MS, umount } from '../host/mount.ts';
+import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
 import type { ExecOp, Mount, OpId, OpMetadata } from '../ops/op.ts';
 import type { SandboxMount } from '../sandbox/sandbox.ts';
 import { makeStepDir } from '../sandbox/step-dir.ts';
-import { openDirTree } from '../tree/dir-tree.ts';
 import { openCacheMount } from './cache-mounts.ts';
+import { openDirectoryInside } from './open-inside.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { missingSecret, missingSshAgent, mountSourceNotFound } from './errors.ts';
 import type { SshAgents } from './ssh-agents.ts';
@@ -92,7 +93,7 @@ export async function openStepMounts(
       case 'bind':
         return openBind(mount, metadata, deps, stack, signal);
       case 'cache':
-        return openCache(mount, deps, stack, signal);
+        return openCache(mount, metadata, deps, stack, signal);
       case 'tmpfs':
         return {
           mount: { type: 'tmpfs', target, sizeBytes: mount.sizeBytes, mode: 0o1777 },
@@ -131,6 +132,7 @@ async function openBind(
 
 async function openCache(
   mount: Extract<Mount, { type: 'cache' }>,
+  metadata: OpMetadata,
   deps: StepMountDeps,
   stack: DisposeStack,
   signal: AbortSignal,
@@ -144,22 +146,42 @@ async function openCache(
           copy: (dir: string) => deps.copyInput(from, mount.source, dir, signal),
         };
   const cache = stack.use(await openCacheMount(deps.cacheMountDir, mount, seed, signal));
-  const source = subdirectory(cache.dir, mount.source);
+  const source = openSubdirectory(cache.dir, mount.source, deps, metadata, stack);
   return {
     mount: { type: 'bind', source, target: mount.target, isReadonly: mount.isReadonly },
     targetType: 'directory',
   };
 }
 
-/** `source=` of a cache mount: a directory inside it, whatever links the cache holds. */
-function subdirectory(dir: string, source: string): string {
-  const path = source.replace(/\/+$/, '');
-  if (path === '') return dir;
-  const node = openDirTree(dir).lookup(textToBytes(path), { followsLast: true });
-  if (node !== undefined) return bytesToText(node.hostPath);
-  const made = join(dir, path);
-  mkdirSync(made, { recursive: true, mode: 0o755 });
-  return made;
+/**
+ * `source=` of a cache mount: a directory inside it, whatever links the cache holds. Steps that share the
+ * cache may change it at any time, so what is mounted is the very directory that was found, and no name.
+ */
+function openSubdirectory(
+  dir: string,
+  source: string,
+  { runtimeDir }: StepMountDeps,
+  metadata: OpMetadata,
+  stack: DisposeStack,
+): string {
+  if (/^\/*$/.test(source)) return dir;
+  enterPrivateMountNamespace();
+  const fd = openDirectoryInside(dir, source);
+  if (fd === undefined) throw mountSourceNotFound(source, metadata.span);
+  try {
+    const place = makeStepDir(runtimeDir);
+    stack.defer(() => {
+      rmSync(place, { recursive: true, force: true });
+    });
+    mount({ source: `/proc/self/fd/${String(fd)}`, target: place, flags: MS.BIND });
+    // Before the place is removed, and what it shows with it.
+    stack.defer(() => {
+      umount(place, { lazily: true });
+    });
+    return place;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function openSecret(

@@ -1,0 +1,78 @@
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openDirectoryInside } from './open-inside.ts';
+
+let dir: string;
+let root: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'open-inside-'));
+  root = join(dir, 'root');
+  mkdirSync(join(root, 'a/b'), { recursive: true });
+  mkdirSync(join(dir, 'OUT'));
+  writeFileSync(join(root, 'file'), '');
+  symlinkSync(join(dir, 'OUT'), join(root, 'absolute'));
+  symlinkSync('../../../../OUT', join(root, 'a/relative'));
+  symlinkSync('a/b', join(root, 'inside'));
+  symlinkSync('/a', join(root, 'rooted'));
+  symlinkSync('loop', join(root, 'loop'));
+});
+
+afterEach(() => {
+  rmSync(dir, { recursive: true });
+});
+
+/** Where it is below the root; undefined when it is not opened. */
+function opened(path: string): string | undefined {
+  const fd = openDirectoryInside(root, path);
+  if (fd === undefined) return undefined;
+  const place = readlinkSync(`/proc/self/fd/${fd}`);
+  closeSync(fd);
+  return place.startsWith(root) ? place.slice(root.length) : `outside: ${place}`;
+}
+
+describe('openDirectoryInside()', () => {
+  test.each([
+    ['a/b', '/a/b'],
+    ['/a//./b/', '/a/b'],
+    ['a/../a/b', '/a/b'],
+    ['../../a', '/a'],
+    ['inside', '/a/b'],
+    ['rooted/b', '/a/b'],
+    ['new/er', '/new/er'],
+    ['a/relative/x', '/OUT/x'],
+  ])('opens %s inside the root', (path, place) => {
+    expect(opened(path)).toBe(place);
+    expect(readdirSync(join(dir, 'OUT'))).toEqual([]);
+  });
+
+  test('makes the target of an absolute link inside the root', () => {
+    expect(opened('absolute/x')).toBe(`${join(dir, 'OUT')}/x`);
+    expect(readdirSync(join(dir, 'OUT'))).toEqual([]);
+    expect(existsSync(join(root, dir, 'OUT/x'))).toBe(true);
+  });
+
+  test.each(['file', 'file/x', 'loop'])('does not open %s', (path) => {
+    expect(opened(path)).toBeUndefined();
+  });
+
+  test('leaves no descriptor open but the one it gives', () => {
+    const count = (): number => readdirSync('/proc/self/fd').length;
+    const before = count();
+    opened('a/relative/x/y/../z');
+    opened('loop');
+    expect(count()).toBe(before);
+  });
+});
