@@ -40,7 +40,13 @@ import {
   blobSizeMismatch,
   blobTooLarge,
 } from './errors.ts';
-import { completePartial, openPartial, removePartials, type OpenAt } from './partial-blob.ts';
+import {
+  completePartial,
+  dropEmptyPartial,
+  openPartial,
+  removePartials,
+  type OpenAt,
+} from './partial-blob.ts';
 import { sweepTemporaryFiles, TEMPORARY_PREFIX } from './sweep.ts';
 import { verifiedStream, type ExpectedBytes, type StreamFault } from './verified-stream.ts';
 
@@ -193,6 +199,7 @@ class DirectoryBlobs implements DiskBlobStore {
       signal.throwIfAborted();
       this.#publish(partial.path, expected.digest);
     } catch (cause) {
+      dropEmptyPartial(partial);
       throw isFileError(cause) ? fileWrite(partial.path, cause) : cause;
     } finally {
       closeSync(partial.fd);

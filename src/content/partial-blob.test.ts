@@ -88,6 +88,12 @@ describe('writeResumable()', () => {
   });
 });
 
+test('writeResumable() leaves no file of a download that did not begin', async () => {
+  const refused = (): Promise<never> => Promise.reject(new Error('it wants credentials'));
+  await expect(blobs.writeResumable(EXPECTED, refused, signal)).rejects.toThrow('credentials');
+  expect(leftovers()).toEqual([]);
+});
+
 test('removePartials() takes what is left and no more', async () => {
   await expect(blobs.writeResumable(EXPECTED, from(BYTES, 120_000), signal)).rejects.toThrow();
   writeFileSync(join(dir, 'tmp', 'other'), 'x');

@@ -79,6 +79,12 @@ export async function completePartial(
   throw mismatch(expected, found);
 }
 
+/** Leaves no file of a download that did not begin. */
+export function dropEmptyPartial({ path, fd }: PartialBlob): void {
+  const { size, nlink } = fstatSync(fd);
+  if (size === 0 && nlink > 0) unlinkIfThere(path);
+}
+
 /** Removes all partial blobs that nobody writes to. Gives the bytes that they had. */
 export function removePartials(temporaryDir: string): number {
   let bytes = 0;
