@@ -32,6 +32,8 @@ export interface BuildOptions {
   readonly tags?: readonly string[] | undefined;
   /** As `-o` on the command line: `type=oci,dest=app.tar`. */
   readonly outputs?: readonly string[] | undefined;
+  /** As `--annotation` on the command line: `index:org.opencontainers.image.title=App`. */
+  readonly annotations?: readonly string[] | undefined;
   readonly buildArgs?: Readonly<Record<string, string>> | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly namedContexts?: Readonly<Record<string, string>> | undefined;
@@ -127,6 +129,7 @@ function toRequest(options: BuildOptions): BuildRequest {
     namedContexts: toMap(options.namedContexts),
     tags: options.tags ?? [],
     outputs: options.outputs ?? [],
+    annotations: options.annotations ?? [],
     pull: options.pull ?? false,
     network: options.network ?? 'default',
     requiresIsolatedNetwork: options.requiresIsolatedNetwork ?? false,

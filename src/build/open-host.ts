@@ -111,12 +111,13 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
       return readGivenAuthorities(options);
     },
     stdout: options.stdout,
-    async push(images, references, signal) {
+    async push(images, references, pushOptions, signal) {
       const { pushImages } = await import('./push-images.ts');
       const { homeDir, registries, caCerts } = options;
       return pushImages(
         images,
         references,
+        pushOptions,
         { registries, env, homeDir, caCerts, blobs: store.blobs },
         signal,
       );

@@ -6,9 +6,6 @@ import { exportableImage } from './exportable-layers.ts';
 import type { Store } from './open-store.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
-/** Docker's choice: small enough, and quick to make. */
-const GZIP_LEVEL = 6;
-
 /**
  * Sends an image of the local store to the registry that its name says; of several platforms all of
  * them and their index, or the one for `platform`. Blobs that are there already are not sent. Layers are
@@ -25,16 +22,13 @@ export async function pushImage(
   const entry =
     platform === undefined ? store.images.findEntry(name) : store.images.find(name, platform);
   const { imageBlobs } = await import('../export/image-blobs.ts');
-  const encoding = {
-    compression: { kind: 'gzip', level: GZIP_LEVEL },
-    ociMediaTypes: true,
-  } as const;
+  const { DEFAULT_ENCODING } = await import('../export/output.ts');
   const deps = { blobs: store.blobs, root: store.root };
   const blobs: ImageBlobs[] = [];
   for (const image of 'image' in entry ? [entry.image] : entry.images) {
     const exportable = exportableImage(image, name, [name], store);
-    blobs.push(await imageBlobs(exportable, encoding, deps, signal));
+    blobs.push(await imageBlobs(exportable, DEFAULT_ENCODING, deps, signal));
   }
   const { pushImages } = await import('./push-images.ts');
-  return pushImages(blobs, [parseReference(name)], { ...access, blobs: store.blobs }, signal);
+  return pushImages(blobs, [parseReference(name)], {}, { ...access, blobs: store.blobs }, signal);
 }

@@ -1,9 +1,11 @@
 import type { BlobStore } from '../content/blob-store.ts';
 import type { WrittenImage } from '../events/event.ts';
+import type { PushOptions } from '../export/export-image.ts';
 import type { ImageBlobs } from '../export/image-blobs.ts';
+import { imageIndex, type IndexBytes } from '../export/oci-layout.ts';
+import type { Annotation } from '../export/output.ts';
 import { MEDIA_TYPE, type Descriptor } from '../image/manifest.ts';
 import { familiarName, formatReference, type ImageReference } from '../core/image-reference.ts';
-import { serializeIndex } from '../image/serialize.ts';
 import { createImagePusher, type PushContent } from '../registry/push-image.ts';
 import type { RegistriesConfig } from '../registry/registries.ts';
 import type { PushBlob } from '../registry/upload.ts';
@@ -29,32 +31,57 @@ export interface PushDeps {
 export async function pushImages(
   images: readonly ImageBlobs[],
   references: readonly ImageReference[],
+  options: PushOptions,
   deps: PushDeps,
   signal: AbortSignal,
 ): Promise<WrittenImage> {
-  using pusher = createImagePusher(deps);
+  const registries =
+    options.isInsecure === true ? withInsecure(deps.registries, references) : deps.registries;
+  using pusher = createImagePusher({ ...deps, registries });
+  const index = images.length > 1 ? indexOf(images, options.annotations ?? []) : undefined;
+  const top = index ?? images[0]?.manifest;
+  if (top === undefined) throw new TypeError('A push needs an image');
+  const { mediaType, size, platform, annotations } = top;
   const names = references.map(familiarName).join(', ');
   const pushedTo = new Map<string, string>();
   let written: WrittenImage | undefined;
   let sentBytes = 0;
   for (const reference of references) {
     const { registry, repository } = reference;
-    const content = contentOf(images, deps.blobs, registry, pushedTo.get(registry));
-    const pushed = await pusher.push(formatReference(reference), content, signal);
+    const content = contentOf(images, index, deps.blobs, registry, pushedTo.get(registry));
+    const name =
+      options.isByDigest === true
+        ? { ...reference, tag: undefined, digest: top.digest }
+        : { ...reference, digest: undefined };
+    const pushed = await pusher.push(formatReference(name), content, signal);
+    const { digest } = pushed;
     sentBytes += pushed.sentBytes;
     pushedTo.set(registry, repository);
     for (const layer of images.flatMap(({ layers }) => layers)) {
       deps.blobs.origins.note(layer.digest, `${registry}/${repository}`);
     }
     const bytes = content.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    written = { destination: `registry ${names}`, digest: pushed.digest, bytes, sentBytes };
+    const descriptor = { mediaType, digest, size, platform, annotations };
+    written = { destination: `registry ${names}`, digest, bytes, sentBytes, descriptor };
   }
   if (written === undefined) throw new TypeError('A push needs a name');
   return written;
 }
 
+function withInsecure(
+  registries: RegistriesConfig,
+  references: readonly ImageReference[],
+): RegistriesConfig {
+  const hosts = references.map(({ registry }) => [
+    registry,
+    { ...registries[registry], insecure: true },
+  ]);
+  return { ...registries, ...Object.fromEntries(hosts) } as RegistriesConfig;
+}
+
 function contentOf(
   images: readonly ImageBlobs[],
+  index: IndexBytes | undefined,
   store: BlobStore,
   registry: string,
   mountFrom: string | undefined,
@@ -78,7 +105,7 @@ function contentOf(
       bytes: manifestBytes,
       mediaType: manifest.mediaType,
     })),
-    index: images.length > 1 ? indexOf(images.map(({ manifest }) => manifest)) : undefined,
+    index,
   };
 }
 
@@ -88,10 +115,9 @@ function knownRepository(origins: readonly string[], registry: string): string |
   return origins.find((origin) => origin.startsWith(prefix))?.slice(prefix.length);
 }
 
-function indexOf(manifests: readonly Descriptor[]): NonNullable<PushContent['index']> {
-  const isOci = manifests.every(({ mediaType }) => mediaType === MEDIA_TYPE.ociManifest);
-  const mediaType = isOci ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.dockerIndex;
-  return { bytes: serializeIndex({ schemaVersion: 2, mediaType, manifests }), mediaType };
+function indexOf(images: readonly ImageBlobs[], annotations: readonly Annotation[]): IndexBytes {
+  const isOci = images.every(({ manifest }) => manifest.mediaType === MEDIA_TYPE.ociManifest);
+  return imageIndex(images, isOci, annotations);
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {

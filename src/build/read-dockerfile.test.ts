@@ -26,6 +26,7 @@ function request(file: string | undefined, context = '.'): BuildRequest {
     namedContexts: new Map(),
     tags: [],
     outputs: [],
+    annotations: [],
     pull: false,
     network: 'default',
     requiresIsolatedNetwork: false,

@@ -22,6 +22,8 @@ export interface BuildRequest {
   readonly tags: readonly string[];
   /** `-o` values, as written. Empty: the image goes to the local store alone. */
   readonly outputs: readonly string[];
+  /** `[TYPE[PLATFORM],…:]KEY=VALUE` for every output that is an image, as written. */
+  readonly annotations: readonly string[];
   /** Ask the registry even when the local store has an image of that name. */
   readonly pull: boolean;
   /** Network of steps that do not say. */

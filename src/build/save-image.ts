@@ -7,15 +7,13 @@ import {
 import { writeArchive } from '../export/destination.ts';
 import { imageBlobs, type ImageBlobs } from '../export/image-blobs.ts';
 import { dockerFiles, indexFile, LAYOUT_FILE, ociLayout } from '../export/oci-layout.ts';
+import { DEFAULT_ENCODING } from '../export/output.ts';
 import type { StoredImage } from '../image/stored-image.ts';
 import { formatReference, type ImageReference, isReference } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { tarArchive, type ArchiveMember } from '../layer/tar-archive.ts';
 import { exportableImage } from './exportable-layers.ts';
 import type { Store } from './open-store.ts';
-
-/** Docker's choice: small enough, and quick to make. */
-const GZIP_LEVEL = 6;
 
 /** Where an archive goes, and in which form. */
 export interface SaveOptions {
@@ -61,7 +59,7 @@ export async function saveImages(
     saved.push({ all, main: all[mainOf(all, options.host)] ?? all[0], references });
   }
   const layouts = saved.map(({ all, references }) =>
-    ociLayout(all, references, store.blobs, options.format === 'oci'),
+    ociLayout(all, references, store.blobs, DEFAULT_ENCODING),
   );
   const blobs = new Map(layouts.flatMap((layout) => layout.blobs.map((blob) => [blob.name, blob])));
   const members: ArchiveMember[] = [
@@ -120,8 +118,7 @@ async function blobsOf(
   format: SaveOptions['format'],
   signal: AbortSignal,
 ): Promise<ImageBlobs> {
-  const compression = { kind: 'gzip', level: GZIP_LEVEL } as const;
-  const encoding = { compression, ociMediaTypes: format === 'oci' };
+  const encoding = { ...DEFAULT_ENCODING, ociMediaTypes: format === 'oci' };
   const deps = { blobs: store.blobs, root: store.root };
   return imageBlobs(exportableImage(image, name, [], store), encoding, deps, signal);
 }

@@ -41,9 +41,17 @@ export interface RequestedOutput {
  */
 export async function readOutputs(request: BuildRequest): Promise<readonly RequestedOutput[]> {
   for (const tag of request.tags) parseReference(tag);
-  if (request.outputs.length === 0) return [];
+  const { outputs, annotations } = request;
+  if (outputs.length === 0 && annotations.length === 0) return [];
   const { parseOutput } = await import('../export/parse-output.ts');
-  return request.outputs.map((text) => ({ text, output: parseOutput(text) }));
+  const read = outputs.map((text) => ({ text, output: parseOutput(text) }));
+  if (annotations.length === 0) return read;
+  const { addAnnotations } = await import('../export/annotations.ts');
+  const annotated = addAnnotations(
+    read.map(({ output }) => output),
+    annotations,
+  );
+  return read.map(({ text }, index) => ({ text, output: annotated[index] ?? parseOutput(text) }));
 }
 
 /**
@@ -60,9 +68,21 @@ export async function writeOutputs(
 ): Promise<void> {
   const named = outputs.flatMap(({ output }) => (output.type === 'image' ? output.names : []));
   const tags = [...new Set([...request.tags, ...named])];
-  const isStored = tags.length > 0 || outputs.every(({ output }) => output.type === 'image');
-  if (isStored) await storeImages(images, tags, deps, signal);
+  if (isToBeStored(request, outputs, tags)) await storeImages(images, tags, deps, signal);
   for (const output of outputs) await exportTo(output, images, tags, deps, signal);
+}
+
+/** An output with `store=false` keeps the image out, whatever its names. */
+function isToBeStored(
+  request: BuildRequest,
+  outputs: readonly RequestedOutput[],
+  tags: readonly string[],
+): boolean {
+  const wanted = outputs.map(({ output }) => output).filter(({ type }) => type !== 'cacheonly');
+  if (outputs.length > 0 && wanted.length === 0) return request.tags.length > 0;
+  const ofImages = wanted.filter((output) => output.type === 'image');
+  if (ofImages.length > 0) return ofImages.some(({ isStored }) => isStored);
+  return tags.length > 0 || wanted.length === 0;
 }
 
 /** The tags go to the image, or to the index of those of several platforms. */
@@ -108,7 +128,7 @@ async function exportTo(
   signal: AbortSignal,
 ): Promise<void> {
   const { store, emit } = deps;
-  if (output.type === 'image' && !output.push) return;
+  if (output.type === 'cacheonly' || (output.type === 'image' && !output.push)) return;
   const { exportImage } = await import('../export/export-image.ts');
   const task = `export ${text}`;
   emit({ type: 'task-started', task, name: `exporting to ${text}`, at: deps.elapsed() });

@@ -32,4 +32,11 @@ export interface CacheRecord {
   readonly durationMs: number;
   /** Bytes of files the step added. */
   readonly bytes: number;
+  /** The key that names the inputs by their content, where the result has that one as well. */
+  readonly contentKey?: CacheKey | undefined;
+  /**
+   * True for a result of an imported cache: `snapshot` is the name it has there, and its files come when
+   * they are needed. Never kept so.
+   */
+  readonly isRemote?: boolean | undefined;
 }

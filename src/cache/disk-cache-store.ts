@@ -176,11 +176,13 @@ function parseRecord(text: string, key: CacheKey): CacheRecord | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const record = value as Partial<Record<keyof CacheRecord, unknown>>;
-  const { resultKey, snapshot, parts } = record;
+  const { resultKey, contentKey, snapshot, parts } = record;
   const isOurs =
     record.key === key &&
     typeof resultKey === 'string' &&
     isKey(resultKey) &&
+    (contentKey === undefined || (typeof contentKey === 'string' && isKey(contentKey))) &&
+    record.isRemote === undefined &&
     (snapshot === undefined || (typeof snapshot === 'string' && /^[a-z0-9]+$/.test(snapshot))) &&
     typeof parts === 'object' &&
     parts !== null &&

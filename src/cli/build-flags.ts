@@ -5,10 +5,6 @@ const NO_RESOURCES = 'name the limit itself, as in "--memory"';
 
 /** Flags of Docker's that ask for what we do not do, or do anyway. */
 const DOCKER_FLAGS = {
-  annotation: listFlag('TEXT', 'Add an annotation', {
-    status: 'unsupported',
-    note: 'images get no annotations',
-  }),
   attest: listFlag('TEXT', 'Add an attestation', { status: 'unsupported', note: ATTESTATIONS }),
   builder: textFlag('NAME', 'Choose a builder', {
     status: 'warned',
@@ -50,6 +46,10 @@ const DOCKER_FLAGS = {
 /** The flags of `stagecraft build`. */
 export const BUILD_FLAGS = {
   ...DOCKER_FLAGS,
+  annotation: listFlag(
+    '[TYPE:]KEY=VALUE',
+    'Add an annotation to the manifest, or to what TYPE says',
+  ),
   'add-host': listFlag('NAME:ADDRESS', 'Add a line to /etc/hosts of the steps'),
   allow: listFlag('NAME', 'Let steps ask for more: network.host, security.insecure'),
   'build-arg': listFlag('NAME[=VALUE]', 'Set an ARG; without a value, from the environment'),
@@ -85,11 +85,15 @@ export const BUILD_FLAGS = {
   pids: textFlag('N', 'Processes that a step may have, 4096 by default; -1 is no limit'),
   platform: listFlag('PLATFORM', 'Build for these platforms'),
   progress: textFlag('KIND', 'auto, plain, tty, json, quiet, none'),
+  reproducible: switchFlag(
+    'Give the same image wherever it is built: no time later than a fixed one',
+  ),
   pull: switchFlag('Ask registries even for images that are here'),
   quiet: switchFlag('Print nothing but the image id', { short: 'q' }),
   root: textFlag('PATH', 'Directory of the store'),
   secret: listFlag('SECRET', 'Give steps a secret: id=NAME[,src=PATH|,env=VARIABLE]'),
   'shm-size': textFlag('BYTES', 'Size of /dev/shm of the steps, 64m by default'),
+  'source-date-epoch': textFlag('SECONDS', 'Latest time in the image, as SOURCE_DATE_EPOCH'),
   ssh: listFlag('SSH', 'Give steps an SSH agent: default or id[=SOCKET|KEY[,KEY]]'),
   'step-timeout': textFlag('TIME', 'How long a step may take, as in 10m'),
   tag: listFlag('NAME', 'Name of the image', { short: 't' }),

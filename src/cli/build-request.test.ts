@@ -53,6 +53,7 @@ describe('readBuildRequest() reads', () => {
       namedContexts: new Map(),
       tags: [],
       outputs: [],
+      annotations: [],
       pull: false,
       network: 'default',
       requiresIsolatedNetwork: false,

@@ -43,10 +43,8 @@ export async function readBuildRequest(
   const buildArgs = readBuildArgs(flags['build-arg'], env);
   addProxyArguments(buildArgs, config.proxies ?? readDockerProxies(environment));
   // As buildx does, so that a Dockerfile can use it too; the plan checks the number.
-  const epoch = env['SOURCE_DATE_EPOCH'] ?? '';
-  if (epoch !== '' && !buildArgs.has('SOURCE_DATE_EPOCH')) {
-    buildArgs.set('SOURCE_DATE_EPOCH', epoch);
-  }
+  const epoch = readEpoch(flags, env, buildArgs.get('SOURCE_DATE_EPOCH'));
+  if (epoch !== undefined) buildArgs.set('SOURCE_DATE_EPOCH', epoch);
   const request = {
     target: flags.target === '' ? undefined : flags.target,
     buildArgs,
@@ -56,6 +54,7 @@ export async function readBuildRequest(
     namedContexts: readPairs('--build-context', flags['build-context'], false),
     tags: flags.tag,
     outputs: flags.push === true ? [...flags.output, 'type=registry'] : flags.output,
+    annotations: flags.annotation,
     pull: flags.pull ?? false,
     network: oneOf('--network', flags.network ?? 'default', NETWORKS),
     requiresIsolatedNetwork: flags.hardened === true || config.requiresIsolatedNetwork,
@@ -77,6 +76,24 @@ export async function readBuildRequest(
   };
   // Last: standard input is not read for a command line that is wrong.
   return { ...request, ...(await readInputs(flags.file, contextWord, environment)) };
+}
+
+/** The start of 1980: the earliest time that all archive formats can hold. */
+const REPRODUCIBLE_EPOCH = '315532800';
+
+/** Seconds since 1970, from the flag, the build argument, the environment, or what is always the same. */
+function readEpoch(
+  flags: BuildFlagValues,
+  env: RequestEnvironment['env'],
+  buildArg: string | undefined,
+): string | undefined {
+  const given = flags['source-date-epoch'];
+  if (given !== undefined && !/^\d{1,11}$/.test(given)) {
+    throw badFlagValue('--source-date-epoch', given, 'expected seconds since 1970');
+  }
+  const named = given ?? buildArg ?? env['SOURCE_DATE_EPOCH'] ?? '';
+  if (named !== '') return named;
+  return flags.reproducible === true ? REPRODUCIBLE_EPOCH : undefined;
 }
 
 function readNoCache(flags: BuildFlagValues): BuildRequest['noCache'] {

@@ -18,11 +18,16 @@ export function writeResultFiles(
   if (path === undefined) return;
   // An image that left the store has a manifest; in the store alone, its id is all it has, as in Docker.
   const exported = written.find(({ digest }) => digest !== id);
+  const pushed = exported?.names ?? [];
+  const names = pushed.length === 0 ? flags.tag : pushed;
   const facts = {
     // An index has no config.
     ...(images.length === 1 ? { 'containerimage.config.digest': id } : {}),
     'containerimage.digest': exported?.digest ?? id,
-    ...(flags.tag.length === 0 ? {} : { 'image.name': flags.tag.join(',') }),
+    ...(exported?.descriptor === undefined
+      ? {}
+      : { 'containerimage.descriptor': exported.descriptor }),
+    ...(names.length === 0 ? {} : { 'image.name': names.join(',') }),
   };
   writeResult('--metadata-file', cwd, path, `${JSON.stringify(facts, undefined, 2)}\n`);
 }

@@ -27,6 +27,7 @@ function request(lines: readonly string[], changes: Partial<BuildRequest> = {}):
     namedContexts: new Map(),
     tags: [],
     outputs: [],
+    annotations: [],
     pull: false,
     network: 'default',
     requiresIsolatedNetwork: false,

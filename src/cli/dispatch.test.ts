@@ -117,10 +117,6 @@ describe('dispatch()', () => {
       'error[FLAG_UNSUPPORTED]: Cannot use "--sbom": images get no attestations\n',
     ],
     [
-      ['build', '--annotation', 'a=b', '.'],
-      'error[FLAG_UNSUPPORTED]: Cannot use "--annotation": images get no annotations\n',
-    ],
-    [
       ['logs', '--tail', 'x', 'c'],
       'error[FLAG_VALUE_INVALID]: Cannot use "x" for "--tail": expected a number or "all"\n',
     ],

@@ -138,6 +138,20 @@ export interface WrittenImage {
   readonly bytes: number | undefined;
   /** Of a registry: the bytes of blobs that it did not have. */
   readonly sentBytes?: number | undefined;
+  /** What leads to it, where it has a manifest or an index. */
+  readonly descriptor?: WrittenDescriptor | undefined;
+  /** Its full names there. */
+  readonly names?: readonly string[] | undefined;
+}
+
+/** Type, digest and size of a manifest or an index, as other documents name it. */
+export interface WrittenDescriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly platform?: object | undefined;
 }
 
 /** Where events go. Never throws and never waits. */

@@ -1,4 +1,4 @@
-import type { ChainId } from '../core/digest.ts';
+import type { ChainId, DiffId } from '../core/digest.ts';
 import { chainIdOf } from '../core/sha256.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import type { BaseImage } from '../image/base-image.ts';
@@ -8,13 +8,12 @@ import { unpackLayer } from '../layer/unpack.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 
 /** What fetching and unpacking needs. */
-export interface BaseLayersDeps {
+export interface LayersDeps {
   readonly blobs: BlobStore;
   readonly snapshots: Snapshotter;
   readonly layers: LayerIndex;
   /** The stored bytes of a layer from byte `offset` on, when they are not in the blob store yet. */
   openLayer(
-    image: BaseImage,
     layer: Descriptor,
     offset: number,
     signal: AbortSignal,
@@ -25,25 +24,56 @@ export interface BaseLayersDeps {
   onProgress(fetched: number, total: number): void;
 }
 
-/** A layer with its place in the stack. */
-interface StackedLayer {
-  readonly descriptor: Descriptor;
-  readonly chain: ChainId;
-  readonly index: number;
+/** What fetching and unpacking the layers of base images needs. */
+export interface BaseLayersDeps extends Omit<LayersDeps, 'openLayer'> {
+  /** The stored bytes of a layer from byte `offset` on, when they are not in the blob store yet. */
+  openLayer(
+    image: BaseImage,
+    layer: Descriptor,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>;
 }
 
-/**
- * Makes sure that the files of a base image are here, and returns the snapshot of its top layer;
- * undefined for an image without layers. Layers that are here already are not fetched. Missing ones
- * download at the same time and are unpacked from the bottom up, as a layer's directories may need
- * what is below them. Digest, size and diff id are checked while the bytes pass.
- */
-export async function ensureBaseLayers(
+/** A layer as it is stored, and what it is when it is unpacked. */
+export interface PackedLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: DiffId;
+}
+
+/** A layer with its place in the stack. */
+interface StackedLayer extends PackedLayer {
+  readonly chain: ChainId;
+}
+
+/** Makes sure that the files of a base image are here, as `ensureLayers` does. */
+export function ensureBaseLayers(
   image: BaseImage,
   deps: BaseLayersDeps,
   signal: AbortSignal,
 ): Promise<SnapshotId | undefined> {
-  const stack = stackOf(image);
+  const layers = image.layers.map((descriptor, index): PackedLayer => {
+    const diffId = image.config.rootfs.diff_ids[index];
+    if (diffId === undefined) throw new RangeError(`Layer ${index} has no diff id`);
+    return { descriptor, diffId };
+  });
+  const openLayer: LayersDeps['openLayer'] = (layer, offset, layerSignal) =>
+    deps.openLayer(image, layer, offset, layerSignal);
+  return ensureLayers(layers, { ...deps, openLayer }, signal);
+}
+
+/**
+ * Makes sure that the files of a stack of layers (bottom to top) are here, and returns the snapshot of
+ * the top layer; undefined where there is none. Layers that are here already are not fetched. Missing
+ * ones download at the same time and are unpacked from the bottom up, as a layer's directories may need
+ * what is below them. Digest, size and diff id are checked while the bytes pass.
+ */
+export async function ensureLayers(
+  layers: readonly PackedLayer[],
+  deps: LayersDeps,
+  signal: AbortSignal,
+): Promise<SnapshotId | undefined> {
+  const stack = stackOf(layers);
   const top = stack.at(-1);
   if (top === undefined) return undefined;
   const present = snapshotOf(top.chain, deps);
@@ -54,34 +84,31 @@ export async function ensureBaseLayers(
   const below = stack[from];
   let parent = below === undefined ? undefined : snapshotOf(below.chain, deps);
   const missing = stack.slice(from + 1);
-  await using downloads = startDownloads(image, missing, deps, signal);
+  await using downloads = startDownloads(missing, deps, signal);
   for (const layer of missing) {
     await downloads.done(layer);
-    parent = await unpackOne(image, layer, parent, deps, signal);
+    parent = await unpackOne(layer, parent, deps, signal);
   }
   return parent;
 }
 
-function stackOf(image: BaseImage): StackedLayer[] {
+function stackOf(layers: readonly PackedLayer[]): StackedLayer[] {
   let chain: ChainId | undefined;
-  return image.layers.map((descriptor, index) => {
-    const diffId = image.config.rootfs.diff_ids[index];
-    if (diffId === undefined) throw new RangeError(`Layer ${index} has no diff id`);
+  return layers.map(({ descriptor, diffId }) => {
     chain = chainIdOf(chain, diffId);
-    return { descriptor, chain, index };
+    return { descriptor, diffId, chain };
   });
 }
 
-function snapshotOf(chain: ChainId, deps: BaseLayersDeps): SnapshotId | undefined {
+function snapshotOf(chain: ChainId, deps: LayersDeps): SnapshotId | undefined {
   const id = deps.layers.snapshotOf(chain);
   return id !== undefined && deps.snapshots.get(id) !== undefined ? id : undefined;
 }
 
 /** Downloads that run side by side. Disposing stops those that are still on their way. */
 function startDownloads(
-  image: BaseImage,
   layers: readonly StackedLayer[],
-  deps: BaseLayersDeps,
+  deps: LayersDeps,
   signal: AbortSignal,
 ): AsyncDisposable & { done(layer: StackedLayer): Promise<void> } {
   const controller = new AbortController();
@@ -89,7 +116,7 @@ function startDownloads(
   const total = layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
   let fetched = 0;
   const started = layers.map((layer) =>
-    download(image, layer.descriptor, deps, both, (bytes) => {
+    download(layer.descriptor, deps, both, (bytes) => {
       fetched += bytes;
       deps.onProgress(fetched, total);
     }),
@@ -108,9 +135,8 @@ function startDownloads(
 }
 
 async function download(
-  image: BaseImage,
   layer: Descriptor,
-  deps: BaseLayersDeps,
+  deps: LayersDeps,
   signal: AbortSignal,
   onBytes: (count: number) => void,
 ): Promise<void> {
@@ -125,7 +151,7 @@ async function download(
   }
   const openAt = async (offset: number): Promise<AsyncIterable<Uint8Array>> => {
     onBytes(offset);
-    return counted(await deps.openLayer(image, layer, offset, signal), onBytes);
+    return counted(await deps.openLayer(layer, offset, signal), onBytes);
   };
   await deps.blobs.writeResumable(layer, openAt, signal);
 }
@@ -141,14 +167,11 @@ async function* counted(
 }
 
 async function unpackOne(
-  image: BaseImage,
-  layer: StackedLayer,
+  { descriptor, diffId, chain }: StackedLayer,
   parent: SnapshotId | undefined,
-  deps: BaseLayersDeps,
+  deps: LayersDeps,
   signal: AbortSignal,
 ): Promise<SnapshotId> {
-  const { descriptor, chain, index } = layer;
-  const diffId = image.config.rootfs.diff_ids[index];
   await using active = await deps.snapshots.prepare(parent, signal);
   const unpacked = await unpackLayer(
     deps.blobs.openRead(descriptor.digest, signal),

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
 import type { DiffId } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
-import { compressedLayer, type LayerSource } from './compressed-layer.ts';
+import { decompress } from '../layer/decompress.ts';
+import { compressedLayer, rememberFetched, type LayerSource } from './compressed-layer.ts';
 
 const never = new AbortController().signal;
 const bytes = Buffer.alloc(3_000_000, 'not really a tar archive ');
@@ -69,7 +70,7 @@ describe('compressedLayer', () => {
   it('keeps an uncompressed layer under its own digest', async () => {
     const deps = { blobs, root };
     const plain = await compressedLayer(layerOf(bytes), { kind: 'uncompressed' }, deps, never);
-    expect(plain).toEqual({ digest: digestOf(bytes), size: bytes.length });
+    expect(plain).toEqual({ digest: digestOf(bytes), size: bytes.length, form: 'uncompressed' });
     await compressedLayer(layerOf(bytes), { kind: 'uncompressed' }, deps, never);
     expect(opened).toBe(1);
   });
@@ -84,6 +85,32 @@ describe('compressedLayer', () => {
       expect(readdirSync(join(root, 'tmp'))).toEqual([]);
     },
   );
+
+  it('stores zstd frames that the program zstd reads, once', async () => {
+    const zstd = { kind: 'zstd', level: 3 } as const;
+    const made = await compressedLayer(layerOf(bytes), zstd, { blobs, root }, never);
+    expect(made.form).toBe('zstd');
+    expect(await compressedLayer(layerOf(bytes), zstd, { blobs, root }, never)).toEqual(made);
+    expect(opened).toBe(1);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of decompress(blobs.openRead(made.digest, never), never)) {
+      chunks.push(Buffer.from(chunk));
+    }
+    expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+  });
+
+  it('takes bytes that were fetched for the layer, unless it is forced', async () => {
+    const digest = blobs.writeBytes(Buffer.from('as somebody packed it'));
+    const fetched = { digest, size: 21, form: 'zstd' } as const;
+    rememberFetched(root, layerOf(bytes).diffId, fetched);
+    const deps = { blobs, root };
+    expect(await compressedLayer(layerOf(bytes), gzip, deps, never)).toEqual(fetched);
+    expect(opened).toBe(0);
+    const forced = await compressedLayer(layerOf(bytes), gzip, deps, never, true);
+    expect(forced.form).toBe('gzip');
+    rmSync(blobs.pathOf(digest));
+    expect(await compressedLayer(layerOf(bytes), gzip, deps, never)).toEqual(forced);
+  });
 
   it('remembers digest and size as text', async () => {
     const made = await compressedLayer(layerOf(bytes), gzip, { blobs, root }, never);

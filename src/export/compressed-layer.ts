@@ -1,14 +1,23 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { BlobStore, WrittenBlob } from '../content/blob-store.ts';
 import { hexOf, parseDigest, type DiffId } from '../core/digest.ts';
 import { finishDiffId } from '../core/sha256.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { gzipStream } from '../layer/compress.ts';
+import { zstdStream } from '../layer/zstd.ts';
 import { layerBytesChanged } from './errors.ts';
 import type { Compression } from './output.ts';
+
+/** How a stored layer is compressed. */
+export type PackedForm = Compression['kind'];
+
+/** A stored layer. */
+export interface CompressedLayer extends WrittenBlob {
+  readonly form: PackedForm;
+}
 
 /** A layer as the files of this host give it. */
 export interface LayerSource {
@@ -27,11 +36,15 @@ export interface CompressedLayerDeps {
 
 /** A digest, a space and a size are far shorter. */
 const MAX_RECORD_BYTES = 200;
+/** Below the store; the forms in file names came later than its name. */
+const NOTES = ['layers', 'gzip'] as const;
+/** Stands for the level in the name of a note about bytes that somebody else compressed. */
+const FETCHED = 'fetched';
 
 /**
  * The blob of a layer, made when it is not in the store yet: read, checked against its diff id,
  * compressed and stored in one pass. What was made is remembered below `layers/gzip/`, so that the next
- * export or push finds it.
+ * export or push finds it. Bytes that were fetched for the layer will do, unless `isForced`.
  * @throws BuildError LAYER_CHANGED when the files do not give the layer's diff id any more
  */
 export async function compressedLayer(
@@ -39,17 +52,45 @@ export async function compressedLayer(
   compression: Compression,
   { blobs, root }: CompressedLayerDeps,
   signal: AbortSignal,
-): Promise<WrittenBlob> {
-  if (compression.kind === 'uncompressed') return plainLayer(layer, blobs, signal);
-  const directory = join(root, 'layers', 'gzip');
-  const path = join(directory, `${hexOf(layer.diffId)}-${compression.level}`);
+  isForced = false,
+): Promise<CompressedLayer> {
+  const { kind } = compression;
+  const fetched = isForced ? undefined : remembered(notePath(root, layer.diffId, FETCHED), blobs);
+  if (fetched !== undefined) return fetched;
+  if (kind === 'uncompressed') return { ...(await plainLayer(layer, blobs, signal)), form: kind };
+  const level = String(compression.level);
+  const path = notePath(root, layer.diffId, kind === 'gzip' ? level : `${kind}-${level}`);
   const known = remembered(path, blobs);
   if (known !== undefined) return known;
-  const compressed = gzipStream(checked(layer, signal), compression, signal);
-  const written = await blobs.write(compressed, undefined, signal);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  replaceFile(path, `${written.digest} ${written.size}`);
+  const compressed = compressStream(checked(layer, signal), compression, signal);
+  const written = { ...(await blobs.write(compressed, undefined, signal)), form: kind };
+  remember(path, written);
   return written;
+}
+
+/** Notes that a blob of the store is a layer as somebody else compressed it, so that it need not be made. */
+export function rememberFetched(root: string, diffId: DiffId, layer: CompressedLayer): void {
+  remember(notePath(root, diffId, FETCHED), layer);
+}
+
+function compressStream(
+  tar: AsyncIterable<Uint8Array>,
+  compression: Exclude<Compression, { kind: 'uncompressed' }>,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  return compression.kind === 'gzip'
+    ? gzipStream(tar, compression, signal)
+    : zstdStream(tar, compression, signal);
+}
+
+function notePath(root: string, diffId: DiffId, how: string): string {
+  return join(root, ...NOTES, `${hexOf(diffId)}-${how}`);
+}
+
+function remember(path: string, { digest, size, form }: CompressedLayer): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // Notes without a form are of gzip, as all were at first.
+  replaceFile(path, form === 'gzip' ? `${digest} ${size}` : `${digest} ${size} ${form}`);
 }
 
 /** The digest of the uncompressed tar is the diff id, so nothing has to be remembered. */
@@ -65,13 +106,14 @@ async function plainLayer(
 }
 
 /** What a record says, when the blob is still there. A record that is torn counts as none. */
-function remembered(path: string, blobs: BlobStore): WrittenBlob | undefined {
+function remembered(path: string, blobs: BlobStore): CompressedLayer | undefined {
   const text = readFileCapped(path, MAX_RECORD_BYTES)?.toString('latin1') ?? '';
-  const [digestText = '', sizeText = ''] = text.split(' ');
+  const [digestText = '', sizeText = '', form = 'gzip'] = text.split(' ');
   const digest = parseDigest(digestText);
   const size = Number(sizeText);
   if (digest === undefined || blobs.sizeOf(digest) !== size) return undefined;
-  return { digest, size };
+  if (form !== 'gzip' && form !== 'zstd' && form !== 'uncompressed') return undefined;
+  return { digest, size, form };
 }
 
 /** Passes the tar on and fails at its end when it is another one than the image config names. */

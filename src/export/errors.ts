@@ -13,6 +13,16 @@ export function invalidOutput(text: string, found: string, hint?: string): Build
   });
 }
 
+/** An `--annotation` that has not the form of one. */
+export function invalidAnnotation(text: string, found: string, hint?: string): BuildError {
+  return new BuildError({
+    code: 'ANNOTATION_INVALID',
+    class: 'usage',
+    message: `Cannot use annotation "${shown(text)}": ${shown(found)}`,
+    hint,
+  });
+}
+
 /** An output that is well said but that this version cannot make. */
 export function unsupportedOutput(what: string, found: string, hint?: string): BuildError {
   return new BuildError({

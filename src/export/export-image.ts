@@ -6,11 +6,12 @@ import { formatReference, type ImageReference } from '../core/image-reference.ts
 import { parseReference } from '../image/reference.ts';
 import { entriesTar } from '../layer/layer-tar.ts';
 import { tarArchive, type ArchiveMember } from '../layer/tar-archive.ts';
+import { checkAnnotations } from './annotations.ts';
 import { writeArchive } from './destination.ts';
 import { unsupportedOutput } from './errors.ts';
 import { imageBlobs, type ExportableImage, type ImageBlobs } from './image-blobs.ts';
 import { dockerFiles, indexFile, LAYOUT_FILE, ociLayout, type Layout } from './oci-layout.ts';
-import type { ArchiveOutput, EncodingOptions, Output } from './output.ts';
+import type { Annotation, ArchiveOutput, EncodingOptions, ImageOutput, Output } from './output.ts';
 import { rootEntries } from './root-entries.ts';
 
 /** What writing an image needs. */
@@ -29,10 +30,20 @@ export interface ExportDeps {
   readonly note?: ((text: string) => void) | undefined;
 }
 
+/** How an image is pushed. */
+export interface PushOptions {
+  /** Under its digest alone, without the tags. */
+  readonly isByDigest?: boolean | undefined;
+  /** Over plain HTTP where the registry has nothing else; certificates are not checked. */
+  readonly isInsecure?: boolean | undefined;
+  readonly annotations?: readonly Annotation[] | undefined;
+}
+
 /** Sends the blobs of images to each name. All layers are in the blob store. */
 export type PushImage = (
   images: readonly ImageBlobs[],
   references: readonly ImageReference[],
+  options: PushOptions,
   signal: AbortSignal,
 ) => Promise<WrittenImage>;
 
@@ -47,6 +58,7 @@ export async function exportImage(
   signal: AbortSignal,
 ): Promise<WrittenImage> {
   signal.throwIfAborted();
+  if ('annotations' in output) checkAnnotations(output.annotations, images.length);
   switch (output.type) {
     case 'oci':
     case 'docker':
@@ -62,6 +74,8 @@ export async function exportImage(
       return output.push
         ? pushImage(output, images, deps, signal)
         : { destination: 'image', digest: idOf(images), bytes: undefined };
+    case 'cacheonly':
+      return { destination: 'cacheonly', digest: idOf(images), bytes: undefined };
     default:
       return output satisfies never;
   }
@@ -82,7 +96,7 @@ async function exportLayout(
   }
   const references = referencesOf(images, output.names);
   const blobs = await blobsOf(images, output, deps, signal);
-  const layout = ociLayout(blobs, references, deps.blobs, output.ociMediaTypes);
+  const layout = ociLayout(blobs, references, deps.blobs, output);
   const [first] = blobs;
   const extra =
     output.type === 'docker' && first !== undefined ? dockerFiles(first, references) : [];
@@ -94,7 +108,14 @@ async function exportLayout(
         signal,
       )
     : await exportDirectory(output.dest, layout, extra, deps, signal);
-  return { destination: `${output.type} ${output.dest}`, digest: layout.digest, bytes };
+  const [descriptor] = layout.manifests;
+  return {
+    destination: `${output.type} ${output.dest}`,
+    digest: layout.digest,
+    bytes,
+    descriptor,
+    names: references.map(formatReference),
+  };
 }
 
 async function exportDirectory(
@@ -134,7 +155,7 @@ async function exportTar(
 }
 
 async function pushImage(
-  output: EncodingOptions & { readonly names: readonly string[] },
+  output: ImageOutput,
   images: readonly ExportableImage[],
   deps: ExportDeps,
   signal: AbortSignal,
@@ -150,7 +171,16 @@ async function pushImage(
   if (references.length === 0) {
     throw unsupportedOutput('a registry', 'the image has no name', 'Add name= or a tag.');
   }
-  return deps.push(await blobsOf(images, output, deps, signal), references, signal);
+  const { pushesByDigest: isByDigest, isInsecure, annotations } = output;
+  const blobs = await blobsOf(images, output, deps, signal);
+  const written = await deps.push(
+    blobs,
+    references,
+    { isByDigest, isInsecure, annotations },
+    signal,
+  );
+  const suffix = output.isNameCanonical ? `@${written.digest}` : '';
+  return { ...written, names: references.map((name) => formatReference(name) + suffix) };
 }
 
 async function blobsOf(

@@ -1,13 +1,20 @@
-import type { BlobStore } from '../content/blob-store.ts';
 import type { Digest } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import type { Platform } from '../core/platform.ts';
 import type { ImageConfig } from '../image/config.ts';
 import { MEDIA_TYPE, type Descriptor, type DescriptorPlatform } from '../image/manifest.ts';
 import { serializeManifest } from '../image/serialize.ts';
+import { decompress } from '../layer/decompress.ts';
 import type { FileTree } from '../tree/file-tree.ts';
-import { compressedLayer, type LayerSource } from './compressed-layer.ts';
-import type { Compression, EncodingOptions } from './output.ts';
+import { annotationsOn } from './annotations.ts';
+import {
+  compressedLayer,
+  type CompressedLayer,
+  type CompressedLayerDeps,
+  type LayerSource,
+  type PackedForm,
+} from './compressed-layer.ts';
+import type { EncodingOptions } from './output.ts';
 
 /** An image that is to be written somewhere. */
 export interface ExportableImage {
@@ -44,15 +51,16 @@ export interface ImageBlobs {
  */
 export async function imageBlobs(
   image: ExportableImage,
-  { compression, ociMediaTypes }: EncodingOptions,
-  deps: { readonly blobs: BlobStore; readonly root: string },
+  encoding: EncodingOptions,
+  deps: CompressedLayerDeps,
   signal: AbortSignal,
 ): Promise<ImageBlobs> {
+  const { ociMediaTypes, annotations } = encoding;
   const layers: Descriptor[] = [];
   for (const layer of image.layers) {
     layers.push(
-      layer.blob === undefined
-        ? await newLayer(layer, compression, ociMediaTypes, deps, signal)
+      layer.blob === undefined || isToBeRepacked(layer.blob, encoding)
+        ? await packLayer(layer, encoding, deps, signal)
         : baseLayer(layer.blob, ociMediaTypes),
     );
   }
@@ -62,10 +70,17 @@ export async function imageBlobs(
     size: image.configBytes.length,
   };
   const mediaType = ociMediaTypes ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.dockerManifest;
-  const manifestBytes = serializeManifest({ schemaVersion: 2, mediaType, config, layers });
+  const manifestBytes = serializeManifest({
+    schemaVersion: 2,
+    mediaType,
+    config,
+    layers,
+    annotations: annotationsOn(annotations, 'manifest', image.platform),
+  });
   const manifest: Descriptor = {
     ...blobDescriptor(mediaType, manifestBytes),
     platform: descriptorPlatform(image.platform),
+    annotations: annotationsOn(annotations, 'manifest-descriptor', image.platform),
   };
   return { manifest, manifestBytes, config, configBytes: image.configBytes, layers };
 }
@@ -78,34 +93,64 @@ export function blobDescriptor(
   return { mediaType, digest: digestOf(bytes), size: bytes.length };
 }
 
-async function newLayer(
+async function packLayer(
   layer: ExportableLayer,
-  compression: Compression,
-  isOci: boolean,
-  deps: { readonly blobs: BlobStore; readonly root: string },
+  { compression, forcesCompression, ociMediaTypes }: EncodingOptions,
+  deps: CompressedLayerDeps,
   signal: AbortSignal,
 ): Promise<Descriptor> {
-  const blob = await compressedLayer(layer, compression, deps, signal);
-  const isGzip = compression.kind === 'gzip';
-  const oci = isGzip ? MEDIA_TYPE.ociLayerGzip : MEDIA_TYPE.ociLayer;
-  const docker = isGzip ? MEDIA_TYPE.dockerLayerGzip : MEDIA_TYPE.dockerLayer;
-  return { mediaType: isOci ? oci : docker, digest: blob.digest, size: blob.size };
+  const { blob } = layer;
+  // What a base layer was unpacked from is the only form that surely has its diff id.
+  const source =
+    blob === undefined
+      ? layer
+      : {
+          ...layer,
+          open: (openSignal: AbortSignal) =>
+            decompress(deps.blobs.openRead(blob.digest, openSignal), openSignal),
+        };
+  const made = await compressedLayer(source, compression, deps, signal, forcesCompression);
+  return layerDescriptor(made, ociMediaTypes);
+}
+
+/** True for a base layer that has another form than the one that is forced. */
+function isToBeRepacked(
+  { mediaType }: Descriptor,
+  { compression, forcesCompression }: EncodingOptions,
+): boolean {
+  return forcesCompression && formOf(mediaType) !== compression.kind;
+}
+
+/** Names a stored layer in a manifest. */
+export function layerDescriptor(
+  { digest, size, form }: CompressedLayer,
+  ociMediaTypes: boolean,
+): Descriptor {
+  const [oci, docker] = LAYER_TYPES[form];
+  return { mediaType: ociMediaTypes ? oci : docker, digest, size };
+}
+
+/** How a layer of this media type is compressed; undefined for one that only its base's tools know. */
+export function formOf(mediaType: string): PackedForm | undefined {
+  return (['uncompressed', 'gzip', 'zstd'] as const).find((form) =>
+    LAYER_TYPES[form].includes(mediaType),
+  );
 }
 
 /** Not in Docker's own list; containerd names it so (core/images/mediatypes.go). */
 const DOCKER_LAYER_ZSTD = 'application/vnd.docker.image.rootfs.diff.tar.zstd';
 
 /** The names that each kind of layer has in OCI's words and in Docker's. */
-const LAYER_TYPES: readonly (readonly [oci: string, docker: string])[] = [
-  [MEDIA_TYPE.ociLayer, MEDIA_TYPE.dockerLayer],
-  [MEDIA_TYPE.ociLayerGzip, MEDIA_TYPE.dockerLayerGzip],
-  [MEDIA_TYPE.ociLayerZstd, DOCKER_LAYER_ZSTD],
-];
+const LAYER_TYPES: Readonly<Record<PackedForm, readonly [oci: string, docker: string]>> = {
+  uncompressed: [MEDIA_TYPE.ociLayer, MEDIA_TYPE.dockerLayer],
+  gzip: [MEDIA_TYPE.ociLayerGzip, MEDIA_TYPE.dockerLayerGzip],
+  zstd: [MEDIA_TYPE.ociLayerZstd, DOCKER_LAYER_ZSTD],
+};
 
 /** The same bytes under the name that fits the manifest. Annotations belong to the base's manifest. */
 function baseLayer({ mediaType, digest, size }: Descriptor, isOci: boolean): Descriptor {
-  const pair = LAYER_TYPES.find((types) => types.includes(mediaType));
-  const [oci, docker] = pair ?? [mediaType, mediaType];
+  const form = formOf(mediaType);
+  const [oci, docker] = form === undefined ? [mediaType, mediaType] : LAYER_TYPES[form];
   return { mediaType: isOci ? oci : docker, digest, size };
 }
 

@@ -4,7 +4,9 @@ import { MEDIA_TYPE, type Descriptor, type ImageIndex } from '../image/manifest.
 import { familiarName, formatReference, type ImageReference } from '../core/image-reference.ts';
 import { serializeIndex } from '../image/serialize.ts';
 import type { ArchiveMember } from '../layer/tar-archive.ts';
+import { annotationsOn } from './annotations.ts';
 import { blobDescriptor, type ImageBlobs } from './image-blobs.ts';
+import type { Annotation, EncodingOptions } from './output.ts';
 
 /** An OCI image layout (OCI image-layout.md) as files with relative names. */
 export interface Layout {
@@ -33,13 +35,19 @@ export function ociLayout(
   images: readonly ImageBlobs[],
   references: readonly ImageReference[],
   store: BlobStore,
-  ociMediaTypes: boolean,
+  { ociMediaTypes, annotations }: Pick<EncodingOptions, 'ociMediaTypes' | 'annotations'>,
 ): Layout {
   const members = new Map<Digest, ArchiveMember>();
   for (const image of images) addBlobs(members, image, store);
-  const top = topManifest(images, members, ociMediaTypes);
+  const isOne = images.length === 1;
+  const index = isOne ? undefined : imageIndex(images, ociMediaTypes, annotations);
+  if (index !== undefined) members.set(index.digest, bytesMember(index.digest, index.bytes));
+  const top = topDescriptor(images, index, annotations);
   const blobs = [...members].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, member]) => member);
-  const named = references.map((reference) => ({ ...top, annotations: namesOf(reference) }));
+  const named = references.map((reference) => ({
+    ...top,
+    annotations: { ...top.annotations, ...namesOf(reference) },
+  }));
   return { digest: top.digest, blobs, manifests: named.length === 0 ? [top] : named };
 }
 
@@ -103,21 +111,38 @@ function addBlobs(members: Map<Digest, ArchiveMember>, image: ImageBlobs, store:
   members.set(image.manifest.digest, bytesMember(image.manifest.digest, image.manifestBytes));
 }
 
-/** The manifest of a single image; several get an index that lists their platforms. */
-function topManifest(
+/** The index that lists the platforms of several images. */
+export interface IndexBytes extends Descriptor {
+  readonly bytes: Buffer;
+}
+
+/** Makes the index of several images. */
+export function imageIndex(
   images: readonly ImageBlobs[],
-  members: Map<Digest, ArchiveMember>,
   ociMediaTypes: boolean,
-): Descriptor {
-  const [first, ...others] = images;
-  if (first === undefined) throw new TypeError('There is no image to export');
-  if (others.length === 0) return first.manifest;
+  annotations: readonly Annotation[],
+): IndexBytes {
   const mediaType = ociMediaTypes ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.dockerIndex;
-  const manifests = images.map(({ manifest }) => manifest);
-  const bytes = serializeIndex({ schemaVersion: 2, mediaType, manifests });
-  const index = blobDescriptor(mediaType, bytes);
-  members.set(index.digest, bytesMember(index.digest, bytes));
-  return index;
+  const bytes = serializeIndex({
+    schemaVersion: 2,
+    mediaType,
+    manifests: images.map(({ manifest }) => manifest),
+    annotations: annotationsOn(annotations, 'index', undefined),
+  });
+  return { ...blobDescriptor(mediaType, bytes), bytes };
+}
+
+/** What `index.json` of a layout leads to: the manifest of a single image, or the index of several. */
+function topDescriptor(
+  [first]: readonly ImageBlobs[],
+  index: IndexBytes | undefined,
+  annotations: readonly Annotation[],
+): Descriptor {
+  if (first === undefined) throw new TypeError('There is no image to export');
+  if (index === undefined) return first.manifest;
+  const { mediaType, digest, size } = index;
+  const notes = annotationsOn(annotations, 'index-descriptor', undefined);
+  return { mediaType, digest, size, annotations: notes };
 }
 
 function namesOf(reference: ImageReference): Record<string, string> {

@@ -1,15 +1,28 @@
 /** Where the result of a build goes: one `-o` value, read by `parseOutput`. */
 export type Output =
   | ArchiveOutput
+  | ImageOutput
   /** The files of the image. */
   | { readonly type: 'local'; readonly dest: string }
   | { readonly type: 'tar'; readonly dest: string }
-  /** The local store, and a registry when `push` is set. `names` are as written. */
-  | ({
-      readonly type: 'image';
-      readonly names: readonly string[];
-      readonly push: boolean;
-    } & EncodingOptions);
+  /** Nothing is written: the steps run, and their results stay in the cache. */
+  | { readonly type: 'cacheonly' };
+
+/** The local store, a registry, or both. */
+export interface ImageOutput extends EncodingOptions {
+  readonly type: 'image';
+  /** As written. */
+  readonly names: readonly string[];
+  readonly push: boolean;
+  /** The registry gets the image under its digest alone. */
+  readonly pushesByDigest: boolean;
+  /** The registries of `names` may be reached over plain HTTP and without checking certificates. */
+  readonly isInsecure: boolean;
+  /** False keeps the image out of the local store. */
+  readonly isStored: boolean;
+  /** The metadata file names the image with its digest. */
+  readonly isNameCanonical: boolean;
+}
 
 /** An image as an OCI layout, or in the form that `docker load` takes. */
 export interface ArchiveOutput extends EncodingOptions {
@@ -25,12 +38,37 @@ export interface ArchiveOutput extends EncodingOptions {
 /** How the blobs of an image are made and called. */
 export interface EncodingOptions {
   readonly compression: Compression;
+  /** Layers that are here in another form, such as those of the base image, are compressed anew. */
+  readonly forcesCompression: boolean;
   /** False names media types as Docker does. */
   readonly ociMediaTypes: boolean;
+  readonly annotations: readonly Annotation[];
 }
 
 /** How layers that this build added are stored in an image. */
 export type Compression =
   | { readonly kind: 'uncompressed' }
   /** `level` is 0 (stored) to 9 (smallest). */
-  | { readonly kind: 'gzip'; readonly level: number };
+  | { readonly kind: 'gzip'; readonly level: number }
+  /** `level` is 1 (fastest) to 22 (smallest). */
+  | { readonly kind: 'zstd'; readonly level: number };
+
+/** A note on a manifest, on an index, or on the descriptor that leads to one. */
+export interface Annotation {
+  readonly on: 'manifest' | 'manifest-descriptor' | 'index' | 'index-descriptor';
+  /** `linux/amd64`: only the manifest of that platform; undefined: all. */
+  readonly platform: string | undefined;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Like BuildKit and Docker: zlib's own balance of time and size. */
+export const DEFAULT_COMPRESSION: Compression = { kind: 'gzip', level: 6 };
+
+/** How images are written where nobody says. */
+export const DEFAULT_ENCODING: EncodingOptions = {
+  compression: DEFAULT_COMPRESSION,
+  forcesCompression: false,
+  ociMediaTypes: true,
+  annotations: [],
+};

@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { parseOutput } from './parse-output.ts';
 
-const gzip = { compression: { kind: 'gzip', level: 6 }, ociMediaTypes: true };
+const plain = { forcesCompression: false, ociMediaTypes: true, annotations: [] };
+const gzip = { ...plain, compression: { kind: 'gzip', level: 6 } };
+const image = {
+  type: 'image',
+  names: ['a'],
+  push: false,
+  pushesByDigest: false,
+  isInsecure: false,
+  isStored: true,
+  isNameCanonical: false,
+  ...gzip,
+};
 
 function faultOf(text: string): BuildError {
   try {
@@ -37,6 +48,7 @@ describe('parseOutput', () => {
         dest: 'd.tar',
         isTar: true,
         names: [],
+        ...plain,
         compression: { kind: 'uncompressed' },
         ociMediaTypes: false,
       },
@@ -48,13 +60,34 @@ describe('parseOutput', () => {
         dest: 'o.tar',
         isTar: true,
         names: [],
+        ...plain,
         compression: { kind: 'gzip', level: 9 },
-        ociMediaTypes: true,
       },
     ],
-    ['type=image,name=a', { type: 'image', names: ['a'], push: false, ...gzip }],
-    ['type=image,name=a,push=true', { type: 'image', names: ['a'], push: true, ...gzip }],
-    ['type=registry,name=r.io/a', { type: 'image', names: ['r.io/a'], push: true, ...gzip }],
+    ['type=cacheonly', { type: 'cacheonly' }],
+    ['type=image,name=a', image],
+    ['type=image,name=a,unpack=true,rewrite-timestamp=true', image],
+    ['type=image,name=a,push=true,store=false', { ...image, push: true, isStored: false }],
+    ['type=registry,name=r.io/a', { ...image, names: ['r.io/a'], push: true }],
+    [
+      'type=image,name=a,push-by-digest=true,name-canonical=true,registry.insecure=true',
+      { ...image, push: true, pushesByDigest: true, isNameCanonical: true, isInsecure: true },
+    ],
+    [
+      'type=image,name=a,compression=zstd,compression-level=19,force-compression=true',
+      { ...image, compression: { kind: 'zstd', level: 19 }, forcesCompression: true },
+    ],
+    [
+      'type=image,name=a,annotation.Org.Title=One,annotation-index.x=y,annotation-manifest-descriptor[linux/arm64/v8].k=v',
+      {
+        ...image,
+        annotations: [
+          { on: 'manifest', platform: undefined, key: 'Org.Title', value: 'One' },
+          { on: 'index', platform: undefined, key: 'x', value: 'y' },
+          { on: 'manifest-descriptor', platform: 'linux/arm64', key: 'k', value: 'v' },
+        ],
+      },
+    ],
   ])('reads %s', (text, output) => {
     expect(parseOutput(text)).toEqual(output);
   });
@@ -75,6 +108,13 @@ describe('parseOutput', () => {
     ['type=oci,compression-level=10', 'invalid compression-level "10"', undefined],
     ['type=oci,compression-level=-1', 'invalid compression-level "-1"', undefined],
     ['type=oci,oci-mediatypes=false', 'oci-mediatypes=false', 'Use type=docker'],
+    ['type=image,compression-levl=3', "unexpected key 'compression-levl'", '"compression-level"?'],
+    ['type=oci,compression=zstd,compression-level=23', 'invalid compression-level "23"', '1 to 22'],
+    ['type=image,name=a:1,push-by-digest=true', "can't push tagged ref a:1 by digest", 'Leave the'],
+    ['type=local,dest=a,annotation.x=y', "unexpected key 'annotation.x'", 'Known are type, dest'],
+    ['type=image,annotation-index[linux/arm64].k=v', 'an index has no platform', 'brackets'],
+    ['type=image,annotation[what/is/this/now].k=v', 'is no platform', 'Write it as in'],
+    ['type=docker,compression=zstd,oci-mediatypes=false', 'no place for compression=zstd', 'Leave'],
     ['type=oci,"dest=a', 'extraneous or missing "', undefined],
   ])('refuses %s', (text, found, hint) => {
     const error = faultOf(text);
@@ -83,7 +123,14 @@ describe('parseOutput', () => {
     if (hint !== undefined) expect(error.hint).toContain(hint);
   });
 
-  it.each(['type=oci,compression=zstd', 'type=cacheonly'])('says that %s is not done', (text) => {
+  it.each([
+    'type=oci,compression=estargz',
+    'type=image,dangling-name-prefix=a',
+    'type=image,prefer-nondist-layers=true',
+    'type=image,source-date-epoch=1',
+    'type=image,rewrite-timestamp=false',
+    'type=local,dest=a,mode=delete',
+  ])('says that %s is not done', (text) => {
     expect(faultOf(text)).toMatchObject({ code: 'UNSUPPORTED', class: 'usage' });
   });
 
@@ -107,4 +154,4 @@ describe('parseOutput', () => {
   });
 });
 
-const TYPES = ['oci', 'docker', 'local', 'tar', 'image'];
+const TYPES = ['oci', 'docker', 'local', 'tar', 'image', 'cacheonly'];

@@ -1,25 +1,64 @@
-import { nearest } from '../core/suggest.ts';
 import { csvFields } from '../dockerfile/csv-fields.ts';
+import { isAnnotationKey, readAnnotation } from './annotations.ts';
 import { invalidOutput, unsupportedOutput } from './errors.ts';
-import type { Compression, Output } from './output.ts';
+import {
+  COMPRESSION_KEYS,
+  OptionValues,
+  readCompression,
+  type OptionFault,
+} from './option-values.ts';
+import type { EncodingOptions, Output } from './output.ts';
 
 const TYPES = ['oci', 'docker', 'local', 'tar', 'image', 'registry', 'cacheonly'] as const;
 type OutputType = (typeof TYPES)[number];
 
-const IMAGE_KEYS = ['name', 'compression', 'compression-level', 'oci-mediatypes'];
+/**
+ * Keys of BuildKit's that ask for what happens anyway, or for the form of attestations, of which there
+ * are none: an image of the store is always unpacked.
+ */
+const WITHOUT_EFFECT = ['unpack', 'attestation-inline', 'attestation-prefix', 'oci-artifact'];
+
+const IMAGE_KEYS = [
+  'name',
+  ...COMPRESSION_KEYS,
+  'oci-mediatypes',
+  'rewrite-timestamp',
+  ...WITHOUT_EFFECT,
+];
+const STORE_KEYS = [
+  'push-by-digest',
+  'registry.insecure',
+  'store',
+  'name-canonical',
+  ...IMAGE_KEYS,
+];
 const KEYS: Readonly<Record<OutputType, readonly string[]>> = {
   oci: ['type', 'dest', 'tar', ...IMAGE_KEYS],
   docker: ['type', 'dest', 'tar', ...IMAGE_KEYS],
   local: ['type', 'dest'],
   tar: ['type', 'dest'],
-  image: ['type', 'push', ...IMAGE_KEYS],
-  registry: ['type', ...IMAGE_KEYS],
+  image: ['type', 'push', ...STORE_KEYS],
+  registry: ['type', ...STORE_KEYS],
   cacheonly: ['type'],
 };
 
-/** Like BuildKit and Docker: zlib's own balance of time and size. */
-const DEFAULT_GZIP_LEVEL = 6;
-const MAX_GZIP_LEVEL = 9;
+/** Keys that BuildKit knows, why they are not here, and what to do instead. */
+const REFUSED: Readonly<Record<string, readonly [found: string, hint: string]>> = {
+  'dangling-name-prefix': ['an image without a name stays without one', 'Give it one with name=.'],
+  'danging-name-empty-only': [
+    'an image without a name stays without one',
+    'Give it one with name=.',
+  ],
+  'prefer-nondist-layers': [
+    'layers keep the media types that they came with',
+    'Leave prefer-nondist-layers out.',
+  ],
+  'source-date-epoch': [
+    'all outputs of a build have one time',
+    'Use --source-date-epoch, or set SOURCE_DATE_EPOCH.',
+  ],
+  mode: ['files of the directory that are not in the image always stay', 'Leave mode= out.'],
+};
 
 /**
  * Reads an `-o` value: `type=oci,dest=out.tar` and the like, fields as in CSV. A bare path is the
@@ -28,168 +67,112 @@ const MAX_GZIP_LEVEL = 9;
  * @throws BuildError OUTPUT_INVALID, UNSUPPORTED
  */
 export function parseOutput(text: string): Output {
+  const fault: OptionFault = (found, hint) => invalidOutput(text, found, hint);
   const csv = csvFields(text);
-  if (!csv.ok) throw invalidOutput(text, csv.message);
-  const [only = ''] = csv.fields;
-  if (csv.fields.length === 1 && !only.includes('=')) {
-    if (only === '-') return { type: 'tar', dest: '-' };
-    if (only === '') throw invalidOutput(text, 'type is required for output');
-    return { type: 'local', dest: only };
+  const [only = ''] = csv.ok && csv.fields.length === 1 ? csv.fields : [];
+  if (only === '-') return { type: 'tar', dest: '-' };
+  if (only !== '' && !only.includes('=')) return { type: 'local', dest: only };
+  const values = new OptionValues(text, fault);
+  const type = values.type(
+    TYPES,
+    'output',
+    (written) => `exporter "${written}" could not be found`,
+  );
+  for (const key of values.pairs.keys()) {
+    const refused = REFUSED[key];
+    if (refused !== undefined)
+      throw unsupportedOutput(`"${text}"`, `${key}: ${refused[0]}`, refused[1]);
   }
-  const values = readPairs(text, csv.fields);
-  const type = readType(text, values);
-  for (const key of values.keys()) checkKey(text, type, key);
-  return new OutputReader(text, values).read(type);
+  const isImage = KEYS[type].includes('name');
+  const annotationKeys = isImage ? [...values.pairs.keys()].filter(isAnnotationKey) : [];
+  values.checkKeys([...KEYS[type], ...annotationKeys], `output type '${type}'`);
+  return readOutput(type, values);
 }
 
-function readPairs(text: string, fields: readonly string[]): Map<string, string> {
-  const values = new Map<string, string>();
-  for (const field of fields) {
-    const equals = field.indexOf('=');
-    if (equals < 0) throw invalidOutput(text, `invalid value ${field}`, 'Write it as key=value.');
-    const key = field.slice(0, equals).trim().toLowerCase();
-    if (values.has(key)) throw invalidOutput(text, `"${key}" is there twice`);
-    values.set(key, field.slice(equals + 1));
+function readOutput(type: OutputType, values: OptionValues): Output {
+  switch (type) {
+    case 'oci':
+    case 'docker':
+      return readArchive(type, values);
+    case 'tar':
+      return { type, dest: values.get('dest') ?? '-' };
+    case 'local':
+      return { type, dest: readDirectory(values) };
+    case 'image':
+      return readImage(values, values.flag('push', false));
+    case 'registry':
+      return readImage(values, true);
+    case 'cacheonly':
+      return { type };
+    default:
+      return type satisfies never;
   }
-  return values;
 }
 
-function readType(text: string, values: ReadonlyMap<string, string>): OutputType {
-  const written = values.get('type');
-  if (written === undefined || written === '') {
-    throw invalidOutput(
-      text,
-      'type is required for output',
-      `Begin it with type= and one of ${TYPES.join(', ')}.`,
+function readArchive(type: 'oci' | 'docker', values: OptionValues): Output {
+  const isTar = values.flag('tar', true);
+  const dest = isTar ? (values.get('dest') ?? '-') : readDirectory(values);
+  if (dest === '') throw values.fault('dest is empty');
+  return { type, dest, isTar, names: values.list('name'), ...readEncoding(values, type === 'oci') };
+}
+
+function readImage(values: OptionValues, push: boolean): Output {
+  const names = values.list('name');
+  const pushesByDigest = values.flag('push-by-digest', false);
+  const tagged = names.find((name) => name.lastIndexOf(':') > name.lastIndexOf('/'));
+  if (pushesByDigest && tagged !== undefined) {
+    throw values.fault(`can't push tagged ref ${tagged} by digest`, 'Leave the tag out of name=.');
+  }
+  return {
+    type: 'image',
+    names,
+    push: push || pushesByDigest,
+    pushesByDigest,
+    isInsecure: values.flag('registry.insecure', false),
+    isStored: values.flag('store', true),
+    isNameCanonical: values.flag('name-canonical', false),
+    ...readEncoding(values, false),
+  };
+}
+
+function readEncoding(values: OptionValues, isOci: boolean): EncodingOptions {
+  const ociMediaTypes = values.flag('oci-mediatypes', true);
+  if (isOci && !ociMediaTypes) {
+    throw values.fault(
+      'invalid exporter options: oci-mediatypes=false for an OCI layout',
+      'Use type=docker for Docker media types.',
     );
   }
-  const type = TYPES.find((known) => known === written);
-  if (type !== undefined) return type;
-  throw invalidOutput(
-    text,
-    `exporter "${written}" could not be found`,
-    didYouMean(nearest(written, TYPES)) ?? `Known are ${TYPES.join(', ')}.`,
-  );
-}
-
-function checkKey(text: string, type: OutputType, key: string): void {
-  const keys = KEYS[type];
-  if (keys.includes(key)) return;
-  throw invalidOutput(
-    text,
-    `unexpected key '${key}' for output type '${type}'`,
-    didYouMean(nearest(key, keys)) ?? `Known are ${keys.join(', ')}.`,
-  );
-}
-
-class OutputReader {
-  readonly #text: string;
-  readonly #values: ReadonlyMap<string, string>;
-
-  constructor(text: string, values: ReadonlyMap<string, string>) {
-    this.#text = text;
-    this.#values = values;
-  }
-
-  read(type: OutputType): Output {
-    switch (type) {
-      case 'oci':
-      case 'docker':
-        return this.#archive(type);
-      case 'tar':
-        return { type, dest: this.#values.get('dest') ?? '-' };
-      case 'local':
-        return { type, dest: this.#directory() };
-      case 'image':
-        return this.#image(this.#flag('push', false));
-      case 'registry':
-        return this.#image(true);
-      case 'cacheonly':
-        throw unsupportedOutput(
-          '"type=cacheonly"',
-          'a build without a result needs no output',
-          'Leave -o out: the image then stays in the local store.',
-        );
-      default:
-        return type satisfies never;
-    }
-  }
-
-  #archive(type: 'oci' | 'docker'): Output {
-    const isTar = this.#flag('tar', true);
-    const dest = isTar ? (this.#values.get('dest') ?? '-') : this.#directory();
-    if (dest === '') throw this.#fault('dest is empty');
-    return { type, dest, isTar, names: this.#names(), ...this.#encoding(type === 'oci') };
-  }
-
-  #image(push: boolean): Output {
-    return { type: 'image', names: this.#names(), push, ...this.#encoding(false) };
-  }
-
-  #encoding(isOci: boolean): { compression: Compression; ociMediaTypes: boolean } {
-    const ociMediaTypes = this.#flag('oci-mediatypes', true);
-    if (isOci && !ociMediaTypes) {
-      throw this.#fault(
-        'invalid exporter options: oci-mediatypes=false for an OCI layout',
-        'Use type=docker for Docker media types.',
-      );
-    }
-    return { compression: this.#compression(), ociMediaTypes };
-  }
-
-  #compression(): Compression {
-    const kind = this.#values.get('compression') ?? 'gzip';
-    const level = this.#values.get('compression-level');
-    if (level !== undefined && !/^[0-9]$/.test(level)) {
-      const found = `invalid compression-level "${level}"`;
-      throw this.#fault(found, `It is a number from 0 to ${MAX_GZIP_LEVEL}.`);
-    }
-    if (kind === 'uncompressed') return { kind };
-    if (kind === 'gzip') {
-      return { kind, level: level === undefined ? DEFAULT_GZIP_LEVEL : Number(level) };
-    }
-    if (kind === 'zstd' || kind === 'estargz') {
-      throw unsupportedOutput(
-        `"${this.#text}"`,
-        `compression ${kind} is not written`,
-        'Use compression=gzip or compression=uncompressed.',
-      );
-    }
-    const similar = nearest(kind, ['gzip', 'uncompressed']);
-    throw this.#fault(
-      `unsupported compression type ${kind}`,
-      didYouMean(similar) ?? 'Use compression=gzip or compression=uncompressed.',
+  if (!values.flag('rewrite-timestamp', true)) {
+    throw unsupportedOutput(
+      `"${values.text}"`,
+      'rewrite-timestamp=false: with SOURCE_DATE_EPOCH, no file of a new layer is later than that',
+      'Leave rewrite-timestamp out.',
     );
   }
-
-  #directory(): string {
-    const dest = this.#values.get('dest');
-    if (dest === undefined || dest === '') throw this.#fault('dest is required for local output');
-    if (dest === '-') throw this.#fault('dest file is invalid for local exporter: it is a stream');
-    return dest;
+  const compression = readCompression(values);
+  const annotations = [...values.pairs]
+    .filter(([key]) => isAnnotationKey(key))
+    .map(([key, value]) => readAnnotation(key, value, values.fault));
+  const needsOci =
+    compression.kind === 'zstd' ? 'compression=zstd' : annotations.length > 0 && 'an annotation';
+  if (!ociMediaTypes && needsOci !== false) {
+    throw values.fault(
+      `Docker media types have no place for ${needsOci}`,
+      'Leave oci-mediatypes=false out.',
+    );
   }
-
-  #names(): string[] {
-    return (this.#values.get('name') ?? '')
-      .split(',')
-      .map((name) => name.trim())
-      .filter((name) => name !== '');
-  }
-
-  /** As Go's strconv.ParseBool reads it. An empty value counts as true, as in BuildKit. */
-  #flag(key: string, unset: boolean): boolean {
-    const value = this.#values.get(key);
-    if (value === undefined) return unset;
-    if (['', '1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
-    if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
-    throw this.#fault(`non-bool value specified for ${key}`, `Write ${key}=true or ${key}=false.`);
-  }
-
-  #fault(found: string, hint?: string): Error {
-    return invalidOutput(this.#text, found, hint);
-  }
+  return {
+    compression,
+    forcesCompression: values.flag('force-compression', false),
+    ociMediaTypes,
+    annotations,
+  };
 }
 
-function didYouMean(similar: string | undefined): string | undefined {
-  return similar === undefined ? undefined : `Did you mean "${similar}"?`;
+function readDirectory(values: OptionValues): string {
+  const dest = values.get('dest');
+  if (dest === undefined || dest === '') throw values.fault('dest is required for local output');
+  if (dest === '-') throw values.fault('dest file is invalid for local exporter: it is a stream');
+  return dest;
 }

@@ -41,10 +41,13 @@ interface NativeFunction {
   async(...values: [...NativeArgument[], (error: Error | null, result: number) => void]): void;
 }
 
+/** A library of this host whose functions can be declared. */
+export interface NativeLibrary {
+  func(name: string, result: NativeType, values: NativeType[]): NativeFunction;
+}
+
 interface Koffi {
-  load(library: null): {
-    func(name: string, result: NativeType, values: NativeType[]): NativeFunction;
-  };
+  load(library: string | null): NativeLibrary;
   errno(): number;
 }
 
@@ -141,6 +144,20 @@ function errnoName(errno: number): string {
     [130, 'EOWNERDEAD'],
   ]);
   return errnoNames.get(errno) ?? `ERRNO_${errno}`;
+}
+
+/** Loads the first library of these names that this host has; undefined when it has none. */
+export function loadNativeLibrary(names: readonly string[]): NativeLibrary | undefined {
+  const { koffi } = (loaded ??= loadLibrary());
+  for (const name of names) {
+    try {
+      return koffi.load(name);
+    } catch {
+      // Not installed under this name.
+      continue;
+    }
+  }
+  return undefined;
 }
 
 function loadLibrary(): { koffi: Koffi; library: ReturnType<Koffi['load']> } {

@@ -1,4 +1,4 @@
-import { createBreather } from '../core/breathe.ts';
+import { blocksOf, inOrder } from './blocks.ts';
 
 /** Bytes that are compressed apart from the others. Part of the format: it decides the output. */
 const BLOCK_BYTES = 1024 * 1024;
@@ -8,8 +8,6 @@ const WINDOW_BYTES = 32 * 1024;
 const PROBE_BYTES = 16 * 1024;
 /** A probe that shrinks to more than this part of itself is of files that are compressed already. */
 const PROBE_RATIO = 0.97;
-/** As many as Node's thread pool has threads. */
-const BLOCKS_IN_FLIGHT = 4;
 
 /** Magic, deflate, no flags, no time, no extra flags, made on Unix (RFC 1952). */
 const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
@@ -35,53 +33,20 @@ export async function* gzipStream(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   const zlib = await import('node:zlib');
-  const inFlight: Promise<Buffer>[] = [];
-  const breather = createBreather(signal);
   let crc = 0;
   let size = 0;
-  let previous: Buffer | undefined;
   yield GZIP_HEADER;
-  for await (const block of blocksOf(source)) {
-    signal.throwIfAborted();
+  const deflated = (block: Buffer, previous: Buffer | undefined): Promise<Buffer> => {
     crc = zlib.crc32(block, crc);
     size += block.length;
-    const deflated = deflateBlock(zlib, block, previous?.subarray(-WINDOW_BYTES), level);
-    // Its failure is reported when its turn comes; until then nobody else listens.
-    deflated.catch(() => undefined);
-    inFlight.push(deflated);
-    previous = block;
-    const first = inFlight.length < BLOCKS_IN_FLIGHT ? undefined : inFlight.shift();
-    if (first !== undefined) yield await first;
-    if (breather.isDue()) await breather.breathe();
-  }
-  for (const deflated of inFlight) {
-    yield await deflated;
-    signal.throwIfAborted();
-  }
+    return deflateBlock(zlib, block, previous?.subarray(-WINDOW_BYTES), level);
+  };
+  yield* inOrder(blocksOf(source, BLOCK_BYTES), deflated, signal);
   yield LAST_BLOCK;
   yield trailer(crc, size);
 }
 
 type Zlib = typeof import('node:zlib');
-
-/** Cuts a stream into blocks of one size. Each block is a buffer of its own. */
-async function* blocksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void> {
-  let block = Buffer.allocUnsafe(BLOCK_BYTES);
-  let length = 0;
-  for await (const chunk of source) {
-    for (let at = 0; at < chunk.length;) {
-      const count = Math.min(chunk.length - at, BLOCK_BYTES - length);
-      block.set(chunk.subarray(at, at + count), length);
-      at += count;
-      length += count;
-      if (length < BLOCK_BYTES) continue;
-      yield block;
-      block = Buffer.allocUnsafe(BLOCK_BYTES);
-      length = 0;
-    }
-  }
-  if (length > 0) yield block.subarray(0, length);
-}
 
 async function deflateBlock(
   zlib: Zlib,

@@ -70,3 +70,14 @@ export function shortened(name: string): string {
   if (clean.length <= MAX_NAME_CHARS) return clean;
   return `${clean.slice(0, MAX_NAME_CHARS / 2)}…${clean.slice(-MAX_NAME_CHARS / 2)}`;
 }
+
+/** Nothing on this host can compress with zstd. */
+export function noZstd(): BuildError {
+  return new BuildError({
+    code: 'ZSTD_UNAVAILABLE',
+    class: 'host',
+    message:
+      'Cannot compress with zstd: this Node, libzstd and the program zstd are all without it',
+    hint: 'Install zstd, use Node 22.15 or newer, or export with compression=gzip',
+  });
+}

@@ -28,6 +28,11 @@ export interface SolveDeps {
   /** Hash of the files that `use` reads from `input`. */
   hashFiles(use: InputUse, input: Output, signal: AbortSignal): Promise<string>;
   run(id: OpId, inputs: ReadonlyMap<OpId, Output>, signal: AbortSignal): Promise<RunResult>;
+  /**
+   * Brings the files of a result that an imported cache has, and resolves to their snapshot; undefined
+   * when they cannot be had any more: then the step runs.
+   */
+  fetch?(id: OpId, record: CacheRecord, signal: AbortSignal): Promise<string | undefined>;
   readonly emit: Emit;
   /** Identifies a step across builds of the same Dockerfile, to explain misses. */
   slotOf(id: OpId): string;
@@ -69,8 +74,8 @@ interface Probe {
   /** Names the op for those that build on it, as far as is known without running it. */
   readonly key: CacheKey;
   readonly hit: CacheRecord | undefined;
-  /** What the key is made of, by content as far as that is known. */
-  readonly parts: KeyParts;
+  /** What the keys are made of, by content as far as that is known. */
+  readonly keys: Keys;
 }
 
 interface Keys {
@@ -93,6 +98,9 @@ export class Solver {
   readonly #probes = new Map<OpId, Promise<Probe>>();
   readonly #results = new Map<OpId, Promise<Finished>>();
   readonly #hashes = new Map<string, Promise<string>>();
+  readonly #records = new Map<OpId, CacheRecord>();
+  /** Names of imported results that turned out not to be there. */
+  readonly #lost = new Set<string>();
 
   /** `metadata` has the index of `ops`. */
   constructor(ops: readonly Op[], metadata: readonly OpMetadata[], deps: SolveDeps) {
@@ -111,13 +119,18 @@ export class Solver {
   /** The cached result of an op, or undefined when it would have to run. Runs nothing. */
   async peek(id: OpId, signal: AbortSignal): Promise<SolvedOp | undefined> {
     const { hit } = await this.#probe(id, signal);
-    return hit === undefined ? undefined : fromRecord(hit);
+    return hit === undefined || hit.isRemote === true ? undefined : fromRecord(hit);
+  }
+
+  /** The record of an op's result, as far as one was found or made; it may be one of an imported cache. */
+  recordOf(id: OpId): CacheRecord | undefined {
+    return this.#records.get(id);
   }
 
   /** Why an op has no cached result, as far as is known without running anything; undefined when it has one. */
   async missOf(id: OpId, signal: AbortSignal): Promise<MissReason | undefined> {
-    const { hit, parts } = await this.#probe(id, signal);
-    return hit === undefined ? this.#missReason(id, parts) : undefined;
+    const { hit, keys } = await this.#probe(id, signal);
+    return hit === undefined ? this.#missReason(id, keys.second ?? keys.first) : undefined;
   }
 
   /** The result of an op that was finished by now, wanted or needed. */
@@ -146,7 +159,7 @@ export class Solver {
       this.#localOutput(input) ?? outputOfRecord(inputs.get(input)?.hit);
     const { first, second, hit } = await this.#find(id, keyOf, outputOf, signal);
     if (hit !== undefined) this.#emitCached(id, hit);
-    return { key: hit?.resultKey ?? hashKeyParts(first), hit, parts: second ?? first };
+    return { key: hit?.resultKey ?? hashKeyParts(first), hit, keys: { first, second } };
   }
 
   #finish(id: OpId, signal: AbortSignal): Promise<Finished> {
@@ -154,10 +167,11 @@ export class Solver {
   }
 
   async #finishNow(id: OpId, signal: AbortSignal): Promise<Finished> {
-    const { hit, key } = await this.#probe(id, signal);
+    const { hit, key, keys } = await this.#probe(id, signal);
     const local = this.#localOutput(id);
     if (local !== undefined) return finished(local, key, this.#deps.now());
-    if (hit !== undefined) return fromRecord(hit);
+    const taken = await this.#take(id, hit, keys, signal);
+    if (taken !== undefined) return taken;
 
     const inputs = new Map<OpId, Finished>();
     await Promise.all(
@@ -169,11 +183,28 @@ export class Solver {
     const keyOf = (input: OpId): CacheKey => required(inputs.get(input)).resultKey;
     const outputOf = (input: OpId): Output | undefined => inputs.get(input)?.output;
     const found = await this.#find(id, keyOf, outputOf, signal);
-    if (found.hit !== undefined) {
-      this.#emitCached(id, found.hit);
-      return fromRecord(found.hit);
+    const takenByContent = await this.#take(id, found.hit, found, signal);
+    if (takenByContent === undefined) return this.#runLocked(id, found, inputs, signal);
+    if (found.hit !== undefined) this.#emitCached(id, found.hit);
+    return takenByContent;
+  }
+
+  /** The result that a record stands for; one of an imported cache is fetched, and is then like others. */
+  async #take(
+    id: OpId,
+    hit: CacheRecord | undefined,
+    keys: Keys,
+    signal: AbortSignal,
+  ): Promise<Finished | undefined> {
+    if (hit?.isRemote !== true) return hit === undefined ? undefined : fromRecord(hit);
+    const snapshot = await this.#deps.fetch?.(id, hit, signal);
+    if (snapshot === undefined) {
+      this.#lost.add(hit.snapshot ?? '');
+      this.#records.delete(id);
+      return undefined;
     }
-    return this.#runLocked(id, found, inputs, signal);
+    const slot = this.#deps.slotOf(id);
+    return this.#put(id, keys, { ...hit, snapshot, slot, isRemote: undefined });
   }
 
   async #runLocked(
@@ -229,11 +260,21 @@ export class Solver {
     const slot = this.#deps.slotOf(id);
     const about = { slot, name: this.#metadata[id]?.name, build: this.#deps.buildId };
     const record = { ...about, resultKey, snapshot: output.id, createdAt, durationMs, bytes };
-    if (keys.second !== undefined) {
-      this.#deps.cache.put({ ...record, key: hashKeyParts(keys.first), parts: keys.first });
+    return { ...this.#put(id, keys, record), durationMs, isCached: false };
+  }
+
+  /** Keeps a result under its keys. */
+  #put(id: OpId, keys: Keys, facts: Omit<CacheRecord, 'key' | 'parts'>): Finished {
+    const { first, second } = keys;
+    const contentKey = second === undefined ? facts.contentKey : hashKeyParts(second);
+    const record = { ...facts, key: hashKeyParts(first), parts: first, contentKey };
+    this.#deps.cache.put(record);
+    if (second !== undefined) {
+      // Last, as the miss of a later build is explained from it.
+      this.#deps.cache.put({ ...facts, key: hashKeyParts(second), parts: second });
     }
-    this.#deps.cache.put({ ...record, key, parts });
-    return { output, bytes, resultKey, createdAt, durationMs, isCached: false };
+    this.#records.set(id, record);
+    return fromRecord(record);
   }
 
   /** Looks under both keys. A result found by content is put under the first key as well. */
@@ -245,7 +286,7 @@ export class Solver {
   ): Promise<Keys & { readonly hit: CacheRecord | undefined }> {
     const uses = inputUses(this.#op(id));
     const first = await this.#parts(id, keyOf, (input) => this.#localOutput(input), signal);
-    const hit = this.#lookup(id, first);
+    const hit = this.#note(id, this.#lookup(id, first));
     const files = uses.filter((use) => use.kind === 'files');
     const hasSecond =
       files.some((use) => this.#localOutput(use.from) === undefined) &&
@@ -254,11 +295,17 @@ export class Solver {
 
     const second = await this.#parts(id, keyOf, outputOf, signal);
     const byContent = this.#lookup(id, second);
-    if (byContent !== undefined) {
-      const key = hashKeyParts(first);
-      this.#deps.cache.put({ ...byContent, key, parts: first, slot: this.#deps.slotOf(id) });
-    }
-    return { first, second, hit: byContent };
+    if (byContent === undefined) return { first, second, hit: undefined };
+    const slot = this.#deps.slotOf(id);
+    const contentKey = byContent.key;
+    const record = { ...byContent, key: hashKeyParts(first), parts: first, slot, contentKey };
+    if (record.isRemote !== true) this.#deps.cache.put(record);
+    return { first, second, hit: this.#note(id, record) };
+  }
+
+  #note(id: OpId, hit: CacheRecord | undefined): CacheRecord | undefined {
+    if (hit !== undefined) this.#records.set(id, hit);
+    return hit;
   }
 
   /** Key parts by content where `outputOf` knows the input, by the input's own key elsewhere. */
@@ -308,6 +355,7 @@ export class Solver {
     if (this.#ignoresCache(id)) return undefined;
     const record = this.#deps.cache.get(hashKeyParts(parts));
     if (record?.snapshot === undefined) return record;
+    if (record.isRemote === true) return this.#lost.has(record.snapshot) ? undefined : record;
     return this.#deps.hasSnapshot(record.snapshot) ? record : undefined;
   }
 
@@ -362,8 +410,11 @@ function finished(output: Output, resultKey: CacheKey, nowMs: number): Finished 
   return { output, resultKey, createdAt, bytes: 0, durationMs: 0, isCached: true };
 }
 
+/** Undefined also while the files are elsewhere: then they are not asked for their content. */
 function outputOfRecord(record: CacheRecord | undefined): Output | undefined {
-  return record === undefined ? undefined : { kind: 'snapshot', id: record.snapshot };
+  return record === undefined || record.isRemote === true
+    ? undefined
+    : { kind: 'snapshot', id: record.snapshot };
 }
 
 function required<T>(value: T | undefined): T {

@@ -82,6 +82,7 @@ function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
     namedContexts: new Map(),
     tags: [],
     outputs: [],
+    annotations: [],
     pull: false,
     network: 'host',
     requiresIsolatedNetwork: false,
