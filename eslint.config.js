@@ -24,6 +24,7 @@ const MAY_IMPORT = {
   trust: [...CORE, 'layer', 'tree'],
   registry: [...CORE, 'content', 'http', 'image'],
   export: [...CORE, 'content', 'dockerfile', 'image', 'layer', 'snapshot', 'tree'],
+  'remote-cache': [...CORE, 'cache', 'content', 'export', 'image', 'registry'],
   sandbox: [...CORE, 'tree'],
   exec: [
     ...CORE,

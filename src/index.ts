@@ -34,6 +34,10 @@ export interface BuildOptions {
   readonly outputs?: readonly string[] | undefined;
   /** As `--annotation` on the command line: `index:org.opencontainers.image.title=App`. */
   readonly annotations?: readonly string[] | undefined;
+  /** As `--cache-from` on the command line: `type=registry,ref=example.com/cache`. */
+  readonly cacheFrom?: readonly string[] | undefined;
+  /** As `--cache-to` on the command line: `type=local,dest=cache,mode=max`. */
+  readonly cacheTo?: readonly string[] | undefined;
   readonly buildArgs?: Readonly<Record<string, string>> | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly namedContexts?: Readonly<Record<string, string>> | undefined;
@@ -130,6 +134,8 @@ function toRequest(options: BuildOptions): BuildRequest {
     tags: options.tags ?? [],
     outputs: options.outputs ?? [],
     annotations: options.annotations ?? [],
+    cacheFrom: options.cacheFrom ?? [],
+    cacheTo: options.cacheTo ?? [],
     pull: options.pull ?? false,
     network: options.network ?? 'default',
     requiresIsolatedNetwork: options.requiresIsolatedNetwork ?? false,

@@ -1,4 +1,5 @@
 import type { Platform } from '../core/platform.ts';
+import { layerNotHere } from './errors.ts';
 import type { Digest } from '../core/digest.ts';
 import { blame } from '../diagnostics/blame.ts';
 import type { Emit } from '../events/event.ts';
@@ -26,6 +27,17 @@ export interface BaseImages {
   resolve(requests: readonly BaseRequest[], signal: AbortSignal): Promise<void>;
   /** The image of a source op of this build. */
   ofOp(op: SourceOp): BaseImage;
+  /** True when its layers can be had from a registry or a layout; false for an image of the local store. */
+  isFetchable(image: BaseImage): boolean;
+  /**
+   * The stored bytes of a layer that some base image of this build has.
+   * @throws BuildError LAYER_NOT_HERE when none has it
+   */
+  openBlob(
+    blob: Descriptor,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>;
   openLayer(
     image: BaseImage,
     layer: Descriptor,
@@ -79,6 +91,16 @@ export function createBaseImages(
         'manifestDigest' in op.source ? byManifest.get(op.source.manifestDigest) : undefined;
       if (known === undefined) throw new TypeError('An op names an image that was not resolved');
       return known.image;
+    },
+    isFetchable: (image) => byManifest.get(image.manifestDigest)?.source !== undefined,
+    openBlob(blob, offset, signal) {
+      for (const { image, source } of byManifest.values()) {
+        const layer = image.layers.find(({ digest }) => digest === blob.digest);
+        if (layer !== undefined && source !== undefined) {
+          return source.openLayer(image, layer, offset, signal);
+        }
+      }
+      throw layerNotHere(blob.digest);
     },
     openLayer(image, layer, offset, signal) {
       const source = byManifest.get(image.manifestDigest)?.source;

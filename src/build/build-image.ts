@@ -14,12 +14,13 @@ import type { RemoteSources } from '../sources/remote-sources.ts';
 import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
 import { openBuildLog } from './build-log.ts';
+import { openBuildCaches, readCacheOptions, type BuildCaches } from './build-caches.ts';
 import { openContexts } from './contexts.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { openLayerMeasurer } from '../layer/layer-measurer.ts';
 import { createFailureHandler } from './failed-steps.ts';
-import { finishImage, type FinishedImage } from './finish-image.ts';
+import { finishImage, type FinishDeps, type FinishedImage } from './finish-image.ts';
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
 import { namedContextsOf, planBuild } from './plan-build.ts';
@@ -31,8 +32,9 @@ import {
 } from './read-dockerfile.ts';
 import { lintIgnoreFile } from './read-ignore-file.ts';
 import { readSecret } from './read-secret.ts';
+import type { RegistryAccess } from './registry-access.ts';
 import type { BuildRequest } from './request.ts';
-import { solveGraph } from './solve-graph.ts';
+import { solveGraph, type SolvedBuild } from './solve-graph.ts';
 import { readOutputs, resultId, writeOutputs } from './write-outputs.ts';
 
 /** The world as a build sees it. */
@@ -59,6 +61,8 @@ export interface BuildHost {
   readonly terminal?: BuildTerminal | undefined;
   /** For `-o -`. Asked for then: making it takes milliseconds. */
   readonly stdout: () => NodeJS.WritableStream;
+  /** For caches in registries. */
+  readonly registryAccess: RegistryAccess;
   /** Sends images to registries; without it outputs that ask for that are refused. */
   readonly push?: PushImage | undefined;
   readonly emit: Emit;
@@ -123,6 +127,7 @@ async function buildStations(
   const elapsed = (): number => host.now() - startedAt;
 
   const outputs = await readOutputs(request);
+  const cacheOptions = await readCacheOptions(request, host.cwd);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
   const ignoreMatcher = lintIgnoreFile(contextDir, dockerfile.hostPath);
   await using remotes = openBuildRemotes(request, host);
@@ -155,12 +160,16 @@ async function buildStations(
   await using opened = new DisposeStack();
   const layerOps = new Set(graph.targets.flatMap(({ layers }) => layers));
   const measurer = opened.use(openLayerMeasurer());
-  const solved = await solveGraph(
+
+  const cacheDeps = { ...host, access: host.registryAccess, graph, bases, elapsed };
+  await using caches = await openBuildCaches(cacheOptions, cacheDeps, signal);
+  const build = await solveGraph(
     graph,
     {
       store,
       contexts,
       runner: stepRunner(request, host, { bases, remotes, elapsed, opened }, signal),
+      imports: caches.imports,
       emit,
       onSnapshot(op, id, bytes) {
         const dir = layerOps.has(op) ? store.snapshots.get(id)?.dir : undefined;
@@ -177,19 +186,42 @@ async function buildStations(
   // The disk is written while layers are measured.
   const onDisk = store.snapshots.flush();
   onDisk.catch(() => undefined);
+  const finishing = { graph, bases, store, measurer, caches, epoch, startedAt };
+  const images = await finishImages(build, finishing, signal);
+  const stages = measureStages(graph, build.solved, store.snapshots);
+  await onDisk;
+  await writeOutputs(images, request, outputs, { ...host, bases, epoch, elapsed }, signal);
+  await caches.write(build.records, signal);
+  emit({ type: 'stages-measured', stages });
+  return { id: resultId(images), images, stages };
+}
+
+/** What making images of results needs. */
+interface Finishing extends FinishDeps {
+  readonly graph: OpGraph;
+  readonly bases: BaseImages;
+  readonly caches: BuildCaches;
+  /** Seconds since 1970. */
+  readonly epoch: number | undefined;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+}
+
+/** The image of each target. */
+async function finishImages(
+  build: SolvedBuild,
+  finishing: Finishing,
+  signal: AbortSignal,
+): Promise<FinishedImage[]> {
+  const { graph, bases, caches, epoch, startedAt } = finishing;
   const images: FinishedImage[] = [];
   for (const target of graph.targets) {
     const base = target.base === undefined ? undefined : graph.ops[target.base];
     const layers = base?.kind === 'source' ? bases.ofOp(base).layers : [];
-    images.push(
-      await finishImage(target, layers, solved, { store, measurer }, epoch, startedAt, signal),
-    );
+    const image = await finishImage(target, layers, build, finishing, epoch, startedAt, signal);
+    images.push(caches.withInline(image, build.records));
   }
-  const stages = measureStages(graph, solved, store.snapshots);
-  await onDisk;
-  await writeOutputs(images, request, outputs, { ...host, bases, epoch, elapsed }, signal);
-  emit({ type: 'stages-measured', stages });
-  return { id: resultId(images), images, stages };
+  return images;
 }
 
 function announce(graph: OpGraph, emit: Emit, at: number): void {

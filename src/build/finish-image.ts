@@ -11,7 +11,7 @@ import type { OpId } from '../ops/op.ts';
 import type { CommittedSnapshot, SnapshotId } from '../snapshot/snapshotter.ts';
 import { dateHistory } from './history-dates.ts';
 import type { Store } from './open-store.ts';
-import type { SolvedGraph } from './solve-graph.ts';
+import type { SolvedBuild, SolvedGraph } from './solve-graph.ts';
 
 /** An image that is complete but for compressed layers, which only some outputs need. */
 export interface FinishedImage {
@@ -39,7 +39,7 @@ export interface FinishDeps {
 export async function finishImage(
   target: TargetImage,
   baseLayers: readonly Descriptor[],
-  solved: SolvedGraph,
+  { solved, records }: SolvedBuild,
   { store, measurer }: FinishDeps,
   epoch: number | undefined,
   now: number,
@@ -64,7 +64,7 @@ export async function finishImage(
       rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     },
     target.baseHistory,
-    target.layers.map((id) => createdAt(id, solved, now)),
+    target.layers.map((id) => createdAt(id, records, solved, now)),
     timeText(now),
     epoch,
   );
@@ -105,8 +105,14 @@ async function storedLayer(
   return { diffId: facts.diffId, size: facts.size, snapshot: snapshot.id, blob: undefined };
 }
 
-function createdAt(id: OpId, solved: SolvedGraph, now: number): string {
-  return solved.get(id)?.createdAt ?? timeText(now);
+/** Also of a step whose files were not fetched: its layer is in the image all the same. */
+function createdAt(
+  id: OpId,
+  records: SolvedBuild['records'],
+  solved: SolvedGraph,
+  now: number,
+): string {
+  return solved.get(id)?.createdAt ?? records.get(id)?.createdAt ?? timeText(now);
 }
 
 /** Every step with a layer adds one snapshot. Anything else would ship the wrong files. */

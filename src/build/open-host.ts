@@ -111,6 +111,7 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
       return readGivenAuthorities(options);
     },
     stdout: options.stdout,
+    registryAccess: { registries: options.registries, env, homeDir: options.homeDir },
     async push(images, references, pushOptions, signal) {
       const { pushImages } = await import('./push-images.ts');
       const { homeDir, registries, caCerts } = options;

@@ -27,6 +27,8 @@ function request(file: string | undefined, context = '.'): BuildRequest {
     tags: [],
     outputs: [],
     annotations: [],
+    cacheFrom: [],
+    cacheTo: [],
     pull: false,
     network: 'default',
     requiresIsolatedNetwork: false,

@@ -24,6 +24,10 @@ export interface BuildRequest {
   readonly outputs: readonly string[];
   /** `[TYPE[PLATFORM],…:]KEY=VALUE` for every output that is an image, as written. */
   readonly annotations: readonly string[];
+  /** `--cache-from` values, as written. */
+  readonly cacheFrom: readonly string[];
+  /** `--cache-to` values, as written. */
+  readonly cacheTo: readonly string[];
   /** Ask the registry even when the local store has an image of that name. */
   readonly pull: boolean;
   /** Network of steps that do not say. */

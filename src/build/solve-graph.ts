@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import type { CacheRecord } from '../cache/cache-store.ts';
 import { inputUses, type InputUse } from '../cache/input-parts.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit } from '../events/event.ts';
@@ -14,8 +15,10 @@ import type { Selection } from '../tree/select-files.ts';
 import type { BuildContexts } from './contexts.ts';
 import { describeChanges } from './describe-changes.ts';
 import { contextChanged } from './errors.ts';
+import type { ImportedCaches } from './import-caches.ts';
 import { keepFileLists } from './keep-file-lists.ts';
 import type { Store } from './open-store.ts';
+import { withImports } from './with-imports.ts';
 import { stepSlots } from './step-slots.ts';
 
 /** What joins the solver with the things that do the work. */
@@ -23,6 +26,8 @@ export interface SolveGraphDeps {
   readonly store: Store;
   readonly contexts: BuildContexts;
   readonly runner: Omit<OpRunnerDeps, 'contextTree' | 'checkUnchanged'>;
+  /** Results of other builds, where some were asked for. */
+  readonly imports?: ImportedCaches | undefined;
   readonly emit: Emit;
   /** Told of each snapshot that was made, as soon as it is there. */
   readonly onSnapshot?: ((op: OpId, snapshot: SnapshotId, bytes: number) => void) | undefined;
@@ -39,6 +44,13 @@ export interface SolveGraphDeps {
 /** Results by op, for those ops that were wanted or run, and those found in the cache. */
 export type SolvedGraph = ReadonlyMap<OpId, SolvedOp>;
 
+/** What solving gave. */
+export interface SolvedBuild {
+  readonly solved: SolvedGraph;
+  /** The record of each op that has a result, also of those whose files are in an imported cache. */
+  readonly records: ReadonlyMap<OpId, CacheRecord>;
+}
+
 /** Steps often wait for the network, so more of them than cores are useful. */
 const JOBS_PER_CORE = 8;
 
@@ -50,7 +62,7 @@ export async function solveGraph(
   graph: OpGraph,
   deps: SolveGraphDeps,
   signal: AbortSignal,
-): Promise<SolvedGraph> {
+): Promise<SolvedBuild> {
   const controller = new AbortController();
   const both = AbortSignal.any([signal, controller.signal]);
   const solver = createGraphSolver(graph, deps);
@@ -58,7 +70,8 @@ export async function solveGraph(
   try {
     const solved = await Promise.all(wanted.map((id) => solver.solve(id, both)));
     const results = new Map(wanted.map((id, i) => [id, solved[i]] as const));
-    return await withCached(graph, solver, results, both);
+    const all = await withCached(graph, solver, results, both);
+    return { solved: all, records: recordsOf(graph, solver) };
   } catch (error) {
     controller.abort(new Error('Another step failed', { cause: error }));
     throw error;
@@ -66,6 +79,15 @@ export async function solveGraph(
     await solver.settle();
     deps.contexts.save();
   }
+}
+
+function recordsOf(graph: OpGraph, solver: Solver): ReadonlyMap<OpId, CacheRecord> {
+  const records = new Map<OpId, CacheRecord>();
+  for (const index of graph.ops.keys()) {
+    const record = solver.recordOf(index as OpId);
+    if (record !== undefined) records.set(index as OpId, record);
+  }
+  return records;
 }
 
 /** Adds every op that has a result by now: the report weighs stages that were not the target. */
@@ -97,9 +119,10 @@ export function createGraphSolver(
   };
   const selectionHashes = new Map<string, string>();
   const lists = keepFileLists(deps.store.cache);
+  const { imports } = deps;
   const slots = stepSlots(graph, deps.dockerfileId);
   return new Solver(graph.ops, graph.metadata, {
-    cache: lists.cache,
+    cache: imports === undefined ? lists.cache : withImports(lists.cache, deps.store, imports),
     hasSnapshot: (id) => deps.store.snapshots.get(id as SnapshotId) !== undefined,
     async hashFiles(use, input, signal) {
       const pieces: string[] = [];
@@ -112,6 +135,8 @@ export function createGraphSolver(
     async run(id, inputs, signal) {
       if (runner === undefined) throw new TypeError('This solver runs nothing');
       try {
+        const op = graph.ops[id];
+        if (op !== undefined) await imports?.restoreMounts(op, signal);
         const { snapshot, bytes } = await runOp(graph, id, opInputs(inputs), runner, signal);
         if (snapshot !== undefined) deps.onSnapshot?.(id, snapshot as SnapshotId, bytes);
         return { output: { kind: 'snapshot', id: snapshot }, bytes };
@@ -119,6 +144,10 @@ export function createGraphSolver(
         throw diskError(deps.store.root, error) ?? error;
       }
     },
+    fetch: (id, record, signal) =>
+      imports === undefined
+        ? Promise.resolve(undefined)
+        : imports.fetch(record, progressOf(id, deps.emit), signal),
     emit: deps.emit,
     slotOf: (id) => slots.of(id),
     slotsNear: (id) => slots.near(id),
@@ -143,6 +172,10 @@ export function createGraphSolver(
       if (before !== after) throw changed(graph, id);
     }
   }
+}
+
+function progressOf(op: OpId, emit: Emit): (current: number, total: number) => void {
+  return (current, total) => emit({ type: 'op-progress', op, what: 'layers', current, total });
 }
 
 function changed(graph: OpGraph, id: OpId): BuildError {

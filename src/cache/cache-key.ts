@@ -10,6 +10,11 @@ export type KeyParts = Readonly<Record<string, string>>;
 /** 64 hex digits naming one result. Safe as a file name. */
 export type CacheKey = string & { readonly __cacheKey: true };
 
+/** True for text that has the form of a key: it may come from a file or from elsewhere. */
+export function isCacheKey(text: string): text is CacheKey {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
 /** Hashes parts in code-unit order. `localeCompare` would make the key depend on the user's LANG. */
 export function hashKeyParts(parts: KeyParts): CacheKey {
   const hash = createHash('sha256');

@@ -9,7 +9,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { CacheKey } from './cache-key.ts';
+import { isCacheKey, type CacheKey } from './cache-key.ts';
 import type { CacheRecord, CacheStore } from './cache-store.ts';
 
 /** What this store needs of host/: given in, so that tests can fail them on purpose. */
@@ -64,7 +64,7 @@ export function openDiskCacheStore(
     join(dir, 'slots', createHash('sha256').update(slot).digest('hex'));
   const listPath = (hash: string): string => join(dir, 'files', hash);
   const keysOf = (slot: string): CacheKey[] =>
-    (readText(slotPath(slot)) ?? '').split('\n').filter(isKey);
+    (readText(slotPath(slot)) ?? '').split('\n').filter(isCacheKey);
 
   const get = (key: CacheKey): CacheRecord | undefined => {
     const text = readText(pathOf(key));
@@ -115,7 +115,7 @@ export function openDiskCacheStore(
     },
     recent,
     fileList: (hash) =>
-      isKey(hash) ? readText(listPath(hash), 'latin1', MAX_LIST_BYTES) : undefined,
+      isCacheKey(hash) ? readText(listPath(hash), 'latin1', MAX_LIST_BYTES) : undefined,
     putFileList(hash, text) {
       if (text.length > MAX_LIST_BYTES || existsSync(listPath(hash))) return;
       write(listPath(hash), Buffer.from(text, 'latin1'));
@@ -139,13 +139,13 @@ function listKeys(dir: string): CacheKey[] {
     .filter((name) => /^[0-9a-f]{2}$/.test(name))
     .flatMap((name) => readdirSync(join(dir, name)))
     .map((name) => name.replace(/\.json$/, ''))
-    .filter(isKey);
+    .filter(isCacheKey);
 }
 
 /** Hashes of the files that a result was made from. */
 function listsOf(record: CacheRecord | undefined): string[] {
   return Object.entries(record?.parts ?? {}).flatMap(([part, value]) =>
-    part.endsWith(' files') && isKey(value) ? [value] : [],
+    part.endsWith(' files') && isCacheKey(value) ? [value] : [],
   );
 }
 
@@ -162,10 +162,6 @@ function readText(
   }
 }
 
-function isKey(text: string): text is CacheKey {
-  return /^[0-9a-f]{64}$/.test(text);
-}
-
 /** A record that does not have our form is a miss, never an error: the step just runs again. */
 function parseRecord(text: string, key: CacheKey): CacheRecord | undefined {
   let value: unknown;
@@ -180,8 +176,8 @@ function parseRecord(text: string, key: CacheKey): CacheRecord | undefined {
   const isOurs =
     record.key === key &&
     typeof resultKey === 'string' &&
-    isKey(resultKey) &&
-    (contentKey === undefined || (typeof contentKey === 'string' && isKey(contentKey))) &&
+    isCacheKey(resultKey) &&
+    (contentKey === undefined || (typeof contentKey === 'string' && isCacheKey(contentKey))) &&
     record.isRemote === undefined &&
     (snapshot === undefined || (typeof snapshot === 'string' && /^[a-z0-9]+$/.test(snapshot))) &&
     typeof parts === 'object' &&

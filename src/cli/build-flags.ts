@@ -10,14 +10,6 @@ const DOCKER_FLAGS = {
     status: 'warned',
     note: 'there are no builders',
   }),
-  'cache-from': listFlag('TEXT', 'Import a cache', {
-    status: 'warned',
-    note: 'only the local cache is used',
-  }),
-  'cache-to': listFlag('TEXT', 'Export the cache', {
-    status: 'unsupported',
-    note: 'the cache cannot be exported',
-  }),
   compress: switchFlag('Compress the context', { status: 'ignored' }),
   debug: switchFlag('Debug', { short: 'D', status: 'ignored' }),
   'disable-content-trust': switchFlag('Skip signatures', { status: 'ignored' }),
@@ -58,6 +50,8 @@ export const BUILD_FLAGS = {
     'FILE',
     'Trust these authorities in steps, too; "host": those of this machine',
   ),
+  'cache-from': listFlag('CACHE', 'Take results from: REFERENCE, type=registry|local,…'),
+  'cache-to': listFlag('CACHE', 'Keep results in: type=registry|local|inline,…,mode=min|max'),
   call: textFlag('METHOD', 'build, check, outline or targets; ",format=json" for JSON'),
   check: switchFlag('Look for mistakes and build nothing; as --call=check'),
   'cgroup-parent': textFlag('PATH', 'The cgroup below which those of steps are made'),

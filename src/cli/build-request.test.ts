@@ -54,6 +54,8 @@ describe('readBuildRequest() reads', () => {
       tags: [],
       outputs: [],
       annotations: [],
+      cacheFrom: [],
+      cacheTo: [],
       pull: false,
       network: 'default',
       requiresIsolatedNetwork: false,

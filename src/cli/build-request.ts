@@ -55,6 +55,8 @@ export async function readBuildRequest(
     tags: flags.tag,
     outputs: flags.push === true ? [...flags.output, 'type=registry'] : flags.output,
     annotations: flags.annotation,
+    cacheFrom: flags['cache-from'],
+    cacheTo: flags['cache-to'],
     pull: flags.pull ?? false,
     network: oneOf('--network', flags.network ?? 'default', NETWORKS),
     requiresIsolatedNetwork: flags.hardened === true || config.requiresIsolatedNetwork,

@@ -28,6 +28,8 @@ function request(lines: readonly string[], changes: Partial<BuildRequest> = {}):
     tags: [],
     outputs: [],
     annotations: [],
+    cacheFrom: [],
+    cacheTo: [],
     pull: false,
     network: 'default',
     requiresIsolatedNetwork: false,

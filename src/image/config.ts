@@ -15,6 +15,8 @@ export interface ImageConfig {
   readonly config: ContainerConfig;
   readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly DiffId[] };
   readonly history: readonly HistoryEntry[];
+  /** Results of the build that made it, for builds elsewhere: JSON text. Never read with a base image. */
+  readonly inlineCache?: string | undefined;
 }
 
 /** How a container of the image starts. */

@@ -7,6 +7,9 @@ import type { Descriptor, DescriptorPlatform, ImageIndex, ImageManifest } from '
  * by key, as Go sorts them. Undefined fields are left out by JSON.stringify.
  */
 
+/** Where the config has `inlineCache`. BuildKit's is under "moby.buildkit.cache.v0". */
+export const INLINE_CACHE_FIELD = 'stagecraft.cache.v1';
+
 /** The bytes of an image config. Equal configs give equal bytes; their digest is the image id. */
 export function serializeConfig(config: ImageConfig): Buffer {
   return encode({
@@ -18,6 +21,7 @@ export function serializeConfig(config: ImageConfig): Buffer {
     os: config.os,
     'os.version': config['os.version'],
     rootfs: { type: config.rootfs.type, diff_ids: config.rootfs.diff_ids },
+    [INLINE_CACHE_FIELD]: config.inlineCache,
     variant: config.variant,
   });
 }

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { CacheRecord, CacheStore } from '../cache/cache-store.ts';
 import type { BuildEvent } from '../events/event.ts';
 import type { CopyAction, FileOp, ExecOp, Op, OpId, SourceOp } from '../ops/op.ts';
 import { memoryCacheStore } from '../testing/memory-cache-store.ts';
 import { Solver, type Output, type SolveDeps } from './solver.ts';
 
+const never = new AbortController().signal;
 const id = (index: number): OpId => index as OpId;
 const platform = { os: 'linux', architecture: 'amd64' };
 
@@ -46,6 +48,13 @@ const copy = (from: number, source: string, base?: number): FileOp => {
   return { kind: 'file', base: base === undefined ? undefined : id(base), actions: [action] };
 };
 
+interface WorldOptions {
+  readonly noCache?: boolean;
+  readonly jobs?: number;
+  readonly cache?: CacheStore;
+  readonly fetch?: NonNullable<SolveDeps['fetch']>;
+}
+
 /** A world where a snapshot's content is a text that `make` decides, and a context file is one too. */
 function world(make: (op: Op, inputs: ReadonlyMap<OpId, Output>) => string): {
   readonly ran: number[];
@@ -53,9 +62,9 @@ function world(make: (op: Op, inputs: ReadonlyMap<OpId, Output>) => string): {
   readonly events: BuildEvent[];
   readonly files: Map<string, string>;
   readonly contents: Map<string, string>;
-  solver(ops: readonly Op[], options?: { noCache?: boolean; jobs?: number }): Solver;
+  solver(ops: readonly Op[], options?: WorldOptions): Solver;
 } {
-  const cache = memoryCacheStore();
+  const store = memoryCacheStore();
   const contents = new Map<string, string>();
   const files = new Map<string, string>();
   const ran: number[] = [];
@@ -67,9 +76,10 @@ function world(make: (op: Op, inputs: ReadonlyMap<OpId, Output>) => string): {
     events,
     files,
     contents,
-    solver(ops, { noCache = false, jobs = 4 } = {}) {
+    solver(ops, { noCache = false, jobs = 4, cache = store, fetch } = {}) {
       const deps: SolveDeps = {
         cache,
+        ...(fetch === undefined ? {} : { fetch }),
         hasSnapshot: (snapshot) => contents.has(snapshot),
         hashFiles(use, input) {
           const path =
@@ -255,5 +265,55 @@ describe('Solver', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('Solver with results of an imported cache', () => {
+  const ops = [exec('a'), exec('b', 0), exec('c', 1)];
+
+  /** Solves `ops` in a world that knows their results from elsewhere, by the keys of another one. */
+  async function solveElsewhere(fetched: (name: string) => string | undefined): Promise<{
+    ran: number[];
+    asked: string[];
+    output: Output;
+  }> {
+    const there = memoryCacheStore();
+    const known = world((op) => JSON.stringify(op));
+    const recorded: CacheRecord[] = [];
+    const put = (record: CacheRecord): void => void (there.put(record), recorded.push(record));
+    await known.solver(ops, { cache: { ...there, put } }).solve(id(2), never);
+    const here = memoryCacheStore();
+    const own = world((op) => JSON.stringify(op));
+    const asked: string[] = [];
+    const cache: CacheStore = {
+      ...here,
+      get(key) {
+        const record = recorded.find((each) => each.key === key);
+        return here.get(key) ?? (record && { ...record, isRemote: true });
+      },
+    };
+    const solver = own.solver(ops, {
+      cache,
+      fetch(_op, { snapshot = '' }) {
+        asked.push(snapshot);
+        return Promise.resolve(fetched(snapshot));
+      },
+    });
+    const { output } = await solver.solve(id(2), never);
+    return { ran: own.ran, asked, output };
+  }
+
+  test('fetches what is wanted, and nothing of the steps below', async () => {
+    const { ran, asked, output } = await solveElsewhere((name) => `fetched-${name}`);
+    expect(ran).toEqual([]);
+    expect(asked).toHaveLength(1);
+    expect(output).toEqual({ kind: 'snapshot', id: `fetched-${asked[0] ?? ''}` });
+  });
+
+  test('runs the step whose files are gone, on what can be fetched', async () => {
+    let calls = 0;
+    const { ran, asked } = await solveElsewhere((name) => (calls++ === 0 ? undefined : name));
+    expect(ran).toEqual([2]);
+    expect(asked).toHaveLength(2);
   });
 });

@@ -83,6 +83,8 @@ function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
     tags: [],
     outputs: [],
     annotations: [],
+    cacheFrom: [],
+    cacheTo: [],
     pull: false,
     network: 'host',
     requiresIsolatedNetwork: false,
@@ -113,6 +115,7 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
       registry: () => Promise.resolve(source),
       layout: () => Promise.resolve(source),
     },
+    registryAccess: { registries: {}, env: {}, homeDir: '/nonexistent' },
     openRemotes: (secret) =>
       Promise.resolve(
         openRemoteSources({
