@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { buildImage, type BuildResult } from './build/build-image.ts';
+import { readContextWord } from './build/context-word.ts';
 import { openBuildHost, type RegistriesConfig } from './build/open-host.ts';
 import type { BuildRequest, Entitlement, FailureExport, SecretSource } from './build/request.ts';
 import { storeRoot } from './cli/store-root.ts';
@@ -22,7 +23,7 @@ const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
 /** What to build. Everything but the context has the default that `stagecraft build` has. */
 export interface BuildOptions {
-  /** A directory; undefined is a build without files, which needs `dockerfileText`. */
+  /** A directory, the URL of a git repository or of a tar archive; undefined is a build without files, which needs `dockerfileText`. */
   readonly context: string | undefined;
   /** Path of the Dockerfile, from the working directory. */
   readonly file?: string | undefined;
@@ -120,7 +121,7 @@ function toRequest(options: BuildOptions): BuildRequest {
     throw badOption('context', 'undefined', 'a build without files needs "dockerfileText"');
   }
   return {
-    context: context === undefined ? { kind: 'empty' } : { kind: 'directory', path: context },
+    context: context === undefined ? { kind: 'empty' } : readContextWord(context),
     dockerfile:
       dockerfileText === undefined
         ? { kind: 'file', path: options.file }

@@ -11,6 +11,7 @@ import { DEFAULT_PIDS, neededControllers, type StepLimits } from '../sandbox/ste
 import type { StepNetworks } from '../sandbox/step-networks.ts';
 import type { SecretReader } from '../sources/git-remote.ts';
 import type { RemoteSources } from '../sources/remote-sources.ts';
+import { openBuildInput, type BuildInput } from './build-input.ts';
 import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
 import { openBuildLog } from './build-log.ts';
@@ -24,13 +25,7 @@ import { finishImage, type FinishDeps, type FinishedImage } from './finish-image
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
 import { namedContextsOf, planBuild } from './plan-build.ts';
-import {
-  contextDirectory,
-  dockerfileId,
-  readDockerfile,
-  type ReadDockerfile,
-} from './read-dockerfile.ts';
-import { lintIgnoreFile } from './read-ignore-file.ts';
+import { dockerfileId } from './read-dockerfile.ts';
 import { readSecret } from './read-secret.ts';
 import type { RegistryAccess } from './registry-access.ts';
 import type { BuildRequest } from './request.ts';
@@ -99,13 +94,13 @@ export async function buildImage(
   host: BuildHost,
   signal: AbortSignal,
 ): Promise<BuildResult> {
-  const contextDir = contextDirectory(request, host.cwd);
-  const dockerfile = readDockerfile(request, contextDir, host.cwd);
-  const about = { dockerfile: dockerfileId(dockerfile), target: request.target };
+  await using remotes = openBuildRemotes(request, host);
+  await using input = await openBuildInput(request, host, remotes, signal);
+  const about = { dockerfile: dockerfileId(input.dockerfile), target: request.target };
   const log = openBuildLog(host.store.root, about, host, signal);
   try {
     const noted = { ...host, emit: log.emit };
-    const result = await buildStations(request, contextDir, dockerfile, noted, log.id, signal);
+    const result = await buildStations(request, input, remotes, noted, log.id, signal);
     log.close(undefined);
     return result;
   } catch (error) {
@@ -116,8 +111,8 @@ export async function buildImage(
 
 async function buildStations(
   request: BuildRequest,
-  contextDir: string | undefined,
-  dockerfile: ReadDockerfile,
+  input: BuildInput,
+  remotes: BuildRemotes,
   host: BuildHost,
   buildId: string,
   signal: AbortSignal,
@@ -129,8 +124,7 @@ async function buildStations(
   const outputs = await readOutputs(request);
   const cacheOptions = await readCacheOptions(request, host.cwd);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
-  const ignoreMatcher = lintIgnoreFile(contextDir, dockerfile.hostPath);
-  await using remotes = openBuildRemotes(request, host);
+  const { dockerfile, ignoreMatcher } = input;
   const planHost = {
     ...host,
     now: startedAt,
@@ -149,8 +143,8 @@ async function buildStations(
   announce(graph, emit, elapsed());
 
   const contexts = openContexts(
-    contextDir,
-    dockerfile.hostPath,
+    input,
+    store.snapshots,
     namedContextsOf(request),
     join(store.root, 'contexts'),
     host.cwd,

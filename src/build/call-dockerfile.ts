@@ -1,22 +1,22 @@
+import { DisposeStack } from '../core/dispose-stack.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import type { SourceFile } from '../diagnostics/source.ts';
 import type { DockerfileAst } from '../dockerfile/ast.ts';
 import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts';
 import { outlineOf, type Outline } from '../stages/outline.ts';
 import type { StageGraph } from '../stages/stage-graph.ts';
 import { createBaseImages, type BaseImages } from './base-images.ts';
 import type { BuildHost } from './build-image.ts';
+import { openBuildInput, type BuildInput, type InputHost } from './build-input.ts';
+import { openBuildRemotes } from './build-remotes.ts';
 import { checkDockerfile } from './check-dockerfile.ts';
 import { planRequest } from './plan-build.ts';
 import { planStagesWithBases } from './plan-stages-with-bases.ts';
-import { contextDirectory, readDockerfile } from './read-dockerfile.ts';
-import { lintIgnoreFile } from './read-ignore-file.ts';
 import type { BuildRequest } from './request.ts';
 import { throwDiagnostics } from './throw-diagnostics.ts';
 
 /** The world, as far as questions about a Dockerfile need it. */
-export type CallHost = Pick<BuildHost, 'cwd' | 'arch' | 'images' | 'emit' | 'now'>;
+export type CallHost = Pick<BuildHost, 'arch' | 'images' | 'openRemotes'> & InputHost;
 
 /** What the build checks say of a Dockerfile. */
 export interface CheckedDockerfile {
@@ -36,7 +36,9 @@ export async function checkRequest(
   host: CallHost,
   signal: AbortSignal,
 ): Promise<CheckedDockerfile> {
-  const { source, ignoreMatcher } = openInputs(request, host);
+  await using opened = await openInput(request, host, signal);
+  const { source } = opened.input.dockerfile;
+  const { ignoreMatcher } = opened.input;
   const { ast, diagnostics } = parseDockerfile(source);
   const bases = openBases(request, host);
   const plans: StageGraph[] = [];
@@ -66,7 +68,7 @@ export async function outlineRequest(
   host: CallHost,
   signal: AbortSignal,
 ): Promise<{ readonly ast: DockerfileAst; readonly outline: Outline }> {
-  const ast = parseRequest(request, host);
+  const ast = await parseRequest(request, host, signal);
   const wishes = planRequest(request, host.arch);
   const bases = openBases(request, host);
   const plan = await planStagesWithBases(ast, wishes, bases, signal);
@@ -74,19 +76,27 @@ export async function outlineRequest(
 }
 
 /** The Dockerfile of a request. @throws BuildError, or AggregateError of them, for what is wrong with it */
-export function parseRequest(request: BuildRequest, host: CallHost): DockerfileAst {
-  const { ast, diagnostics } = parseDockerfile(openInputs(request, host).source);
+export async function parseRequest(
+  request: BuildRequest,
+  host: CallHost,
+  signal: AbortSignal,
+): Promise<DockerfileAst> {
+  await using opened = await openInput(request, host, signal);
+  const { ast, diagnostics } = parseDockerfile(opened.input.dockerfile.source);
   throwDiagnostics(diagnostics, () => undefined);
   return ast;
 }
 
-function openInputs(
+async function openInput(
   request: BuildRequest,
-  { cwd }: CallHost,
-): { source: SourceFile; ignoreMatcher: ReturnType<typeof lintIgnoreFile> } {
-  const contextDir = contextDirectory(request, cwd);
-  const { source, hostPath } = readDockerfile(request, contextDir, cwd);
-  return { source, ignoreMatcher: lintIgnoreFile(contextDir, hostPath) };
+  host: CallHost,
+  signal: AbortSignal,
+): Promise<AsyncDisposable & { readonly input: BuildInput }> {
+  await using opened = new DisposeStack();
+  const remotes = opened.use(openBuildRemotes(request, host));
+  const input = opened.use(await openBuildInput(request, host, remotes, signal));
+  const kept = opened.move();
+  return { input, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 function openBases(request: BuildRequest, host: CallHost): BaseImages {

@@ -2,9 +2,11 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MAIN_CONTEXT } from '../ops/lower-source.ts';
 import type { Emit } from '../events/event.ts';
+import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
-import { openContext, type ContextTree } from '../tree/context-tree.ts';
+import { frozenContext, openContext, type ContextTree } from '../tree/context-tree.ts';
 import { openHashCache, type HashCache } from '../tree/hash-cache.ts';
+import type { BuildInput } from './build-input.ts';
 import { badContext } from './errors.ts';
 import { readIgnoreFile } from './read-ignore-file.ts';
 
@@ -14,19 +16,18 @@ export interface BuildContexts {
   tree(name: string): ContextTree;
   /** Forgets what was read of the tree, to see what it is like now. */
   refresh(name: string): void;
-  /** Digests of files read in former builds. */
-  hashCache(name: string): HashCache;
+  /** Digests of files read in former builds; none for what never changes. */
+  hashCache(name: string): HashCache | undefined;
+  /** True for what was fetched or unpacked: nobody writes to it. */
+  isFrozen(name: string): boolean;
   /** Keeps what was hashed for the next build. */
   save(): void;
 }
 
-/**
- * `mainDir` undefined is a build without files. `dockerfilePath` is the host path of the Dockerfile: an
- * ignore file beside it goes before the one of the context.
- */
+/** An ignore file beside the Dockerfile goes before the one of the main context. */
 export function openContexts(
-  mainDir: string | undefined,
-  dockerfilePath: string | undefined,
+  { context: main, dockerfile }: Pick<BuildInput, 'context' | 'dockerfile'>,
+  snapshots: Pick<Snapshotter, 'tree'>,
   named: ReadonlyMap<string, NamedContext>,
   cacheDir: string,
   cwd: string,
@@ -37,28 +38,35 @@ export function openContexts(
   const caches = new Map<string, HashCache>();
 
   const directoryOf = (name: string): string | undefined => {
-    if (name === MAIN_CONTEXT) return mainDir;
+    if (name === MAIN_CONTEXT) return main.kind === 'directory' ? main.path : undefined;
     const context = named.get(name);
     if (context?.type !== 'local') throw new TypeError(`No local context "${name}"`);
     return requireDirectory(context.path, cwd);
   };
+  const isFrozen = (name: string): boolean => name === MAIN_CONTEXT && main.kind === 'snapshot';
   const open = (name: string): ContextTree => {
+    if (name === MAIN_CONTEXT && main.kind === 'snapshot') {
+      return frozenContext(snapshots.tree(main.snapshot));
+    }
     const directory = directoryOf(name);
-    const beside = name === MAIN_CONTEXT ? dockerfilePath : undefined;
+    const beside = name === MAIN_CONTEXT ? dockerfile.hostPath : undefined;
     const ignore = directory === undefined ? undefined : readIgnoreFile(directory, beside, emit);
     return openContext(directory, ignore);
   };
 
   return {
     tree: (name) => remember(trees, name, open),
+    isFrozen,
     hashCache: (name) =>
-      remember(caches, name, () =>
-        openHashCache({
-          directory: cacheDir,
-          subject: directoryOf(name) ?? '',
-          nowNs: () => BigInt(now()) * 1_000_000n,
-        }),
-      ),
+      isFrozen(name)
+        ? undefined
+        : remember(caches, name, () =>
+            openHashCache({
+              directory: cacheDir,
+              subject: directoryOf(name) ?? '',
+              nowNs: () => BigInt(now()) * 1_000_000n,
+            }),
+          ),
     refresh: (name) => void trees.delete(name),
     save() {
       for (const cache of caches.values()) cache.save();

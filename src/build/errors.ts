@@ -12,6 +12,17 @@ export function badContext(path: string, found: string, hint: string | undefined
   });
 }
 
+/** A build context that came as an archive and is none, or half of one. Nothing of it is used. */
+export function contextArchiveInvalid(name: string, cause: BuildError): BuildError {
+  return new BuildError({
+    code: 'CONTEXT_ARCHIVE_INVALID',
+    class: 'input',
+    message: `Cannot unpack the build context from "${name}": ${cause.message.replace(/^Cannot [^:]*: /, '')}`,
+    hint: cause.hint,
+    cause,
+  });
+}
+
 /** There is no Dockerfile where it was looked for. */
 export function dockerfileNotFound(path: string, found: string, hint: string): BuildError {
   return new BuildError({

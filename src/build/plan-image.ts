@@ -5,14 +5,14 @@ import type { MissReason } from '../events/event.ts';
 import type { OpGraph, StageResult } from '../ops/op-graph.ts';
 import { inputsOf, type Op, type OpId } from '../ops/op.ts';
 import { stageTitle } from '../stages/stage-entry.ts';
+import { openBuildInput } from './build-input.ts';
 import { openBuildRemotes } from './build-remotes.ts';
 import { createBaseImages } from './base-images.ts';
 import type { BuildHost } from './build-image.ts';
 import { openContexts } from './contexts.ts';
 import { foreseeOps, type Forecast } from './foresee-ops.ts';
 import { namedContextsOf, planBuild } from './plan-build.ts';
-import { contextDirectory, dockerfileId, readDockerfile } from './read-dockerfile.ts';
-import { lintIgnoreFile } from './read-ignore-file.ts';
+import { dockerfileId } from './read-dockerfile.ts';
 import type { BuildRequest } from './request.ts';
 import { createGraphSolver } from './solve-graph.ts';
 import { opReads } from './op-reads.ts';
@@ -68,12 +68,10 @@ export async function planImage(
   const { store, emit } = host;
   const startedAt = host.now();
   const elapsed = (): number => host.now() - startedAt;
-  const contextDir = contextDirectory(request, host.cwd);
-  const dockerfile = readDockerfile(request, contextDir, host.cwd);
-  const { source, hostPath } = dockerfile;
-  const bases = createBaseImages(host.images, request.pull, emit, elapsed);
-  const ignoreMatcher = lintIgnoreFile(contextDir, hostPath);
   await using remotes = openBuildRemotes(request, host);
+  await using input = await openBuildInput(request, host, remotes, signal);
+  const { dockerfile, ignoreMatcher } = input;
+  const bases = createBaseImages(host.images, request.pull, emit, elapsed);
   const planHost = {
     ...host,
     now: startedAt,
@@ -81,10 +79,10 @@ export async function planImage(
     elapsed,
     remotes: () => remotes.get(),
   };
-  const { ast, plan, graph } = await planBuild(source, request, bases, planHost, signal);
+  const { ast, plan, graph } = await planBuild(dockerfile.source, request, bases, planHost, signal);
   const contexts = openContexts(
-    contextDir,
-    hostPath,
+    input,
+    store.snapshots,
     namedContextsOf(request),
     join(store.root, 'contexts'),
     host.cwd,

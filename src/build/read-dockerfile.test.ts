@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { contextDirectory, readDockerfile } from './read-dockerfile.ts';
-import type { BuildRequest } from './request.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -14,40 +13,8 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-function request(file: string | undefined, context = '.'): BuildRequest {
-  return {
-    context: { kind: 'directory', path: context },
-    dockerfile: { kind: 'file', path: file },
-    target: undefined,
-    buildArgs: new Map(),
-    labels: new Map(),
-    platforms: [],
-    noCache: false,
-    namedContexts: new Map(),
-    tags: [],
-    outputs: [],
-    annotations: [],
-    cacheFrom: [],
-    cacheTo: [],
-    pull: false,
-    network: 'default',
-    requiresIsolatedNetwork: false,
-    addHosts: [],
-    shmBytes: 1,
-    jobs: undefined,
-    isolation: 'auto',
-    sourceDateEpoch: undefined,
-    secrets: new Map(),
-    ssh: new Map(),
-    entitlements: new Set(),
-    limits: {},
-    ulimits: [],
-    stepTimeoutMs: undefined,
-    failure: { opensShell: false, exports: [] },
-  };
-}
 const read = (file: string | undefined): string =>
-  readDockerfile(request(file), dir, dir).source.text;
+  readDockerfile({ kind: 'file', path: file }, dir, dir).source.text;
 
 describe('readDockerfile()', () => {
   test('takes Dockerfile before dockerfile', () => {
@@ -98,7 +65,7 @@ describe('readDockerfile()', () => {
 describe('contextDirectory()', () => {
   test('refuses a file and says how to name a Dockerfile', () => {
     writeFileSync(join(dir, 'Dockerfile'), '');
-    expect(() => contextDirectory(request(undefined, 'Dockerfile'), dir)).toThrow(
+    expect(() => contextDirectory({ kind: 'directory', path: 'Dockerfile' }, dir)).toThrow(
       expect.objectContaining({
         code: 'CONTEXT_NOT_A_DIRECTORY',
         message: 'Cannot use "Dockerfile" as build context: it is not a directory',
@@ -109,7 +76,7 @@ describe('contextDirectory()', () => {
 
   test('names a directory of nearly the same name', () => {
     mkdirSync(join(dir, 'service'));
-    expect(() => contextDirectory(request(undefined, 'servcie'), dir)).toThrow(
+    expect(() => contextDirectory({ kind: 'directory', path: 'servcie' }, dir)).toThrow(
       expect.objectContaining({
         message: 'Cannot use "servcie" as build context: it does not exist',
         hint: 'Did you mean "service"?',

@@ -11,22 +11,27 @@ import { dirname, join, resolve } from 'node:path';
 import { nearest } from '../core/suggest.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { badContext, dockerfileNotFound, dockerfileUnreadable } from './errors.ts';
-import type { BuildRequest } from './request.ts';
+import type { ContextRequest, DockerfileRequest } from './request.ts';
 
 /** A larger one is not a Dockerfile. Twice the parser's own limit, so that it reports the limit. */
-const MAX_DOCKERFILE_BYTES = 64 * 1024 * 1024;
+export const MAX_DOCKERFILE_BYTES = 64 * 1024 * 1024;
 
 /** The Dockerfile of a build, and where the files that belong to it are. */
 export interface ReadDockerfile {
   readonly source: SourceFile;
   /** Absolute host path; undefined when the text did not come from a file. */
   readonly hostPath: string | undefined;
+  /** The context that it was found in, when that is no directory of this host. */
+  readonly contextName?: string | undefined;
 }
 
 /** Checks that the context is a directory. Its absolute host path, or undefined for an empty one. */
-export function contextDirectory(request: BuildRequest, cwd: string): string | undefined {
-  if (request.context.kind === 'empty') return undefined;
-  const { path } = request.context;
+export function contextDirectory(
+  context: Extract<ContextRequest, { readonly kind: 'directory' | 'empty' }>,
+  cwd: string,
+): string | undefined {
+  if (context.kind === 'empty') return undefined;
+  const { path } = context;
   const hostPath = resolve(cwd, path);
   const stat = statSync(hostPath, { throwIfNoEntry: false });
   if (stat === undefined) {
@@ -44,11 +49,10 @@ export function contextDirectory(request: BuildRequest, cwd: string): string | u
  * @throws BuildError DOCKERFILE_NOT_FOUND, DOCKERFILE_UNREADABLE
  */
 export function readDockerfile(
-  request: BuildRequest,
+  dockerfile: Exclude<DockerfileRequest, { readonly kind: 'url' }>,
   contextDir: string | undefined,
   cwd: string,
 ): ReadDockerfile {
-  const { dockerfile } = request;
   if (dockerfile.kind === 'text') {
     return { source: { path: dockerfile.name, text: dockerfile.text }, hostPath: undefined };
   }
@@ -102,7 +106,8 @@ function readRegular(hostPath: string, shown: string): Buffer | undefined {
   }
 }
 
-function readWhole(fd: number, size: number): Buffer {
+/** `size` bytes of an open file from where it stands, or what there is of them. */
+export function readWhole(fd: number, size: number): Buffer {
   const buffer = Buffer.alloc(size);
   let length = 0;
   while (length < size) {
@@ -126,6 +131,7 @@ function similarEntry(hostPath: string): string | undefined {
 }
 
 /** What tells this Dockerfile from others in the store: its path, or its name where it has none. */
-export function dockerfileId({ hostPath, source }: ReadDockerfile): string {
+export function dockerfileId({ hostPath, source, contextName }: ReadDockerfile): string {
+  if (contextName !== undefined) return `${contextName} ${source.path}`;
   return hostPath ?? source.path;
 }

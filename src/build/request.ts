@@ -79,13 +79,28 @@ export type ContextRequest =
   /** A directory of this host, as the user named it. */
   | { readonly kind: 'directory'; readonly path: string }
   /** No files, as for a Dockerfile on standard input. */
-  | { readonly kind: 'empty' };
+  | { readonly kind: 'empty' }
+  /** A git repository, with `#ref:directory` or a query. */
+  | { readonly kind: 'git'; readonly url: string }
+  /** A tar archive behind HTTP, compressed or not, or a Dockerfile alone. */
+  | { readonly kind: 'url'; readonly url: string }
+  /** A tar archive, compressed or not, that is read once. `name` says where it comes from. */
+  | {
+      readonly kind: 'archive';
+      readonly name: string;
+      readonly bytes: AsyncIterable<Uint8Array>;
+    };
 
 export type DockerfileRequest =
-  /** `-f`, relative to the working directory; undefined is `Dockerfile` in the context. */
+  /**
+   * `-f`, relative to the working directory, or to the context when that is no directory of this host;
+   * undefined is `Dockerfile` in the context.
+   */
   | { readonly kind: 'file'; readonly path: string | undefined }
   /** Given whole, for example from standard input. `name` is shown in messages. */
-  | { readonly kind: 'text'; readonly name: string; readonly text: string };
+  | { readonly kind: 'text'; readonly name: string; readonly text: string }
+  /** `-f` with an HTTP address. */
+  | { readonly kind: 'url'; readonly url: string };
 
 export type SecretSource =
   | { readonly kind: 'file'; readonly path: string }

@@ -25,7 +25,7 @@ import { stepSlots } from './step-slots.ts';
 export interface SolveGraphDeps {
   readonly store: Store;
   readonly contexts: BuildContexts;
-  readonly runner: Omit<OpRunnerDeps, 'contextTree' | 'checkUnchanged'>;
+  readonly runner: Omit<OpRunnerDeps, 'contextTree' | 'isContextFrozen' | 'checkUnchanged'>;
   /** Results of other builds, where some were asked for. */
   readonly imports?: ImportedCaches | undefined;
   readonly emit: Emit;
@@ -115,6 +115,7 @@ export function createGraphSolver(
   const runner: OpRunnerDeps | undefined = deps.runner && {
     ...deps.runner,
     contextTree: (name) => deps.contexts.tree(name),
+    isContextFrozen: (name) => deps.contexts.isFrozen(name),
     checkUnchanged,
   };
   const selectionHashes = new Map<string, string>();
@@ -166,7 +167,7 @@ export function createGraphSolver(
       if (from?.kind !== 'source' || from.source.type !== 'local') continue;
       const { name } = from.source;
       const before = selectionHashes.get(hashName(use, name));
-      if (before === undefined) continue;
+      if (before === undefined || deps.contexts.isFrozen(name)) continue;
       deps.contexts.refresh(name);
       const after = await hashUse(use, { kind: 'local', name }, graph, deps, signal);
       if (before !== after) throw changed(graph, id);

@@ -25,7 +25,7 @@ async function request(
       cwd: '/work',
       arch: 'x64',
       homeDir: '/nowhere',
-      readStdin: () => Promise.resolve('FROM scratch\n'),
+      readStdin: () => Promise.resolve({ kind: 'text', text: 'FROM scratch\n' } as const),
     },
   );
 }
@@ -252,15 +252,9 @@ describe('readBuildRequest() refuses', () => {
     );
   });
 
-  test.each([
-    ['https://example.com/repo.git'],
-    ['git@github.com:a/b.git'],
-    ['github.com/a/b'],
-    ['git://example.com/a'],
-  ])('the context %s, which is elsewhere', async (word) => {
-    expect(await failure([word])).toBe(
-      `error[CONTEXT_UNSUPPORTED]: Cannot use "${word}" as build context: it cannot be fetched from elsewhere\n` +
-        '  hint: Unpack it into a directory, and name that',
+  test('a file for what is the Dockerfile itself', async () => {
+    expect(await failure(['-f', 'x', '-'])).toBe(
+      'error[FLAG_CONFLICT]: Cannot read the Dockerfile twice: it is "x", and standard input holds no archive',
     );
   });
 

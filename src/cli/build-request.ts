@@ -1,3 +1,6 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { readContextWord } from '../build/context-word.ts';
 import type { BuildRequest, ContextRequest, DockerfileRequest } from '../build/request.ts';
 import type { BuildFlagValues } from './build-flags.ts';
 import {
@@ -15,14 +18,14 @@ import {
 } from './build-values.ts';
 import { oneOf, type CommandContext } from './command.ts';
 import type { ConfigFile } from './config-file.ts';
+import { badStdin, flagConflict } from './errors.ts';
 import { readStepLimits, readStepTimeout, readUlimits } from './limit-values.ts';
 import { addProxyArguments, readDockerProxies } from './proxy-settings.ts';
-import { badContextWord, badFlagValue, flagConflict } from './errors.ts';
+import type { StdinContent } from './read-stdin.ts';
 
 /** What of the world a request depends on. */
 export type RequestEnvironment = Pick<CommandContext, 'env' | 'cwd' | 'arch' | 'homeDir'> & {
-  /** Reads standard input to its end. */
-  readonly readStdin: () => Promise<string>;
+  readonly readStdin: () => Promise<StdinContent>;
 };
 
 const ISOLATIONS = ['auto', 'oci', 'runc', 'crun', 'namespaces'] as const;
@@ -31,7 +34,7 @@ const NETWORKS = ['default', 'none', 'host'] as const;
 
 /**
  * The build that a command line asks for.
- * @throws BuildError FLAG_VALUE_INVALID, FLAG_CONFLICT, CONTEXT_UNSUPPORTED
+ * @throws BuildError FLAG_VALUE_INVALID, FLAG_CONFLICT, STDIN_UNUSABLE
  */
 export async function readBuildRequest(
   flags: BuildFlagValues,
@@ -116,33 +119,48 @@ async function readInputs(
   contextWord: string,
   environment: RequestEnvironment,
 ): Promise<{ context: ContextRequest; dockerfile: DockerfileRequest }> {
-  if (contextWord === '-') {
-    if (file === '-') {
-      throw flagConflict(
-        'Cannot read standard input twice: it is the Dockerfile and the build context',
-      );
-    }
-    if (file !== undefined) throw badContextWord('-', 'it cannot be read from standard input');
-    return { context: { kind: 'empty' }, dockerfile: await stdinDockerfile(environment) };
+  if (contextWord === '-') return readStdinInputs(file, environment);
+  const context = isDirectory(resolve(environment.cwd, contextWord))
+    ? ({ kind: 'directory', path: contextWord } as const)
+    : readContextWord(contextWord);
+  if (file !== '-') return { context, dockerfile: dockerfileOf(file) };
+  const content = await environment.readStdin();
+  if (content.kind === 'archive') {
+    throw badStdin('it is an archive', 'Name "-" as the build context, without -f -');
   }
-  checkContextWord(contextWord);
-  const context = { kind: 'directory', path: contextWord } as const;
-  if (file === '-') return { context, dockerfile: await stdinDockerfile(environment) };
-  if (file !== undefined && /^https?:\/\//i.test(file)) {
-    throw badFlagValue('--file', file, 'it cannot be fetched from elsewhere');
-  }
-  return { context, dockerfile: { kind: 'file', path: file } };
+  return { context, dockerfile: { kind: 'text', name: '<stdin>', text: content.text } };
 }
 
-async function stdinDockerfile({ readStdin }: RequestEnvironment): Promise<DockerfileRequest> {
-  return { kind: 'text', name: '<stdin>', text: await readStdin() };
+/** A tar archive is the context, with the Dockerfile in it; text is the Dockerfile of a build without files. */
+async function readStdinInputs(
+  file: string | undefined,
+  environment: RequestEnvironment,
+): Promise<{ context: ContextRequest; dockerfile: DockerfileRequest }> {
+  if (file === '-') {
+    throw flagConflict(
+      'Cannot read standard input twice: it is the Dockerfile and the build context',
+    );
+  }
+  const content = await environment.readStdin();
+  if (content.kind === 'archive') {
+    const context = { kind: 'archive', name: 'standard input', bytes: content.bytes } as const;
+    return { context, dockerfile: dockerfileOf(file) };
+  }
+  if (file !== undefined) {
+    throw flagConflict(
+      `Cannot read the Dockerfile twice: it is "${file}", and standard input holds no archive`,
+    );
+  }
+  const dockerfile = { kind: 'text', name: '<stdin>', text: content.text } as const;
+  return { context: { kind: 'empty' }, dockerfile };
 }
 
-/** Docker's other kinds of contexts (frontend/dockerui/context.go). */
-function checkContextWord(word: string): void {
-  const isRemote =
-    /^(?:https?|git|ssh):\/\//i.test(word) ||
-    /^github\.com\//.test(word) ||
-    /^git@[^/]+:/.test(word);
-  if (isRemote) throw badContextWord(word, 'it cannot be fetched from elsewhere');
+function dockerfileOf(file: string | undefined): DockerfileRequest {
+  const isUrl = file !== undefined && /^https?:\/\//i.test(file);
+  return isUrl ? { kind: 'url', url: file } : { kind: 'file', path: file };
+}
+
+/** A directory of this host goes before what its name could also mean, as with Docker. */
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

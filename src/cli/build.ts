@@ -14,10 +14,10 @@ const PROGRESS_KINDS = ['auto', 'plain', 'tty', 'json', 'quiet', 'none'] as cons
 
 /** `stagecraft build`. */
 export const build = defineCommand({
-  usage: '[OPTIONS] PATH | -',
+  usage: '[OPTIONS] PATH | URL | -',
   summary: 'Build an image from a Dockerfile',
   flags: BUILD_FLAGS,
-  words: { min: 1, max: 1, expected: 'one build context, a directory or "-"' },
+  words: { min: 1, max: 1, expected: 'one build context, a directory, a URL or "-"' },
   async run({ flags, words: [contextWord = ''] }, context) {
     const { env, cwd, signal } = context;
     const kind = progressKind(flags, context);

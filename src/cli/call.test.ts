@@ -4,6 +4,10 @@ import type { BuildRequest } from '../build/request.ts';
 import { readCall, runCall, type Call, type CallResult } from './call.ts';
 
 const HOST: CallHost = {
+  get store(): never {
+    throw new TypeError('No test here has a context to keep');
+  },
+  openRemotes: () => Promise.reject(new TypeError('No test here fetches anything')),
   cwd: '/',
   arch: 'x64',
   images: {

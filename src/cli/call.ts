@@ -80,7 +80,7 @@ export async function runCall(
       return { text, status: 0 };
     }
     case 'targets': {
-      const ast = parseRequest(request, host);
+      const ast = await parseRequest(request, host, signal);
       return { text: call.isJson ? toJson(targetsJson(ast)) : renderTargets(ast), status: 0 };
     }
     default:

@@ -84,14 +84,14 @@ describe('the program', () => {
   });
 
   test('takes no archive for a Dockerfile', async () => {
-    const child = start('build', '-');
+    const child = start('build', '-f', '-', '.');
     child.stdin.end(Buffer.from('1f8b0800000000000003', 'hex'));
     const [status, text] = await Promise.all([ended(child), textOf(child.stderr)]);
     expect({ status, text }).toEqual({
       status: 3,
       text:
         'error[STDIN_UNUSABLE]: Cannot read the Dockerfile from standard input: it is an archive\n' +
-        '  hint: Unpack it into a directory, and name that as the context\n',
+        '  hint: Name "-" as the build context, without -f -\n',
     });
   });
 });

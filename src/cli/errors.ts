@@ -127,16 +127,6 @@ export function badConfig(path: string, found: string, hint?: string): BuildErro
   });
 }
 
-/** A kind of build context that Docker has and this version does not. */
-export function badContextWord(word: string, found: string): BuildError {
-  return new BuildError({
-    code: 'CONTEXT_UNSUPPORTED',
-    class: 'usage',
-    message: `Cannot use "${word}" as build context: ${found}`,
-    hint: 'Unpack it into a directory, and name that',
-  });
-}
-
 /** A file that a flag names, and that we cannot write. */
 export function resultUnwritable(flag: string, path: string, cause: unknown): BuildError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);

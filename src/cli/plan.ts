@@ -11,13 +11,13 @@ const FORMATS = ['text', 'json'] as const;
 
 /** `stagecraft plan`: what `stagecraft build` would do with the same flags. */
 export const plan = defineCommand({
-  usage: '[OPTIONS] PATH | -',
+  usage: '[OPTIONS] PATH | URL | -',
   summary: 'Show what a build would run, and why',
   flags: {
     ...BUILD_FLAGS,
     format: textFlag('FORMAT', '"text" or "json"'),
   },
-  words: { min: 1, max: 1, expected: 'one build context, a directory or "-"' },
+  words: { min: 1, max: 1, expected: 'one build context, a directory, a URL or "-"' },
   async run({ flags, words: [contextWord = ''] }, context) {
     const format = oneOf('--format', flags.format ?? 'text', FORMATS);
     const { request, hostOptions } = await prepareBuild(flags, contextWord, context);

@@ -6,7 +6,7 @@ import { readBuildRequest } from './build-request.ts';
 import { readCaCerts } from './build-values.ts';
 import type { CommandContext } from './command.ts';
 import { DEFAULT_GC, readConfigFile } from './config-file.ts';
-import { readDockerfileFromStdin } from './read-stdin.ts';
+import { readStdin } from './read-stdin.ts';
 import { becomeRoot } from './rootless.ts';
 import { storeRoot } from './store-root.ts';
 
@@ -35,7 +35,7 @@ export async function prepareBuild(
     cwd,
     arch,
     homeDir,
-    readStdin: () => readDockerfileFromStdin(context.stdin, signal),
+    readStdin: () => readStdin(context.stdin, signal),
   });
   const hostOptions = {
     root,

@@ -1,44 +1,58 @@
+import { ARCHIVE_START_BYTES, looksLikeArchive } from '../exec/file-archive-bytes.ts';
+import { withStart } from '../layer/decompress.ts';
 import { badStdin } from './errors.ts';
 
 /** Standard input longer than this is no Dockerfile. */
 const MAX_STDIN_BYTES = 64 * 1024 * 1024;
-/** Where `ustar` stands in a tar header. */
-const TAR_MAGIC_OFFSET = 257;
+
+/** What stands on standard input, told by its beginning. */
+export type StdinContent =
+  | { readonly kind: 'text'; readonly text: string }
+  /** The rest arrives while it is read, once. */
+  | { readonly kind: 'archive'; readonly bytes: AsyncIterable<Uint8Array> };
 
 /**
- * Standard input to its end, as the text of a Dockerfile.
+ * Looks at standard input as Docker does: a tar archive, compressed or not, is a whole context; all
+ * else is the text of a Dockerfile, which is read to its end.
  * @throws BuildError STDIN_UNUSABLE, or the signal's reason
  */
-export async function readDockerfileFromStdin(
+export async function readStdin(
   stdin: NodeJS.ReadableStream,
   signal: AbortSignal,
-): Promise<string> {
-  const chunks: Buffer[] = [];
+): Promise<StdinContent> {
+  const [start, bytes] = await withStart(chunksOf(stdin, signal), ARCHIVE_START_BYTES);
+  if (looksLikeArchive(start)) return { kind: 'archive', bytes };
+  const chunks: Uint8Array[] = [];
   let length = 0;
-  await new Promise<void>((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    stdin.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > MAX_STDIN_BYTES) reject(badStdin('it is larger than 64 MiB'));
-    });
-    stdin.on('end', resolve);
-    stdin.on('error', reject);
-  });
-  const bytes = Buffer.concat(chunks);
-  if (isArchive(bytes)) {
-    throw badStdin('it is an archive', 'Unpack it into a directory, and name that as the context');
+  for await (const chunk of bytes) {
+    length += chunk.length;
+    if (length > MAX_STDIN_BYTES) throw badStdin('it is larger than 64 MiB');
+    chunks.push(chunk);
   }
-  return bytes.toString('utf8');
+  return { kind: 'text', text: Buffer.concat(chunks).toString('utf8') };
 }
 
-/** Docker takes a tar archive, compressed or not, as the whole context. */
-function isArchive(bytes: Buffer): boolean {
-  const starts = ['1f8b', '425a68', 'fd377a585a00', '28b52ffd'];
-  const head = bytes.subarray(0, 8).toString('hex');
-  const magic = bytes.subarray(TAR_MAGIC_OFFSET, TAR_MAGIC_OFFSET + 5).toString('latin1');
-  return magic === 'ustar' || starts.some((start) => head.startsWith(start));
+/** Ends with the signal, also while nothing comes. */
+async function* chunksOf(
+  stdin: NodeJS.ReadableStream,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  const iterator = stdin[Symbol.asyncIterator]();
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  aborted.catch(() => undefined);
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      if (next.done === true) return;
+      yield typeof next.value === 'string' ? Buffer.from(next.value) : next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

@@ -29,6 +29,8 @@ export interface OpRunnerDeps
   baseImage(op: SourceOp): BaseImage;
   /** The files of a build context. */
   contextTree(name: string): FileTree;
+  /** True for a build context that nobody can write to, so that its files may be hard-linked. */
+  isContextFrozen(name: string): boolean;
   /** Called after an op read from a build context: fails when its files changed meanwhile. */
   checkUnchanged(id: OpId, signal: AbortSignal): Promise<void>;
 }
@@ -123,7 +125,10 @@ async function runFile(
   await using active = await deps.snapshots.prepare(snapshotOf(inputs, op.base), signal);
   const info = await runFileOp(op, active, (input) => treeOf(inputOf(inputs, input), deps), {
     signal,
-    isImmutable: (input) => inputOf(inputs, input).kind === 'snapshot',
+    isImmutable: (id) => {
+      const input = inputOf(inputs, id);
+      return input.kind === 'snapshot' || deps.isContextFrozen(input.name);
+    },
     originOf: (input) => inputOrigin(graph, input),
   });
   await deps.checkUnchanged(id, signal);

@@ -8,7 +8,7 @@ import {
 } from '../stages/stage-graph.ts';
 import { gitSource } from './lower-transfer.ts';
 import type { OpBuilder } from './op-builder.ts';
-import type { OpId, OpMetadata, Source, SourceOp } from './op.ts';
+import type { CopyAction, OpId, OpMetadata, Source, SourceOp } from './op.ts';
 
 /** Sources that an op of their own stands for. */
 export type OpSource = Extract<FileSource, { readonly kind: 'context' | 'image' | 'named' }>;
@@ -24,7 +24,31 @@ export function sourceOp(
 ): OpId {
   const op = opOf(source, scope.images);
   const unnamed = { name: titleOf(source), span: undefined, stage: undefined };
-  return scope.builder.add(op, { ...(about ?? unnamed), ignoresCache: false });
+  const metadata = { ...(about ?? unnamed), ignoresCache: false };
+  const id = scope.builder.add(op, metadata);
+  if (op.source.type !== 'http') return id;
+  return scope.builder.add({ kind: 'file', base: undefined, actions: [unpackOf(id)] }, metadata);
+}
+
+/** A named context behind HTTP is what an archive holds, or the one file where it is none. */
+function unpackOf(from: OpId): CopyAction {
+  return {
+    action: 'copy',
+    from,
+    // The server decides what the file is called.
+    source: '/*',
+    destination: '/',
+    owner: undefined,
+    mode: undefined,
+    followsSymlink: false,
+    copiesDirContents: false,
+    unpacksArchives: true,
+    allowsWildcard: true,
+    allowsEmptyWildcard: false,
+    createsDestPath: true,
+    keepsParents: false,
+    excludes: [],
+  };
 }
 
 function opOf(source: OpSource, images: ReadonlyMap<BaseKey, BaseImage>): SourceOp {
@@ -55,7 +79,7 @@ function contextSource(name: string, context: FileContext): Source {
     case 'local':
       return { type: 'local', name };
     case 'http':
-      return { type: 'http', url: context.url, checksum: undefined, filename: 'context' };
+      return { type: 'http', url: context.url, checksum: undefined, filename: undefined };
     case 'git': {
       const git = parseGitReference(context.url);
       if (git === undefined) throw new Error(`"${context.url}" is no git URL`);

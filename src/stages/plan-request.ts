@@ -44,7 +44,7 @@ export type NamedContext =
   | { readonly type: 'local'; readonly path: string }
   /** A git URL with `#ref:subdir` or a query. */
   | { readonly type: 'git'; readonly url: string }
-  /** One file. */
+  /** A tar archive, which is unpacked, or one file. */
   | { readonly type: 'http'; readonly url: string }
   /** `target:name`: a stage of the same Dockerfile. */
   | { readonly type: 'stage'; readonly name: string };

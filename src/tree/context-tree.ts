@@ -56,6 +56,16 @@ export function openContext(
   };
 }
 
+/** A build context whose files were fetched or unpacked: all of them belong to it. */
+export function frozenContext(tree: FileTree): ContextTree {
+  return {
+    lookup: tree.lookup.bind(tree),
+    list: tree.list.bind(tree),
+    child: tree.child.bind(tree),
+    whyIgnored: () => undefined,
+  };
+}
+
 /** True for trees that can say why a file is not there. */
 export function isContextTree(tree: FileTree): tree is ContextTree {
   return 'whyIgnored' in tree;

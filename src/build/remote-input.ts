@@ -1,0 +1,346 @@
+import { randomBytes } from 'node:crypto';
+import {
+  createReadStream,
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { hashKeyParts, type KeyParts } from '../cache/cache-key.ts';
+import { opParts } from '../cache/op-parts.ts';
+import { bytesToText, textToBytes } from '../core/bytes.ts';
+import type { DisposeStack } from '../core/dispose-stack.ts';
+import { nearest } from '../core/suggest.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
+import { diskError } from '../host/disk-error.ts';
+import { timeText } from '../core/time-text.ts';
+import { ARCHIVE_START_BYTES, looksLikeArchive } from '../exec/file-archive-bytes.ts';
+import { runGitOp } from '../exec/remote-op.ts';
+import { unpackContext } from '../exec/unpack-context.ts';
+import { gitSource } from '../ops/lower-transfer.ts';
+import type { UrlPin } from '../ops/op.ts';
+import type { CommittedSnapshot, SnapshotId } from '../snapshot/snapshotter.ts';
+import type { UrlSource } from '../sources/url-file.ts';
+import { withoutCredentials } from '../sources/shown-url.ts';
+import { parseGitReference } from '../stages/git-reference.ts';
+import type { FileTree } from '../tree/file-tree.ts';
+import { ROOT } from '../tree/node.ts';
+import { openContent } from '../tree/open-content.ts';
+import type { BuildInput, InputHost } from './build-input.ts';
+import type { BuildRemotes } from './build-remotes.ts';
+import { contextArchiveInvalid, dockerfileNotFound, dockerfileUnreadable } from './errors.ts';
+import { pinSource } from './pin-sources.ts';
+import {
+  contextDirectory,
+  MAX_DOCKERFILE_BYTES,
+  readDockerfile,
+  readWhole,
+  type ReadDockerfile,
+} from './read-dockerfile.ts';
+import { lintIgnoreFile } from './read-ignore-file.ts';
+import type { BuildRequest, ContextRequest } from './request.ts';
+
+/** What opening works with. */
+interface Work {
+  readonly host: InputHost;
+  readonly remotes: BuildRemotes;
+  /** Closed with the build. */
+  readonly opened: DisposeStack;
+}
+
+/** A context that is no directory of this host. */
+type RemoteContext = Exclude<ContextRequest, { readonly kind: 'directory' | 'empty' }>;
+
+/** What a remote context turned out to be. */
+type FetchedContext =
+  | { readonly kind: 'files'; readonly snapshot: SnapshotId | undefined }
+  /** One file that is no archive: it is the Dockerfile, and there are no other files. */
+  | { readonly kind: 'dockerfile'; readonly text: string };
+
+/** The input of a build of which some part is not on this host. */
+export async function openRemoteInput(
+  request: BuildRequest,
+  work: Work,
+  signal: AbortSignal,
+): Promise<Omit<BuildInput, typeof Symbol.asyncDispose>> {
+  const { context, dockerfile } = request;
+  const { host } = work;
+  const isHere = context.kind === 'directory' || context.kind === 'empty';
+  if (isHere) {
+    const path = contextDirectory(context, host.cwd);
+    const fetched = await openDockerfile(dockerfile, undefined, '', work, signal);
+    return {
+      context: path === undefined ? { kind: 'empty' } : { kind: 'directory', path },
+      dockerfile: fetched,
+      ignoreMatcher: lintIgnoreFile(path, undefined),
+    };
+  }
+  const name = nameOf(context);
+  const files = await fetchContext(context, request, work, signal);
+  if (files.kind === 'dockerfile') {
+    const source = { path: name, text: files.text };
+    return {
+      context: { kind: 'empty' },
+      dockerfile: { source, hostPath: undefined },
+      ignoreMatcher: undefined,
+    };
+  }
+  const { snapshot } = files;
+  const tree = host.store.snapshots.tree(snapshot);
+  return {
+    context: snapshot === undefined ? { kind: 'empty' } : { kind: 'snapshot', snapshot },
+    dockerfile: await openDockerfile(dockerfile, tree, name, work, signal),
+    ignoreMatcher: undefined,
+  };
+}
+
+/** The context as it may be shown. */
+function nameOf(context: RemoteContext): string {
+  return withoutCredentials(context.kind === 'archive' ? context.name : context.url);
+}
+
+function fetchContext(
+  context: RemoteContext,
+  request: BuildRequest,
+  work: Work,
+  signal: AbortSignal,
+): Promise<FetchedContext> {
+  switch (context.kind) {
+    case 'git':
+      return fetchRepository(context.url, request, work, signal);
+    case 'url':
+      return fetchUrl(context.url, work, signal);
+    case 'archive':
+      return readArchive(context, work, signal);
+    default:
+      return context satisfies never;
+  }
+}
+
+async function fetchRepository(
+  url: string,
+  request: BuildRequest,
+  work: Work,
+  signal: AbortSignal,
+): Promise<FetchedContext> {
+  const reference = parseGitReference(url);
+  if (reference === undefined) throw new TypeError(`"${url}" is no git URL`);
+  const { checksum } = reference;
+  const keeps = ['1', 'true'].includes(
+    request.buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? '',
+  );
+  const keepsGitDir = reference.keepsGitDir ?? keeps;
+  const wanted = gitSource(reference, { checksum, keepsGitDir });
+  const source = await pinSource(wanted, 'pin context', pinHost(work), signal);
+  // The same key as of an ADD of it: either finds what the other fetched.
+  const parts = opParts({ kind: 'source', source, platform: undefined });
+  const { snapshots } = work.host.store;
+  const deps = { snapshots, remotes: () => work.remotes.get() };
+  const snapshot = await kept(parts, work, () => runGitOp(source, deps, signal), signal);
+  return { kind: 'files', snapshot };
+}
+
+async function fetchUrl(url: string, work: Work, signal: AbortSignal): Promise<FetchedContext> {
+  const { pin } = await pinSource(urlSource(url), 'pin context', pinHost(work), signal);
+  if (pin === undefined) throw new TypeError(`"${url}" was not pinned`);
+  const parts = { kind: 'context archive', content: pin.digest };
+  const known = cached(parts, work);
+  if (known !== undefined) return { kind: 'files', snapshot: known.snapshot };
+
+  await using file = await takeFile(url, pin, work, signal);
+  if (!isArchiveFile(file.path)) return { kind: 'dockerfile', text: readText(file.path, url) };
+  const make = async (): Promise<{ snapshot: SnapshotId; bytes: number }> => {
+    const bytes = createReadStream(file.path) as AsyncIterable<Uint8Array>;
+    const { id, bytes: size } = await unpack(bytes, withoutCredentials(url), work, signal);
+    return { snapshot: id, bytes: size };
+  };
+  return { kind: 'files', snapshot: await kept(parts, work, make, signal) };
+}
+
+async function readArchive(
+  { bytes, name }: Extract<RemoteContext, { readonly kind: 'archive' }>,
+  work: Work,
+  signal: AbortSignal,
+): Promise<FetchedContext> {
+  const { host, opened } = work;
+  const { snapshots } = host.store;
+  const task = 'read context';
+  const startedAt = host.now();
+  host.emit({ type: 'task-started', task, name: `[internal] unpack ${name}`, at: 0 });
+  const { id } = await unpack(bytes, name, work, signal);
+  // Nobody else can ask for it.
+  opened.defer(async () => {
+    await snapshots.removeAll([id]);
+  });
+  const at = host.now() - startedAt;
+  host.emit({ type: 'task-done', task, at, detail: undefined });
+  return { kind: 'files', snapshot: id };
+}
+
+async function unpack(
+  bytes: AsyncIterable<Uint8Array>,
+  name: string,
+  { host }: Work,
+  signal: AbortSignal,
+): Promise<CommittedSnapshot> {
+  try {
+    return await unpackContext(bytes, textToBytes(name), host.store.snapshots, signal);
+  } catch (error) {
+    const codes = ['TAR_INVALID', 'COMPRESSION_INVALID', 'FILTER_FAILED'];
+    const isBroken = error instanceof BuildError && codes.includes(error.code);
+    throw isBroken ? contextArchiveInvalid(name, error) : (diskError(name, error) ?? error);
+  }
+}
+
+function pinHost({ host, remotes }: Work): Parameters<typeof pinSource>[2] {
+  const startedAt = host.now();
+  return {
+    remotes: () => remotes.get(),
+    emit: host.emit,
+    elapsed: () => host.now() - startedAt,
+  };
+}
+
+function cached(
+  parts: KeyParts,
+  { host: { store } }: Work,
+): { readonly snapshot: SnapshotId | undefined } | undefined {
+  const record = store.cache.get(hashKeyParts(parts));
+  if (record === undefined) return undefined;
+  const snapshot = record.snapshot as SnapshotId | undefined;
+  const isHere = snapshot === undefined || store.snapshots.get(snapshot) !== undefined;
+  return isHere ? { snapshot } : undefined;
+}
+
+/** What is in the cache under these parts, or what `make` puts there. */
+async function kept(
+  parts: KeyParts,
+  work: Work,
+  make: () => Promise<{ readonly snapshot: SnapshotId; readonly bytes: number }>,
+  signal: AbortSignal,
+): Promise<SnapshotId | undefined> {
+  const { store, now } = work.host;
+  const key = hashKeyParts(parts);
+  await using _lock = await store.cache.lock(key, signal);
+  const known = cached(parts, work);
+  if (known !== undefined) return known.snapshot;
+  const began = work.host.now();
+  const { snapshot, bytes } = await make();
+  store.cache.put({
+    ...{ key, resultKey: key, parts, snapshot, bytes, slot: `context\0${key}` },
+    createdAt: timeText(now()),
+    durationMs: now() - began,
+  });
+  return snapshot;
+}
+
+/** The Dockerfile: given whole, behind a URL, or in the files of the context. */
+async function openDockerfile(
+  wanted: BuildRequest['dockerfile'],
+  tree: FileTree | undefined,
+  contextName: string,
+  work: Work,
+  signal: AbortSignal,
+): Promise<ReadDockerfile> {
+  switch (wanted.kind) {
+    case 'text':
+      return readDockerfile(wanted, undefined, work.host.cwd);
+    case 'url':
+      return fetchDockerfile(wanted.url, work, signal);
+    case 'file': {
+      if (tree === undefined) return readDockerfile(wanted, undefined, work.host.cwd);
+      return dockerfileOf(tree, wanted.path, contextName);
+    }
+    default:
+      return wanted satisfies never;
+  }
+}
+
+async function fetchDockerfile(
+  url: string,
+  work: Work,
+  signal: AbortSignal,
+): Promise<ReadDockerfile> {
+  const { pin } = await pinSource(urlSource(url), 'pin dockerfile', pinHost(work), signal);
+  if (pin === undefined) throw new TypeError(`"${url}" was not pinned`);
+  await using file = await takeFile(url, pin, work, signal);
+  const source = { path: withoutCredentials(url), text: readText(file.path, url) };
+  return { source, hostPath: undefined };
+}
+
+/** Links are followed inside the context alone. */
+function dockerfileOf(
+  tree: FileTree,
+  path: string | undefined,
+  contextName: string,
+): ReadDockerfile {
+  for (const name of path === undefined ? ['Dockerfile', 'dockerfile'] : [path]) {
+    const node = tree.lookup(textToBytes(`/${name}`), { followsLast: true });
+    if (node === undefined) continue;
+    if (node.type !== 'file') throw dockerfileUnreadable(name, `it is a ${node.type}`);
+    if (node.size > MAX_DOCKERFILE_BYTES) {
+      throw dockerfileUnreadable(name, `it has ${String(node.size)} bytes, which is too large`);
+    }
+    const fd = openContent(node);
+    try {
+      const text = readWhole(fd, fstatSync(fd).size).toString('utf8');
+      return { source: { path: name, text }, hostPath: undefined, contextName };
+    } finally {
+      closeSync(fd);
+    }
+  }
+  const root = tree.lookup(ROOT, { followsLast: true });
+  const names = root === undefined ? [] : tree.list(root).map((name) => bytesToText(name));
+  const similar = nearest(path ?? 'Dockerfile', names);
+  throw dockerfileNotFound(
+    path ?? 'Dockerfile',
+    path === undefined ? 'the build context has none' : 'the build context has no such file',
+    similar === undefined ? 'Name the file with -f' : `Did you mean "${similar}"?`,
+  );
+}
+
+function urlSource(url: string): UrlSource {
+  return { type: 'http', url, checksum: undefined, filename: undefined };
+}
+
+/** The file behind a URL, for as long as the scope lasts. */
+async function takeFile(
+  url: string,
+  pin: UrlPin,
+  { host, remotes }: Work,
+  signal: AbortSignal,
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = join(host.store.tmpDir, `download-${randomBytes(6).toString('hex')}`);
+  const opened = await remotes.get();
+  await opened.takeUrl(urlSource(url), pin, { target: path, onBytes: () => undefined }, signal);
+  return {
+    path,
+    [Symbol.asyncDispose]() {
+      rmSync(path, { force: true });
+      return Promise.resolve();
+    },
+  };
+}
+
+function isArchiveFile(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const length = Math.min(fstatSync(fd).size, ARCHIVE_START_BYTES);
+    const start = Buffer.concat([readWhole(fd, length), Buffer.alloc(ARCHIVE_START_BYTES)]);
+    return looksLikeArchive(start);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readText(path: string, url: string): string {
+  const { size } = statSync(path);
+  if (size > MAX_DOCKERFILE_BYTES) {
+    const found = `it has ${String(size)} bytes, which is too large`;
+    throw dockerfileUnreadable(withoutCredentials(url), found);
+  }
+  return readFileSync(path, 'utf8');
+}
