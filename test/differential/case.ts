@@ -61,8 +61,19 @@ export interface DifferentialCase extends FileExtras {
   readonly secrets?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly target?: string;
+  /** How the builders get the context; a directory beside the Dockerfile where left out. */
+  readonly contextAs?: ContextForm;
   readonly expect?: Expectation;
 }
+
+/**
+ * Other ways to name the context. `stdin-dockerfile` is `-f -`; the others have the Dockerfile in them:
+ * a tar archive on standard input, one behind a URL, and a repository.
+ */
+export type ContextForm = 'stdin-dockerfile' | 'stdin-archive' | 'url-archive' | 'repository';
+
+/** What stands for the address of the server of a run (server.ts) in a Dockerfile. */
+export const SERVER = '${SERVER}';
 
 /** Cases of one subject. */
 export interface CaseGroup {

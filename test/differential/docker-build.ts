@@ -16,7 +16,9 @@ export async function buildWithDocker(
   daemonDir: string,
 ): Promise<Outcome> {
   const idFile = join(written.mountPoint, 'image-id');
-  const built = await daemon.docker(buildFlags(test, written, idFile));
+  const input =
+    test.contextAs === 'stdin-dockerfile' ? written.dockerfile : stdinArchive(test, written);
+  const built = await daemon.docker(buildFlags(test, written, idFile), {}, input);
   if (built.status !== 0) return refused(built.stderr);
 
   const id = readFileSync(idFile, 'utf8').replace('sha256:', '').trim();
@@ -29,7 +31,9 @@ export async function buildWithDocker(
 
 function buildFlags(test: DifferentialCase, written: WrittenCase, idFile: string): string[] {
   const flags = ['build', '--progress', 'plain', '--network', 'host', '--no-cache'];
-  flags.push('--iidfile', idFile, '-f', written.dockerfile);
+  flags.push('--iidfile', idFile);
+  if (test.contextAs === undefined) flags.push('-f', written.dockerfile);
+  if (test.contextAs === 'stdin-dockerfile') flags.push('-f', '-');
   for (const [name, value] of Object.entries(test.buildArgs ?? {})) {
     flags.push('--build-arg', `${name}=${value}`);
   }
@@ -38,7 +42,16 @@ function buildFlags(test: DifferentialCase, written: WrittenCase, idFile: string
   }
   for (const [id, path] of written.secrets) flags.push('--secret', `id=${id},src=${path}`);
   if (test.target !== undefined) flags.push('--target', test.target);
-  return [...flags, written.contextDir];
+  return [...flags, contextWord(test, written)];
+}
+
+function contextWord(test: DifferentialCase, written: WrittenCase): string {
+  if (test.contextAs === 'stdin-archive') return '-';
+  return written.contextUrl ?? written.contextDir;
+}
+
+function stdinArchive(test: DifferentialCase, written: WrittenCase): string | undefined {
+  return test.contextAs === 'stdin-archive' ? written.archive : undefined;
 }
 
 /** Top first. */

@@ -11,7 +11,12 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** A Docker daemon of our own, with everything it keeps below one directory. */
 export interface DockerDaemon extends AsyncDisposable {
   /** Runs the client. Does not throw when it fails. */
-  docker(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<DockerResult>;
+  docker(
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    /** File for standard input. */
+    input?: string,
+  ): Promise<DockerResult>;
 }
 
 /** What a run of the client gave. */
@@ -41,14 +46,15 @@ export async function startDocker(dir: string, client: string): Promise<DockerDa
   const child = spawn('dockerd', daemonFlags(dir, socket), {
     stdio: ['ignore', openSync(log, 'w'), openSync(log, 'a')],
   });
-  const docker: DockerDaemon['docker'] = async (args, extraEnv) => {
+  const docker: DockerDaemon['docker'] = async (args, extraEnv, input) => {
     const env = {
       ...{ PATH: process.env['PATH'], HOME: join(dir, 'home'), DOCKER_HOST: socket },
       ...{ DOCKER_BUILDKIT: '1', ...extraEnv },
     };
     try {
-      const done = await run(client, args, { env, maxBuffer: MAX_OUTPUT_BYTES });
-      return { status: 0, ...done };
+      const running = run(client, args, { env, maxBuffer: MAX_OUTPUT_BYTES });
+      running.child.stdin?.end(input === undefined ? undefined : readFileSync(input));
+      return { status: 0, ...(await running) };
     } catch (error) {
       return failedResult(error);
     }

@@ -29,6 +29,10 @@ export interface WrittenCase {
   readonly contextDir: string;
   /** Dockerfile beside the context. */
   readonly dockerfile: string;
+  /** The context as a tar archive, for the forms that need one; the Dockerfile is in it. */
+  readonly archive: string | undefined;
+  /** URL of the archive or repository, for the forms that need one. */
+  readonly contextUrl: string | undefined;
   /** For mounting results. */
   readonly mountPoint: string;
   /** Host files with the values of secrets, by id. */

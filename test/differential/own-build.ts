@@ -1,4 +1,4 @@
-import { createReadStream, mkdirSync, statSync } from 'node:fs';
+import { createReadStream, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImage, type BuildHost } from '../../src/build/build-image.ts';
 import { openStore, type Store } from '../../src/build/open-store.ts';
@@ -72,8 +72,7 @@ function refused(error: unknown): Outcome {
 function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
   const secrets = [...written.secrets].map(([id, path]) => [id, { kind: 'file', path }] as const);
   return {
-    context: { kind: 'directory', path: written.contextDir },
-    dockerfile: { kind: 'file', path: written.dockerfile },
+    ...inputOf(test, written),
     target: test.target,
     buildArgs: new Map(Object.entries(test.buildArgs ?? {})),
     labels: new Map(Object.entries(test.labels ?? {})),
@@ -101,6 +100,35 @@ function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
     stepTimeoutMs: undefined,
     failure: { opensShell: false, exports: [] },
   };
+}
+
+function inputOf(
+  test: DifferentialCase,
+  { contextDir, dockerfile, archive = '', contextUrl = '' }: WrittenCase,
+): Pick<BuildRequest, 'context' | 'dockerfile'> {
+  const inside = { kind: 'file', path: undefined } as const;
+  switch (test.contextAs) {
+    case undefined:
+      return {
+        context: { kind: 'directory', path: contextDir },
+        dockerfile: { kind: 'file', path: dockerfile },
+      };
+    case 'stdin-dockerfile':
+      return {
+        context: { kind: 'directory', path: contextDir },
+        dockerfile: { kind: 'text', name: '<stdin>', text: readFileSync(dockerfile, 'utf8') },
+      };
+    case 'stdin-archive': {
+      const bytes = createReadStream(archive) as AsyncIterable<Uint8Array>;
+      return { context: { kind: 'archive', name: 'standard input', bytes }, dockerfile: inside };
+    }
+    case 'url-archive':
+      return { context: { kind: 'url', url: contextUrl }, dockerfile: inside };
+    case 'repository':
+      return { context: { kind: 'git', url: contextUrl }, dockerfile: inside };
+    default:
+      return test.contextAs satisfies never;
+  }
 }
 
 function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildHost {

@@ -1,15 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enterPrivateMountNamespace } from '../../src/host/mount-namespace.ts';
 import { makeBaseImages, writeDockerArchive, type BaseImageFiles } from './base-images.ts';
-import type { DifferentialCase } from './case.ts';
+import { SERVER, type DifferentialCase } from './case.ts';
 import { CASE_GROUPS } from './cases/all.ts';
 import { buildWithDocker } from './docker-build.ts';
 import { startDocker, whyNoDocker, type DockerDaemon } from './docker-daemon.ts';
 import { judge } from './judge.ts';
 import type { WrittenCase } from './outcome.ts';
 import { openOwnBuilder, type OwnBuilder } from './own-build.ts';
+import { startServer, type Server } from './server.ts';
 import { writeFiles } from './write-context.ts';
 
 /**
@@ -31,6 +33,7 @@ interface Builders {
   readonly startedNs: bigint;
   readonly daemon: DockerDaemon;
   readonly own: OwnBuilder;
+  readonly server: Server;
 }
 
 async function main(filter: string): Promise<number> {
@@ -65,7 +68,8 @@ async function runBelow(dir: string, startedNs: bigint, filter: string): Promise
   const bases = makeBaseImages(join(dir, 'bases'));
   await loadBases(daemon, bases, dir);
   await using own = openOwnBuilder(join(dir, 'store'), bases);
-  return await runGroups({ dir, startedNs, daemon, own }, filter);
+  await using server = await startServer(join(dir, 'served'));
+  return await runGroups({ dir, startedNs, daemon, own, server }, filter);
 }
 
 async function loadBases(
@@ -102,8 +106,8 @@ async function runGroups(builders: Builders, filter: string): Promise<number> {
 
 async function runCase(test: DifferentialCase, builders: Builders): Promise<string[]> {
   const dir = mkdtempSync(join(builders.dir, 'case-'));
-  const { daemon, own, startedNs } = builders;
-  const written = { ...writeCase(test, dir), startedNs };
+  const { daemon, own, startedNs, server } = builders;
+  const written = { ...writeCase(test, dir, server), startedNs };
   const daemonDir = join(builders.dir, 'docker');
   try {
     const [docker, ours] = await Promise.all([
@@ -118,11 +122,18 @@ async function runCase(test: DifferentialCase, builders: Builders): Promise<stri
   }
 }
 
-function writeCase(test: DifferentialCase, dir: string): Omit<WrittenCase, 'startedNs'> {
+function writeCase(
+  test: DifferentialCase,
+  dir: string,
+  server: Server,
+): Omit<WrittenCase, 'startedNs'> {
   const contextDir = join(dir, 'context');
   for (const name of ['context', 'docker', 'own', 'secrets']) mkdirSync(join(dir, name));
   writeFiles(contextDir, test.context ?? {}, test);
-  writeFileSync(join(dir, 'Dockerfile'), test.dockerfile);
+  const dockerfile = test.dockerfile.replaceAll(SERVER, server.url);
+  writeFileSync(join(dir, 'Dockerfile'), dockerfile);
+  const hasItInside = !['stdin-dockerfile', undefined].includes(test.contextAs);
+  if (hasItInside) writeFileSync(join(contextDir, 'Dockerfile'), dockerfile);
   if (test.ignoreFile !== undefined) {
     writeFileSync(join(dir, 'Dockerfile.dockerignore'), test.ignoreFile);
   }
@@ -134,9 +145,35 @@ function writeCase(test: DifferentialCase, dir: string): Omit<WrittenCase, 'star
   return {
     contextDir,
     dockerfile: join(dir, 'Dockerfile'),
+    ...publishContext(test, dir, server),
     mountPoint: dir,
     secrets: new Map(secrets),
   };
+}
+
+/** Puts the context where the case wants it. */
+function publishContext(
+  { contextAs }: DifferentialCase,
+  dir: string,
+  server: Server,
+): Pick<WrittenCase, 'archive' | 'contextUrl'> {
+  const contextDir = join(dir, 'context');
+  switch (contextAs) {
+    case undefined:
+    case 'stdin-dockerfile':
+      return { archive: undefined, contextUrl: undefined };
+    case 'stdin-archive':
+    case 'url-archive': {
+      const archive = join(dir, 'context.tar.gz');
+      execFileSync('tar', ['-C', contextDir, '-czf', archive, '.']);
+      const contextUrl = contextAs === 'url-archive' ? server.publish(archive) : undefined;
+      return { archive, contextUrl };
+    }
+    case 'repository':
+      return { archive: undefined, contextUrl: server.publishRepository(contextDir) };
+    default:
+      return contextAs satisfies never;
+  }
 }
 
 process.exitCode = await main(process.argv[2] ?? '');

@@ -22,7 +22,7 @@ export interface CommandResult {
 /** How a command is started. */
 export interface CommandOptions {
   readonly cwd?: string;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   /** On top of the rig's. */
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;

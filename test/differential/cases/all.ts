@@ -1,6 +1,7 @@
 import type { CaseGroup } from '../case.ts';
 import { FROM_CASES } from './from.ts';
 import { VARIABLE_CASES } from './variables.ts';
+import { REMOTE_CASES } from './remote.ts';
 import { RUN_CASES } from './run.ts';
 import { ONBUILD_CASES } from './onbuild.ts';
 import { ERROR_CASES } from './errors.ts';
@@ -20,6 +21,7 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   { name: 'COPY metadata', cases: COPY_METADATA_CASES },
   { name: 'COPY --from', cases: COPY_FROM_CASES },
   { name: 'ADD', cases: ADD_CASES },
+  { name: 'remote', cases: REMOTE_CASES },
   { name: 'dockerignore', cases: IGNORE_CASES },
   { name: 'config', cases: CONFIG_CASES },
   { name: 'WORKDIR and USER', cases: WORKDIR_USER_CASES },
