@@ -144,7 +144,6 @@ async function buildStations(
 
   const contexts = openContexts(
     input,
-    store.snapshots,
     namedContextsOf(request),
     join(store.root, 'contexts'),
     host.cwd,

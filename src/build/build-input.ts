@@ -1,6 +1,6 @@
 import { DisposeStack } from '../core/dispose-stack.ts';
 import type { PatternMatcher } from '../dockerfile/pattern-matcher.ts';
-import type { SnapshotId } from '../snapshot/snapshotter.ts';
+import type { FileTree } from '../tree/file-tree.ts';
 import type { BuildHost } from './build-image.ts';
 import type { BuildRemotes } from './build-remotes.ts';
 import { contextDirectory, readDockerfile, type ReadDockerfile } from './read-dockerfile.ts';
@@ -13,7 +13,7 @@ export type MainContext =
   /** Absolute host path. */
   | { readonly kind: 'directory'; readonly path: string }
   /** What was fetched or unpacked. It never changes, and no ignore file applies to it. */
-  | { readonly kind: 'snapshot'; readonly snapshot: SnapshotId };
+  | { readonly kind: 'files'; readonly tree: FileTree };
 
 /** What a build begins with. */
 export interface BuildInput extends AsyncDisposable {

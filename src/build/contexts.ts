@@ -2,7 +2,6 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MAIN_CONTEXT } from '../ops/lower-source.ts';
 import type { Emit } from '../events/event.ts';
-import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { frozenContext, openContext, type ContextTree } from '../tree/context-tree.ts';
 import { openHashCache, type HashCache } from '../tree/hash-cache.ts';
@@ -27,7 +26,6 @@ export interface BuildContexts {
 /** An ignore file beside the Dockerfile goes before the one of the main context. */
 export function openContexts(
   { context: main, dockerfile }: Pick<BuildInput, 'context' | 'dockerfile'>,
-  snapshots: Pick<Snapshotter, 'tree'>,
   named: ReadonlyMap<string, NamedContext>,
   cacheDir: string,
   cwd: string,
@@ -43,11 +41,9 @@ export function openContexts(
     if (context?.type !== 'local') throw new TypeError(`No local context "${name}"`);
     return requireDirectory(context.path, cwd);
   };
-  const isFrozen = (name: string): boolean => name === MAIN_CONTEXT && main.kind === 'snapshot';
+  const isFrozen = (name: string): boolean => name === MAIN_CONTEXT && main.kind === 'files';
   const open = (name: string): ContextTree => {
-    if (name === MAIN_CONTEXT && main.kind === 'snapshot') {
-      return frozenContext(snapshots.tree(main.snapshot));
-    }
+    if (name === MAIN_CONTEXT && main.kind === 'files') return frozenContext(main.tree);
     const directory = directoryOf(name);
     const beside = name === MAIN_CONTEXT ? dockerfile.hostPath : undefined;
     const ignore = directory === undefined ? undefined : readIgnoreFile(directory, beside, emit);

@@ -3,6 +3,7 @@ import type { Emit } from '../events/event.ts';
 import type { ImageSource } from '../registry/image-source.ts';
 import { runtimeDirectory } from '../host/runtime-directory.ts';
 import type { BuildHost, BuildTerminal } from './build-image.ts';
+import { holdSources } from './kept-sources.ts';
 import { localBaseImage } from './local-base-image.ts';
 import { openStore } from './open-store.ts';
 
@@ -86,6 +87,7 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
         tmpDir: store.tmpDir,
         directory: join(root, 'sources'),
         lock: (name, signal) => store.lock(name, signal),
+        hold: (signal) => holdSources(root, signal),
         now: () => options.now(),
       });
     },

@@ -82,7 +82,6 @@ export async function planImage(
   const { ast, plan, graph } = await planBuild(dockerfile.source, request, bases, planHost, signal);
   const contexts = openContexts(
     input,
-    store.snapshots,
     namedContextsOf(request),
     join(store.root, 'contexts'),
     host.cwd,

@@ -10,6 +10,7 @@ import { hasCode } from '../host/sys.ts';
 import type { NamedIndex } from '../image/image-store.ts';
 import { removeSlowly } from '../snapshot/remove-tree.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
+import { takeSources } from './kept-sources.ts';
 import type { Store } from './open-store.ts';
 import { neededBlobs, neededSnapshots, storeUsage, type UsageItem } from './store-usage.ts';
 import { isMeant, type UsageFilter } from './usage-filter.ts';
@@ -84,6 +85,8 @@ export async function pruneStore(
     signal.throwIfAborted();
     if (takeMount(store, name)) removed.add(name);
   }
+  const trash = (id: string): string => join(store.root, 'tmp', `${MOUNT_TRASH}${id}`);
+  for (const id of takeSources(store.root, ofKind('source'), trash)) removed.add(id);
   await store.snapshots.emptyTrash(signal);
   await emptyMountTrash(store, signal);
   const items = doomed.filter(({ id }) => removed.has(id));
@@ -130,7 +133,7 @@ function takeMount({ root }: Store, name: string): boolean {
   }
 }
 
-/** Beginning of the names in `tmp` of cache mounts on their way out. */
+/** Beginning of the names in `tmp` of cache mounts and sources on their way out. */
 const MOUNT_TRASH = 'mount-';
 
 async function emptyMountTrash({ root }: Store, signal: AbortSignal): Promise<void> {

@@ -22,7 +22,7 @@ import { runGitOp } from '../exec/remote-op.ts';
 import { unpackContext } from '../exec/unpack-context.ts';
 import { gitSource } from '../ops/lower-transfer.ts';
 import type { UrlPin } from '../ops/op.ts';
-import type { CommittedSnapshot, SnapshotId } from '../snapshot/snapshotter.ts';
+import type { ActiveSnapshot, SnapshotId, SnapshotInfo } from '../snapshot/snapshotter.ts';
 import type { UrlSource } from '../sources/url-file.ts';
 import { withoutCredentials } from '../sources/shown-url.ts';
 import { parseGitReference } from '../stages/git-reference.ts';
@@ -56,7 +56,7 @@ type RemoteContext = Exclude<ContextRequest, { readonly kind: 'directory' | 'emp
 
 /** What a remote context turned out to be. */
 type FetchedContext =
-  | { readonly kind: 'files'; readonly snapshot: SnapshotId | undefined }
+  | { readonly kind: 'files'; readonly tree: FileTree }
   /** One file that is no archive: it is the Dockerfile, and there are no other files. */
   | { readonly kind: 'dockerfile'; readonly text: string };
 
@@ -88,11 +88,9 @@ export async function openRemoteInput(
       ignoreMatcher: undefined,
     };
   }
-  const { snapshot } = files;
-  const tree = host.store.snapshots.tree(snapshot);
   return {
-    context: snapshot === undefined ? { kind: 'empty' } : { kind: 'snapshot', snapshot },
-    dockerfile: await openDockerfile(dockerfile, tree, name, work, signal),
+    context: files,
+    dockerfile: await openDockerfile(dockerfile, files.tree, name, work, signal),
     ignoreMatcher: undefined,
   };
 }
@@ -140,7 +138,7 @@ async function fetchRepository(
   const { snapshots } = work.host.store;
   const deps = { snapshots, remotes: () => work.remotes.get() };
   const snapshot = await kept(parts, work, () => runGitOp(source, deps, signal), signal);
-  return { kind: 'files', snapshot };
+  return { kind: 'files', tree: snapshots.tree(snapshot) };
 }
 
 async function fetchUrl(url: string, work: Work, signal: AbortSignal): Promise<FetchedContext> {
@@ -148,16 +146,19 @@ async function fetchUrl(url: string, work: Work, signal: AbortSignal): Promise<F
   if (pin === undefined) throw new TypeError(`"${url}" was not pinned`);
   const parts = { kind: 'context archive', content: pin.digest };
   const known = cached(parts, work);
-  if (known !== undefined) return { kind: 'files', snapshot: known.snapshot };
+  const { snapshots } = work.host.store;
+  if (known !== undefined) return { kind: 'files', tree: snapshots.tree(known.snapshot) };
 
   await using file = await takeFile(url, pin, work, signal);
   if (!isArchiveFile(file.path)) return { kind: 'dockerfile', text: readText(file.path, url) };
   const make = async (): Promise<{ snapshot: SnapshotId; bytes: number }> => {
     const bytes = createReadStream(file.path) as AsyncIterable<Uint8Array>;
-    const { id, bytes: size } = await unpack(bytes, withoutCredentials(url), work, signal);
-    return { snapshot: id, bytes: size };
+    await using active = await snapshots.prepare(undefined, signal);
+    const info = await unpack(bytes, withoutCredentials(url), active, signal);
+    const { id } = await active.commit(info);
+    return { snapshot: id, bytes: info.bytes };
   };
-  return { kind: 'files', snapshot: await kept(parts, work, make, signal) };
+  return { kind: 'files', tree: snapshots.tree(await kept(parts, work, make, signal)) };
 }
 
 async function readArchive(
@@ -170,24 +171,22 @@ async function readArchive(
   const task = 'read context';
   const startedAt = host.now();
   host.emit({ type: 'task-started', task, name: `[internal] unpack ${name}`, at: 0 });
-  const { id } = await unpack(bytes, name, work, signal);
-  // Nobody else can ask for it.
-  opened.defer(async () => {
-    await snapshots.removeAll([id]);
-  });
+  // Never committed, as nobody else can ask for it: it goes with the build.
+  const active = opened.use(await snapshots.prepare(undefined, signal));
+  await unpack(bytes, name, active, signal);
   const at = host.now() - startedAt;
   host.emit({ type: 'task-done', task, at, detail: undefined });
-  return { kind: 'files', snapshot: id };
+  return { kind: 'files', tree: active.tree };
 }
 
 async function unpack(
   bytes: AsyncIterable<Uint8Array>,
   name: string,
-  { host }: Work,
+  active: ActiveSnapshot,
   signal: AbortSignal,
-): Promise<CommittedSnapshot> {
+): Promise<SnapshotInfo> {
   try {
-    return await unpackContext(bytes, textToBytes(name), host.store.snapshots, signal);
+    return await unpackContext(bytes, textToBytes(name), active, signal);
   } catch (error) {
     const codes = ['TAR_INVALID', 'COMPRESSION_INVALID', 'FILTER_FAILED'];
     const isBroken = error instanceof BuildError && codes.includes(error.code);

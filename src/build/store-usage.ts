@@ -7,15 +7,16 @@ import { parseDigest, type Digest } from '../core/digest.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import type { Store } from './open-store.ts';
+import { listSources } from './kept-sources.ts';
 import { measureDirectory } from './measure-directory.ts';
 
 /** What a thing in the store is. */
-export type UsageKind = 'layer' | 'step' | 'base' | 'blob' | 'mount';
+export type UsageKind = 'layer' | 'step' | 'base' | 'blob' | 'mount' | 'source';
 
 /** A thing that takes room in the store. */
 export interface UsageItem {
   readonly kind: UsageKind;
-  /** A snapshot's id, a blob's digest or the name of a directory in `mounts`. */
+  /** A snapshot's id, a blob's digest, or the name of a directory in `mounts` or `sources`. */
   readonly id: string;
   /** Of its files. */
   readonly bytes: number;
@@ -35,12 +36,16 @@ export interface UsageItem {
   readonly depth: number;
 }
 
-/** Everything in `store` that takes room. Measures cache mounts file by file; the rest is in records. */
+/**
+ * Everything in `store` that takes room. Measures cache mounts and sources file by file; the rest is in
+ * records.
+ */
 export async function storeUsage(store: Store, signal: AbortSignal): Promise<UsageItem[]> {
   return [
     ...(await snapshotItems(store, signal)),
     ...blobItems(store),
     ...(await mountItems(store, signal)),
+    ...(await sourceItems(store, signal)),
   ];
 }
 
@@ -232,6 +237,13 @@ async function mountItems(store: Store, signal: AbortSignal): Promise<UsageItem[
     items.push({ kind: 'mount', id: entry.name, bytes, lastUsed, ...facts });
   }
   return items;
+}
+
+async function sourceItems({ root }: Store, signal: AbortSignal): Promise<UsageItem[]> {
+  const none = { step: undefined, build: undefined, parent: undefined };
+  const facts = { imageCount: 0, isNeeded: false, ...none, depth: 0 };
+  const sources = await listSources(root, signal);
+  return sources.map((source) => ({ kind: 'source', ...source, ...facts }));
 }
 
 function timeOf(path: string): number {

@@ -17,6 +17,7 @@ const KIND_NAMES: Readonly<Record<UsageKind, string>> = {
   base: 'base layer',
   blob: 'blob',
   mount: 'cache mount',
+  source: 'source',
 };
 
 /** `stagecraft du`. */

@@ -54,6 +54,8 @@ export interface RemoteSourceOptions extends DownloadSettings {
   /** Directory for work in progress, on the same file system. */
   readonly tmpDir: string;
   readonly lock: (name: string, signal: AbortSignal) => Promise<AsyncDisposable>;
+  /** Keeps what is in `directory` from being tidied away until it is disposed. */
+  readonly hold: (signal: AbortSignal) => Promise<AsyncDisposable>;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -77,21 +79,31 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
     return scratch;
   };
 
-  async function gitStore(url: string): Promise<GitStore> {
+  let held: Promise<AsyncDisposable> | undefined;
+  const hold = (signal: AbortSignal): Promise<AsyncDisposable> => (held ??= options.hold(signal));
+
+  async function gitStore(url: string, signal: AbortSignal): Promise<GitStore> {
+    await hold(signal);
     caFile ??= writeAuthorities(options, ownDir);
     const git = openGit({ ...options, caFile: await caFile }, url);
     return { git, directory: join(options.directory, 'git'), lock: options.lock };
   }
 
   return {
-    pinUrl: (source, onBytes, signal) => pinUrl(source, urls, onBytes, signal),
-    takeUrl: (source, pin, to, signal) => takeUrl(source, pin, to, urls, signal),
+    async pinUrl(source, onBytes, signal) {
+      await hold(signal);
+      return pinUrl(source, urls, onBytes, signal);
+    },
+    async takeUrl(source, pin, to, signal) {
+      await hold(signal);
+      return takeUrl(source, pin, to, urls, signal);
+    },
     async pinGit(source, signal) {
-      const { git } = await gitStore(source.remote);
+      const { git } = await gitStore(source.remote, signal);
       return pinGit(git, source, options, signal);
     },
     async takeGit(source, pin, into, signal) {
-      const store = await gitStore(source.remote);
+      const store = await gitStore(source.remote, signal);
       const url = source.remote;
       const remote = openRemote(source.remote, options.secret);
       const mtime = source.usesCommitTime === true ? undefined : Math.floor(options.now() / 1000);
@@ -109,9 +121,9 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
       const to = { target: into.gitDir, scratch: dir, address: shownRemote(remote), refName, url };
       await writeGitDir(store.git, fetched, to, signal);
     },
-    [Symbol.asyncDispose]() {
+    async [Symbol.asyncDispose]() {
       if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
-      return Promise.resolve();
+      await (await held)?.[Symbol.asyncDispose]();
     },
   };
 }

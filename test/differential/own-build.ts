@@ -1,6 +1,7 @@
 import { createReadStream, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImage, type BuildHost } from '../../src/build/build-image.ts';
+import { holdSources } from '../../src/build/kept-sources.ts';
 import { openStore, type Store } from '../../src/build/open-store.ts';
 import type { BuildRequest } from '../../src/build/request.ts';
 import { parseDigest, type Digest } from '../../src/core/digest.ts';
@@ -152,6 +153,7 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
           directory: join(store.root, 'sources'),
           tmpDir: store.tmpDir,
           lock: (name, signal) => store.lock(name, signal),
+          hold: (signal) => holdSources(store.root, signal),
           now: () => Date.now(),
           secret,
         }),
