@@ -18,7 +18,7 @@ import {
 } from './build-values.ts';
 import { oneOf, type CommandContext } from './command.ts';
 import type { ConfigFile } from './config-file.ts';
-import { badStdin, flagConflict } from './errors.ts';
+import { badFlagValue, badStdin, flagConflict } from './errors.ts';
 import { readStepLimits, readStepTimeout, readUlimits } from './limit-values.ts';
 import { addProxyArguments, readDockerProxies } from './proxy-settings.ts';
 import type { StdinContent } from './read-stdin.ts';
