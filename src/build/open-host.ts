@@ -4,6 +4,7 @@ import type { ImageSource } from '../registry/image-source.ts';
 import { runtimeDirectory } from '../host/runtime-directory.ts';
 import type { BuildHost, BuildTerminal } from './build-image.ts';
 import { holdSources } from './kept-sources.ts';
+import type { MountChoice } from '../snapshot/choose-mounter.ts';
 import { localBaseImage } from './local-base-image.ts';
 import { openStore } from './open-store.ts';
 
@@ -33,6 +34,8 @@ export interface HostOptions {
   readonly registries: RegistriesConfig;
   /** Asked for when something is written there: making it takes milliseconds. */
   readonly stdout: () => NodeJS.WritableStream;
+  /** How the files of a step are shown to it; undefined is `auto`. */
+  readonly snapshotter?: MountChoice | undefined;
   readonly emit: Emit;
   readonly terminal?: BuildTerminal | undefined;
   /** Milliseconds since 1970. */
@@ -56,7 +59,13 @@ export function openBuildHost(
 
 function openHost(options: HostOptions): BuildHost & AsyncDisposable {
   const { root, env } = options;
-  const store = openStore(root, options.uid);
+  const store = openStore(root, options.uid, {
+    mounting: options.snapshotter,
+    onFallback(reason) {
+      const text = `Files are copied for each step, which takes time and room: ${reason}`;
+      options.emit({ type: 'note', text });
+    },
+  });
   const use = store.use();
   // One for all base images: they share tokens and connections.
   let source: Promise<ImageSource & Disposable> | undefined;

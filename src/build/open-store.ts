@@ -7,7 +7,7 @@ import { openHolds } from '../host/holds.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { openImageStore, type ImageStore } from '../image/image-store.ts';
 import { openLayerIndex, type LayerIndex } from '../layer/layer-index.ts';
-import { openOverlaySnapshotter } from '../snapshot/overlay-snapshotter.ts';
+import { openDirectorySnapshotter, type SnapshotterOptions } from '../snapshot/directory-snapshotter.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import { badStore } from './errors.ts';
 
@@ -44,14 +44,18 @@ export interface Store extends AsyncDisposable {
  * Opens the store at `root`, making it when it is not there.
  * @throws BuildError STORE_UNUSABLE
  */
-export function openStore(root: string, uid: number): Store {
+export function openStore(
+  root: string,
+  uid: number,
+  options: Pick<SnapshotterOptions, 'mounting' | 'onFallback'> = {},
+): Store {
   makeDirectories(root);
   checkOwner(root, uid);
   const lockDir = join(root, 'locks');
   const lock = (name: string, signal: AbortSignal): Promise<AsyncDisposable> =>
     acquirePassingLock(join(lockDir, name), signal);
   const holds = openHolds(join(root, 'locks'));
-  const snapshots = openOverlaySnapshotter(join(root, 'snapshots'), holds);
+  const snapshots = openDirectorySnapshotter(join(root, 'snapshots'), { ...options, holds });
   return {
     root,
     blobs: openDiskBlobStore(root, holds),

@@ -67,6 +67,7 @@ export const BUILD_FLAGS = {
   iidfile: textFlag('PATH', 'Write the image id to a file'),
   isolation: textFlag('KIND', 'How steps are isolated: auto, oci, crun, runc, namespaces'),
   jobs: textFlag('N', 'Steps at the same time'),
+  snapshotter: textFlag('KIND', 'How files are shown to steps: auto, overlay, copy'),
   label: listFlag('NAME=VALUE', 'Add a label to the image'),
   memory: textFlag('BYTES', 'Memory that a step may use, as in 512m', { short: 'm' }),
   'memory-swap': textFlag('BYTES', 'Memory and swap of a step together; -1 is all the swap'),

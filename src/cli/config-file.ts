@@ -4,6 +4,7 @@ import { HOST_AUTHORITIES } from '../http/certificate-options.ts';
 import { nearest } from '../core/suggest.ts';
 import type { RegistriesConfig } from '../build/open-host.ts';
 import type { TidyPolicy } from '../build/tidy-policy.ts';
+import type { MountChoice } from '../snapshot/choose-mounter.ts';
 import { badConfig } from './errors.ts';
 import { isProxyValue, PROXY_KEYS, type ProxySettings } from './proxy-settings.ts';
 import { parseSize } from './prune-values.ts';
@@ -22,6 +23,8 @@ export interface ConfigFile {
   readonly proxies?: ProxySettings | undefined;
   /** `network.require-isolation`: fail where steps cannot have a network of their own. */
   readonly requiresIsolatedNetwork: boolean;
+  /** How files are shown to steps. */
+  readonly snapshotter?: MountChoice | undefined;
   /** Steps at the same time. */
   readonly jobs?: number | undefined;
 }
@@ -73,6 +76,7 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     'network',
     'jobs',
     'gc',
+    'snapshotter',
   ]);
   return {
     root: reader.optional(top['root'], (value) => reader.absolutePath(value, 'root')),
@@ -81,6 +85,7 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     proxies: reader.optional(top['proxies'], (value) => reader.proxies(value)),
     requiresIsolatedNetwork: reader.requiresIsolation(top['network'] ?? {}),
     jobs: reader.optional(top['jobs'], (value) => reader.jobs(value)),
+    snapshotter: reader.optional(top['snapshotter'], (value) => reader.snapshotter(value)),
     gc: reader.optional(top['gc'], (value) => reader.gc(value)),
   };
 }
@@ -130,6 +135,11 @@ class ConfigReader {
     const isGood = Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_JOBS;
     if (!isGood) throw this.#bad('jobs', `must be a whole number from 1 to ${String(MAX_JOBS)}`);
     return Number(value);
+  }
+
+  snapshotter(value: unknown): MountChoice {
+    if (value === 'auto' || value === 'overlay' || value === 'copy') return value;
+    throw this.#bad('snapshotter', 'must be "auto", "overlay" or "copy"');
   }
 
   /** `{ "enabled": true, "max-storage": "20GB" }` */

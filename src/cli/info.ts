@@ -1,11 +1,16 @@
+import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { describeHost } from '../sandbox/choose-sandbox.ts';
 import { runtimeDirectory } from '../host/runtime-directory.ts';
 import { describeNetwork } from '../sandbox/step-networks.ts';
+import type { MountChoice } from '../snapshot/choose-mounter.ts';
+import { whyNoOverlay } from '../snapshot/overlay-mounter.ts';
 import { defineCommand } from './command.ts';
+import { readConfigFile } from './config-file.ts';
 import { renderTable } from './format.ts';
 import { switchFlag } from './flag-table.ts';
+import { readMountChoice } from './mount-choice.ts';
 import { commandRoot, ROOT_FLAG } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
 import { hostUserId } from './user-identity.ts';
@@ -36,6 +41,7 @@ export const info = defineCommand({
       isRootless: host.isRootless,
       cgroups: host.cgroups,
       store: root,
+      snapshots: describeSnapshots(root, readMountChoice(undefined, readConfigFile(context), env)),
       isolation: host.sandboxes,
       network,
     };
@@ -51,6 +57,7 @@ export const info = defineCommand({
       ['User:', `${String(facts.user)}${facts.isRootless ? ' (rootless)' : ''}`],
       ['Cgroups:', facts.cgroups],
       ['Store:', facts.store],
+      ['Snapshots:', facts.snapshots],
     ];
     const isolation = facts.isolation.map(({ name, detail, isDefault }) => [
       `  ${name}${isDefault ? ' *' : ''}`,
@@ -63,3 +70,14 @@ export const info = defineCommand({
     return 0;
   },
 });
+
+/** How files are shown to steps, tried out where the store is. */
+function describeSnapshots(root: string, choice: MountChoice): string {
+  if (choice === 'copy') return 'copies of files, as configured';
+  if (!existsSync(root)) return 'overlayfs where it can be mounted: there is no store yet';
+  const reason = whyNoOverlay(root);
+  if (reason === undefined) return 'overlayfs';
+  return choice === 'overlay'
+    ? `none: overlayfs cannot be mounted (${reason})`
+    : `copies of files: overlayfs cannot be mounted (${reason})`;
+}

@@ -7,6 +7,7 @@ import { readCaCerts } from './build-values.ts';
 import type { CommandContext } from './command.ts';
 import { DEFAULT_GC, readConfigFile } from './config-file.ts';
 import { readStdin } from './read-stdin.ts';
+import { readMountChoice } from './mount-choice.ts';
 import { becomeRoot } from './rootless.ts';
 import { storeRoot } from './store-root.ts';
 
@@ -47,6 +48,7 @@ export async function prepareBuild(
     registries: config.registries,
     caCerts: [...config.caCerts, ...readCaCerts(flags['ca-cert'], cwd)],
     stdout: () => context.stdout.stream(),
+    snapshotter: readMountChoice(flags.snapshotter, config, env),
     now: () => context.now(),
   };
   return { request, hostOptions, gc: config.gc ?? DEFAULT_GC };

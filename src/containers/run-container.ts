@@ -143,7 +143,7 @@ async function emptyView(
   signal: AbortSignal,
 ): Promise<AsyncDisposable & { readonly root: string }> {
   const active = await deps.snapshotter.prepare(undefined, signal);
-  const { root } = await active.mount();
+  const { root } = await active.mount(signal);
   return { root, [Symbol.asyncDispose]: () => active[Symbol.asyncDispose]() };
 }
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Span } from '../diagnostics/source.ts';
-import { idMap } from '../layer/copy-up.ts';
+import { idMap } from '../tree/copy-up.ts';
 import type { ProcessExit } from '../sandbox/sandbox.ts';
 
 /** A RUN ended with another status than 0. `output` is the last of what it printed, `memoryBytes` its limit. */

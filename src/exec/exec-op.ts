@@ -80,7 +80,7 @@ export async function runExecOp(
       { ...deps, nameServer: network.nameServer },
       signal,
     );
-    await using view = await active.mount(trust?.fill);
+    await using view = await active.mount(signal, trust?.fill);
     const prepared = prepareRoot(
       view.root,
       { path: op.cwd, uid: user.uid, gid: user.gid },

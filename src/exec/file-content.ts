@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  ftruncateSync,
   linkSync,
   openSync,
   readSync,
@@ -22,6 +23,10 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const KERNEL_COPY_MIN_BYTES = 1 << 20;
 
 const BUFFER_BYTES = 1 << 20;
+/** Unit of `stat.blocks` (stat(2)). */
+const BLOCK_BYTES = 512;
+/** Holes of a file are looked for in pieces of this size. */
+const HOLE_BYTES = 64 * 1024;
 let buffer: Buffer | undefined;
 
 /** Pairs of file systems that cannot share blocks; asking again for each file would cost a call. */
@@ -98,7 +103,8 @@ export function copyFile(node: FileLocation, hostPath: BytePath): void {
     if (!stat.isFile()) throw contextChanged(node.path);
     const to = openNew(hostPath);
     try {
-      copyContent({ from, to, size: stat.size, devices: `${stat.dev}` });
+      const hasHoles = stat.blocks * BLOCK_BYTES < stat.size;
+      copyContent({ from, to, size: stat.size, devices: `${stat.dev}`, hasHoles });
     } finally {
       closeSync(to);
     }
@@ -116,10 +122,15 @@ interface Copying {
   readonly to: number;
   readonly size: number;
   readonly devices: string;
+  readonly hasHoles: boolean;
 }
 
 function copyContent(copying: Copying): void {
   if (copying.size === 0 || shareBlocks(copying)) return;
+  if (copying.hasHoles) {
+    copyWithHoles(copying);
+    return;
+  }
   let done = copying.size < KERNEL_COPY_MIN_BYTES ? 0 : copyInKernel(copying);
   buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   while (done < copying.size) {
@@ -128,6 +139,24 @@ function copyContent(copying: Copying): void {
     for (let at = 0; at < length;) at += writeSync(copying.to, buffer, at, length - at);
     done += length;
   }
+}
+
+/** Leaves out pieces of nothing but zeros: reading a hole costs little, and writing it takes room. */
+function copyWithHoles({ from, to, size }: Copying): void {
+  buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  const zeros = Buffer.alloc(HOLE_BYTES);
+  let done = 0;
+  while (done < size) {
+    const length = readSync(from, buffer, 0, buffer.length, null);
+    if (length === 0) break;
+    for (let start = 0; start < length; start += HOLE_BYTES) {
+      const end = Math.min(start + HOLE_BYTES, length);
+      if (buffer.subarray(start, end).equals(zeros.subarray(0, end - start))) continue;
+      for (let at = start; at < end;) at += writeSync(to, buffer, at, end - at, done + at);
+    }
+    done += length;
+  }
+  ftruncateSync(to, done);
 }
 
 function shareBlocks({ from, to, devices }: Copying): boolean {

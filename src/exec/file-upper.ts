@@ -1,12 +1,12 @@
 import { lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { bytesToText, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
-import { hasCode, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
-import { lsetxattr } from '../host/xattr.ts';
+import { utimesNs } from '../host/sys.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
 import type { ActiveSnapshot, SnapshotInfo } from '../snapshot/snapshotter.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
-import { isWhiteout, joinPath, readNode, ROOT } from '../tree/node.ts';
-import { isOpaque } from '../tree/opaque.ts';
+import { joinPath, readNode, ROOT } from '../tree/node.ts';
+import { isWhiteout, makeWhiteout } from '../tree/whiteout.ts';
+import { isOpaque, makeOpaque } from '../tree/opaque.ts';
 import { namesOf } from '../tree/resolve.ts';
 import { notADirectory } from './file-errors.ts';
 import { copyUpMetadata } from './file-metadata.ts';
@@ -110,7 +110,7 @@ export class Upper {
   makeDirectory(slot: Slot, mode: number): UpperDir {
     this.#clear(slot);
     mkdirSync(fsPath(slot.hostPath), { mode });
-    if (slot.hasWhiteout && slot.lower?.type === 'directory') setOpaque(slot.hostPath);
+    if (slot.hasWhiteout && slot.lower?.type === 'directory') makeOpaque(slot.hostPath);
     this.#entries++;
     return this.#remember({ path: slot.path, hostPath: slot.hostPath, lower: undefined });
   }
@@ -130,7 +130,7 @@ export class Upper {
     this.#isInexact = true;
     this.#dirs.clear();
     if (slot.isInUpper) removeAll(slot.hostPath);
-    if (slot.lower !== undefined) mknod(slot.hostPath, NODE_TYPE.charDevice, 0);
+    if (slot.lower !== undefined) makeWhiteout(slot.hostPath);
   }
 
   /** What was counted so far does not hold: count again at the end. */
@@ -168,16 +168,6 @@ export class Upper {
     const kept = { path, hostPath, lower };
     this.#dirs.set(path, kept);
     return kept;
-  }
-}
-
-/** `trusted.` needs privilege over the machine; in a user namespace overlayfs reads `user.`. */
-function setOpaque(hostPath: BytePath): void {
-  try {
-    lsetxattr(hostPath, 'trusted.overlay.opaque', Buffer.from('y'));
-  } catch (error) {
-    if (!hasCode(error, 'EPERM', 'ENOTSUP')) throw error;
-    lsetxattr(hostPath, 'user.overlay.opaque', Buffer.from('y'));
   }
 }
 

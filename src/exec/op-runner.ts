@@ -179,7 +179,7 @@ async function openMountSource(
     const active = opened.use(await deps.snapshots.prepare(undefined, signal));
     await copyInto(active, tree, path, signal);
     tree = active.tree;
-    root = opened.use(await active.mount()).root;
+    root = opened.use(await active.mount(signal)).root;
   } else if (input.id !== undefined) {
     root = opened.use(await deps.snapshots.view(input.id as SnapshotId, signal)).root;
   }

@@ -19,7 +19,7 @@ import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import { temporaryNameFor } from '../host/atomic-file.ts';
 import { hasCode, makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import { lsetxattr } from '../host/xattr.ts';
-import { idMap } from '../layer/copy-up.ts';
+import { idMap } from '../tree/copy-up.ts';
 import type { LayerEntry } from '../layer/node-entry.ts';
 import type { TarEntry } from '../layer/tar-entry.ts';
 import type { FileTree } from '../tree/file-tree.ts';

@@ -41,7 +41,12 @@ export function setns(fd: number, type: number): void {
 }
 
 /** File type bits for `mknod` (inode(7)). */
-export const NODE_TYPE = { fifo: 0o010000, charDevice: 0o020000, blockDevice: 0o060000 } as const;
+export const NODE_TYPE = {
+  fifo: 0o010000,
+  charDevice: 0o020000,
+  blockDevice: 0o060000,
+  socket: 0o140000,
+} as const;
 
 const mknodCall = declareNative('mknod', ['void *', 'uint', 'ulong']);
 

@@ -1,6 +1,6 @@
 import { bytesToText, type BytePath } from '../core/bytes.ts';
 import { hasCode, makeDevice, mknod, NODE_TYPE } from '../host/sys.ts';
-import { idMap } from './copy-up.ts';
+import { idMap } from '../tree/copy-up.ts';
 import { badLayerEntry } from './errors.ts';
 import type { TarEntry } from './tar-entry.ts';
 

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
-import { isWhiteout, joinPath, readNode } from '../tree/node.ts';
+import { joinPath, readNode } from '../tree/node.ts';
+import { isWhiteout } from '../tree/whiteout.ts';
 import { isOpaque } from '../tree/opaque.ts';
 import { nodeEntry, noteName, type LayerEntry } from './node-entry.ts';
 import type { TarEntry } from './tar-entry.ts';
@@ -39,11 +40,12 @@ function* directoryEntries(
     const hostPath = joinPath(hostDir, child);
     const path = (name === '' ? child : `${name}/${child}`) as BytePath;
     const node = readNode(hostPath, path);
-    if (node === undefined || node.type === 'socket') continue;
+    if (node === undefined) continue;
     if (isWhiteout(node)) {
       yield { entry: marker(name, `${WHITEOUT_PREFIX}${child}`), hostPath: undefined };
       continue;
     }
+    if (node.type === 'socket') continue;
     const named = noteName(scope.linked, node, path);
     yield nodeEntry(node, named, scope.clampMtime);
     if (node.type !== 'directory') continue;

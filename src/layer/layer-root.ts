@@ -1,12 +1,11 @@
 import { chmodSync, mkdirSync, rmSync, unlinkSync } from 'node:fs';
 import { bytesToText, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
-import { mknod, NODE_TYPE } from '../host/sys.ts';
-import { lsetxattr } from '../host/xattr.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
-import { isWhiteout, joinPath, readLink, readNode, ROOT } from '../tree/node.ts';
-import { isOpaque } from '../tree/opaque.ts';
-import { copyFileUp, copyMetadata, opaqueXattr } from './copy-up.ts';
+import { joinPath, readLink, readNode, ROOT } from '../tree/node.ts';
+import { isWhiteout, makeWhiteout } from '../tree/whiteout.ts';
+import { isOpaque, makeOpaque } from '../tree/opaque.ts';
+import { copyFileUp, copyMetadata } from '../tree/copy-up.ts';
 import { badLayerEntry } from './errors.ts';
 
 const MAX_LINKS = 255;
@@ -99,13 +98,13 @@ export class LayerRoot {
 
   /** Hides the name of what `lower` has. 0/0 is what overlayfs takes for a removed name. */
   makeWhiteout(path: BytePath, hostPath: BytePath): void {
-    mknod(hostPath, NODE_TYPE.charDevice, 0);
+    makeWhiteout(hostPath);
     this.changed(path);
   }
 
   /** Marks a directory that is no root as one that shows nothing of `lower`. */
   makeOpaque(hostPath: BytePath): void {
-    lsetxattr(hostPath, opaqueXattr(), Buffer.from('y'));
+    makeOpaque(hostPath);
     this.#forget();
   }
 

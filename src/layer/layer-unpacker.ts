@@ -14,7 +14,7 @@ import { writeAll } from '../host/atomic-file.ts';
 import { futimesNs, hasCode, mkfifo, utimesNs } from '../host/sys.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath, readNode } from '../tree/node.ts';
-import { setOwner, setXattr } from './copy-up.ts';
+import { setOwner, setXattr } from '../tree/copy-up.ts';
 import { makeDeviceNode } from './device-node.ts';
 import { attributeFailure, entryFailure } from './entry-failure.ts';
 import { badLayerEntry, shortened } from './errors.ts';

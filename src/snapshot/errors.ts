@@ -19,3 +19,14 @@ export function snapshotHasChildren(id: string, child: string): BuildError {
     hint: undefined,
   });
 }
+
+/** Overlayfs was asked for, and this host or file system cannot do it. */
+export function overlayUnavailable(reason: string, cause: unknown): BuildError {
+  return new BuildError({
+    code: 'OVERLAY_UNAVAILABLE',
+    class: 'host',
+    message: `Cannot show files to a step with overlayfs: ${reason}`,
+    hint: 'Leave out --snapshotter=overlay, or put the store on another file system with --root',
+    cause,
+  });
+}

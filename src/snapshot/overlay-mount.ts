@@ -6,7 +6,7 @@ import { MAX_MOUNT_OPTION_BYTES, mount, umount } from '../host/mount.ts';
 import { fchdir } from '../host/sys.ts';
 
 /** OVL_MAX_STACK of the kernel. */
-const MAX_LOWERS = 500;
+export const MAX_LOWERS = 500;
 
 /** Needs no permission to read the directory. `node:fs` does not list it. */
 const O_PATH = 0o10000000;
@@ -108,6 +108,6 @@ function tooManyLayers(count: number): BuildError {
     code: 'TOO_MANY_LAYERS',
     class: 'input',
     message: `Cannot run a step on ${count} layers: the kernel stacks at most ${MAX_LOWERS}`,
-    hint: 'Join RUN instructions, or start a new stage with COPY --from=STAGE / /',
+    hint: 'Leave out --snapshotter=overlay, so that files are copied for such steps',
   });
 }

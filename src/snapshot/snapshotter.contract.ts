@@ -1,20 +1,28 @@
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { BytePath } from '../core/bytes.ts';
-import { utimesNs } from '../host/sys.ts';
+import { makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import { lsetxattr, lgetxattr } from '../host/xattr.ts';
+import { readNode } from '../tree/node.ts';
+import { isOpaque } from '../tree/opaque.ts';
+import { isWhiteout } from '../tree/whiteout.ts';
 import { measureUpper } from './measure-upper.ts';
 import type { ActiveSnapshot, CommittedSnapshot, SnapshotId, Snapshotter } from './snapshotter.ts';
 
@@ -32,7 +40,7 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
   ): Promise<CommittedSnapshot> {
     await using active = await snapshots.prepare(parent, signal);
     {
-      await using view = await active.mount();
+      await using view = await active.mount(signal);
       // Only children see the mount for certain: what a step does is done by one here too.
       write(view.root);
     }
@@ -42,6 +50,22 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
     const node = active.tree.lookup(path as BytePath, { followsLast: true });
     return node === undefined ? undefined : readFileSync(node.hostPath, 'utf8');
   };
+
+  const namesIn = (dir: string): string[] => readdirSync(dir).sort();
+  /** A snapshot's own entries, a line each: what overlayfs leaves and what layers are made of. */
+  function* layerLines(dir: string, path = ''): Generator<string> {
+    for (const entry of namesIn(join(dir, path))) {
+      const below = join(path, entry);
+      const node = readNode(join(dir, below) as BytePath, `/${below}` as BytePath);
+      if (node === undefined) continue;
+      if (isWhiteout(node)) yield `${below} removed`;
+      else if (node.type === 'directory') {
+        const time = node.mtimeNs === 5n ? ' at 5' : '';
+        yield `${below}/${isOpaque(node.hostPath) ? ' opaque' : ''}${time}`;
+        yield* layerLines(dir, below);
+      } else yield `${below} ${readFileSync(node.hostPath, 'utf8')}`;
+    }
+  }
 
   describe(`${name} is a Snapshotter`, () => {
     test('a child sees its parent and cannot change it', async () => {
@@ -61,7 +85,7 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       });
       await using active = await snapshots.prepare(parent.id, signal);
       {
-        await using view = await active.mount((dir) => {
+        await using view = await active.mount(signal, (dir) => {
           for (const name of ['kept', 'changed']) writeFileSync(join(dir, name), 'cover');
         });
         expect(readFileSync(join(view.root, 'kept'), 'utf8')).toBe('cover');
@@ -120,7 +144,7 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       await using snapshots = await open();
       const active = await snapshots.prepare(undefined, signal);
       writeFileSync(join(active.upper, 'f'), 'x');
-      await active.mount();
+      await active.mount(signal);
       await active[Symbol.asyncDispose]();
       expect(existsSync(active.upper)).toBe(false);
       expect(snapshots.get(active.id)).toBeUndefined();
@@ -205,6 +229,110 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       expect(lstatSync(join(dir, 'same'), { bigint: true }).ino).toBe(stat.ino);
       expect(lgetxattr(join(dir, 'tool'), 'user.note')).toEqual(Buffer.from([1, 255]));
       expect(lstatSync(join(dir, 'link')).isSymbolicLink()).toBe(true);
+    });
+
+    test('keeps device nodes, pipes, holes and links between names, also of names in a lower layer', async () => {
+      await using snapshots = await open();
+      const base = await commit(snapshots, undefined, (root) => {
+        mknod(join(root, 'null'), NODE_TYPE.charDevice | 0o666, makeDevice(1, 3));
+        mkfifo(join(root, 'pipe'), 0o640);
+        const fd = openSync(join(root, 'holes'), 'w');
+        writeSync(fd, 'end', 1 << 24);
+        closeSync(fd);
+        writeFileSync(join(root, 'one'), 'x');
+        linkSync(join(root, 'one'), join(root, 'two'));
+      });
+      const holes = lstatSync(join(base.dir, 'holes'));
+      expect(holes.size).toBe((1 << 24) + 3);
+      expect(holes.blocks * 512).toBeLessThan(1 << 20);
+      expect(lstatSync(join(base.dir, 'null')).rdev).toBe(makeDevice(1, 3));
+      expect(lstatSync(join(base.dir, 'pipe')).mode & 0o7777).toBe(0o640);
+      const child = await commit(snapshots, base.id, (root) => {
+        // As overlayfs has it: a name that is written to is a file of its own from then on.
+        appendFileSync(join(root, 'one'), 'y');
+        linkSync(join(root, 'one'), join(root, 'three'));
+      });
+      expect(namesIn(child.dir)).toEqual(['one', 'three']);
+      expect(readFileSync(join(child.dir, 'three'), 'utf8')).toBe('xy');
+      expect(lstatSync(join(child.dir, 'one')).ino).toBe(lstatSync(join(child.dir, 'three')).ino);
+      expect(readFileSync(join(base.dir, 'two'), 'utf8')).toBe('x');
+    });
+
+    test('holds what was changed and nothing else, in the form that layers are made of', async () => {
+      await using snapshots = await open();
+      const base = await commit(snapshots, undefined, (root) => {
+        for (const name of ['same', 'mode', 'content', 'gone'])
+          writeFileSync(join(root, name), name);
+        for (const name of ['kept/below', 'replaced', 'becomes-file', 'moved']) {
+          mkdirSync(join(root, name), { recursive: true });
+          writeFileSync(join(root, name, 'old'), name);
+        }
+        for (const name of ['kept/below', 'kept']) utimesNs(join(root, name), 5n, 5n);
+      });
+      const child = await commit(snapshots, base.id, (root) => {
+        chmodSync(join(root, 'mode'), 0o600);
+        writeFileSync(join(root, 'content'), 'other');
+        rmSync(join(root, 'gone'));
+        writeFileSync(join(root, 'kept/below/old'), 'new');
+        rmSync(join(root, 'replaced'), { recursive: true });
+        mkdirSync(join(root, 'replaced'));
+        writeFileSync(join(root, 'replaced/new'), 'new');
+        rmSync(join(root, 'becomes-file'), { recursive: true });
+        writeFileSync(join(root, 'becomes-file'), 'file');
+        execFileSync('mv', ['moved', 'renamed'], { cwd: root });
+        mkdirSync(join(root, 'made/for/nothing'), { recursive: true });
+        rmSync(join(root, 'made/for'), { recursive: true });
+      });
+      const changes = [...layerLines(child.dir)].sort();
+      expect(changes).toEqual([
+        'becomes-file file',
+        'content other',
+        'gone removed',
+        'kept/ at 5',
+        'kept/below/ at 5',
+        'kept/below/old new',
+        'made/',
+        'mode mode',
+        'moved removed',
+        'renamed/',
+        'renamed/old moved',
+        'replaced/ opaque',
+        'replaced/new new',
+      ]);
+      expect(lstatSync(join(child.dir, 'mode')).mode & 0o777).toBe(0o600);
+    });
+
+    test('a view whose changes were kept shows them to the next one', async () => {
+      await using snapshots = await open();
+      let parent: SnapshotId | undefined;
+      for (const text of ['a', 'b', 'c']) {
+        const made = await commit(snapshots, parent, (root) => {
+          appendFileSync(join(root, 'log'), text);
+          if (text === 'b') rmSync(join(root, 'dir'), { recursive: true });
+          else mkdirSync(join(root, 'dir'));
+          if (text !== 'b') writeFileSync(join(root, 'dir', text), text);
+        });
+        parent = made.id;
+      }
+      if (parent === undefined) throw new Error('Nothing was committed');
+      await using view = await snapshots.view(parent, signal);
+      expect(readFileSync(join(view.root, 'log'), 'utf8')).toBe('abc');
+      expect(namesIn(join(view.root, 'dir'))).toEqual(['c']);
+    });
+
+    test('what was written before it was shown is seen, and what is done to it counts', async () => {
+      await using snapshots = await open();
+      await using active = await snapshots.prepare(undefined, signal);
+      writeFileSync(join(active.upper, 'before'), 'x');
+      writeFileSync(join(active.upper, 'doomed'), 'x');
+      {
+        await using view = await active.mount(signal);
+        expect(namesIn(view.root)).toEqual(['before', 'doomed']);
+        rmSync(join(view.root, 'doomed'));
+        appendFileSync(join(view.root, 'before'), 'y');
+      }
+      expect(namesIn(active.upper)).toEqual(['before']);
+      expect(readFileSync(join(active.upper, 'before'), 'utf8')).toBe('xy');
     });
 
     test('a view takes writes and throws them away', async () => {

@@ -54,10 +54,11 @@ export interface ActiveSnapshot extends AsyncDisposable {
   /** The parent chain with `upper` on top, as a FileTree; sees what was written to `upper` so far. */
   readonly tree: FileTree;
   /**
-   * Mounts the merged, writable view. Writes land in `upper`. Unmounted by commit and dispose. What `cover`
-   * puts into the directory that it gets is seen in place of the chain's files and belongs to no snapshot.
+   * Shows the merged, writable view. What was written there is in `upper` once the view is disposed or
+   * this is committed. With overlayfs that is a mount; elsewhere files are copied. What `cover` puts into
+   * the directory that it gets is seen in place of the chain's files and belongs to no snapshot.
    */
-  mount(cover?: (dir: string) => void): Promise<MountedView>;
+  mount(signal: AbortSignal, cover?: (dir: string) => void): Promise<MountedView>;
   /** Unmounts, syncs, freezes. After this, dispose does nothing. */
   commit(info: SnapshotInfo): Promise<CommittedSnapshot>;
 }

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import type { FileTree, TreeNode } from './file-tree.ts';
-import { isWhiteout, joinPath, readNode, ROOT } from './node.ts';
+import { joinPath, readNode, ROOT } from './node.ts';
+import { isWhiteout } from './whiteout.ts';
 import { isOpaque } from './opaque.ts';
 import { resolvePath } from './resolve.ts';
 
@@ -163,7 +164,8 @@ function addNames(shown: Map<BytePath, boolean>, host: BytePath): void {
   for (const entry of readdirSync(fsPath(host), { encoding: 'latin1', withFileTypes: true })) {
     const name = entry.name as BytePath;
     if (shown.has(name)) continue;
-    const node = entry.isCharacterDevice() ? readNode(joinPath(host, name), name) : undefined;
+    const mayBeWhiteout = entry.isCharacterDevice() || entry.isSocket();
+    const node = mayBeWhiteout ? readNode(joinPath(host, name), name) : undefined;
     shown.set(name, node === undefined || !isWhiteout(node));
   }
 }

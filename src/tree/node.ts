@@ -37,11 +37,6 @@ export function nodeOf(stats: BigIntStats, hostPath: BytePath, path: BytePath): 
   };
 }
 
-/** Overlayfs keeps a removed name as a character device 0/0. */
-export function isWhiteout(node: TreeNode): boolean {
-  return node.type === 'char-device' && node.rdev === 0;
-}
-
 /** Target of a symlink node, as bytes. */
 export function readLink(node: TreeNode): BytePath {
   return readlinkSync(fsPath(node.hostPath), { encoding: 'latin1' }) as BytePath;

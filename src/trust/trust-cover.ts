@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import { bytesToText, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { utimesNs } from '../host/sys.ts';
-import { copyMetadata } from '../layer/copy-up.ts';
+import { copyMetadata } from '../tree/copy-up.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { joinPath, ROOT } from '../tree/node.ts';
 import type { AddedCertificates } from './added-certificates.ts';

@@ -15,7 +15,9 @@ import {
 } from './active-slots.ts';
 import { childrenFirst } from './children-first.ts';
 import { snapshotHasChildren, snapshotNotFound } from './errors.ts';
-import { makeRoot, OverlayActive } from './overlay-active.ts';
+import { chooseMounter, type MountChoice } from './choose-mounter.ts';
+import { DirectoryActive, makeRoot } from './directory-active.ts';
+import type { Mounter } from './mounter.ts';
 import { removeSlowly, removeTree } from './remove-tree.ts';
 import { readRecord } from './snapshot-record.ts';
 import type {
@@ -28,8 +30,18 @@ import type {
 } from './snapshotter.ts';
 import { openSyncJournal, type SyncJournal } from './sync-journal.ts';
 
+/** How a store of snapshots is opened. */
+export interface SnapshotterOptions {
+  /** Kept by the store, for blobs as well. One of its own where it is left out. */
+  readonly holds?: Holds | undefined;
+  /** Default `auto`. */
+  readonly mounting?: MountChoice | undefined;
+  /** Called once when overlayfs cannot be mounted and files are copied instead. */
+  readonly onFallback?: ((reason: string) => void) | undefined;
+}
+
 /**
- * Snapshots as overlayfs directories below `dir`:
+ * Snapshots as directories in overlay upper form below `dir`:
  *
  *   <id>/fs, <id>/record.json   frozen
  *   active/<id>/                being written, see active-slots.ts
@@ -42,27 +54,33 @@ import { openSyncJournal, type SyncJournal } from './sync-journal.ts';
  * looks for children in that order, inside the gate of `holds` that getting a child needs too: none is
  * missed. `holds` also keeps what a process has found, until it is done.
  */
-export function openOverlaySnapshotter(
+export function openDirectorySnapshotter(
   dir: string,
-  holds: Holds = openHolds(dir),
+  options: SnapshotterOptions = {},
 ): Snapshotter & AsyncDisposable {
   for (const name of ['active', 'trash', 'empty']) {
     mkdirSync(join(dir, name), { recursive: true, mode: 0o700 });
   }
-  const snapshotter = new OverlaySnapshotter(dir, holds);
+  const snapshotter = new DirectorySnapshotter(dir, options);
   sweepActive(join(dir, 'active'));
   return snapshotter;
 }
 
-class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
+class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
   readonly #dir: string;
   readonly #journal: SyncJournal;
   readonly #holds: Holds;
+  readonly #mounter: Mounter;
   readonly #records = new Map<SnapshotId, CommittedSnapshot>();
 
-  constructor(dir: string, holds: Holds) {
+  constructor(dir: string, options: SnapshotterOptions) {
     this.#dir = dir;
-    this.#holds = holds;
+    this.#holds = options.holds ?? openHolds(dir);
+    this.#mounter = chooseMounter(
+      options.mounting ?? 'auto',
+      join(dir, 'trash'),
+      options.onFallback ?? (() => undefined),
+    );
     this.#journal = openSyncJournal(dir, (id) => {
       if (isSnapshotId(id)) this.#discard(id);
     });
@@ -78,7 +96,7 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   async view(id: SnapshotId, signal: AbortSignal): Promise<MountedView> {
     const active = await this.prepare(id, signal);
     try {
-      const { root } = await active.mount();
+      const { root } = await active.mount(signal);
       return { root, [Symbol.asyncDispose]: () => active[Symbol.asyncDispose]() };
     } catch (error) {
       await active[Symbol.asyncDispose]();
@@ -220,7 +238,8 @@ class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
       slot.close();
       throw error;
     }
-    return new OverlayActive({ base: this.#dir, slot, lowers }, (info) =>
+    const parts = { base: this.#dir, slot, lowers, mounter: this.#mounter };
+    return new DirectoryActive(parts, (info) =>
       this.#onDisk(() => this.#commit(slot, parent, info)),
     );
   }

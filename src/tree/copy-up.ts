@@ -76,11 +76,6 @@ export function setXattr(hostPath: BytePath, name: string, value: Buffer): void 
   }
 }
 
-/** Where overlayfs looks for the mark of an opaque directory. */
-export function opaqueXattr(): string {
-  return idMap().isNamespace ? 'user.overlay.opaque' : 'trusted.overlay.opaque';
-}
-
 interface IdMap {
   /** This process is in a user namespace. */
   readonly isNamespace: boolean;

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BytePath } from '../core/bytes.ts';
 import { measureUpper } from './measure-upper.ts';
-import { openOverlaySnapshotter } from './overlay-snapshotter.ts';
+import { openDirectorySnapshotter } from './directory-snapshotter.ts';
 import { snapshotterContract } from './snapshotter.contract.ts';
 import type { SnapshotId } from './snapshotter.ts';
 
@@ -30,19 +30,24 @@ let count = 0;
 const newDir = (): string => join(base, String(count++));
 
 describe.runIf(isRoot)('as root', () => {
-  snapshotterContract('overlay', () => Promise.resolve(openOverlaySnapshotter(newDir())));
+  snapshotterContract('overlay', () =>
+    Promise.resolve(openDirectorySnapshotter(newDir(), { mounting: 'overlay' })),
+  );
+  snapshotterContract('copy', () =>
+    Promise.resolve(openDirectorySnapshotter(newDir(), { mounting: 'copy' })),
+  );
 });
 
 const { signal } = new AbortController();
 const info = { bytes: 0, entries: 0, isEmpty: true };
 
-describe('openOverlaySnapshotter()', () => {
+describe('openDirectorySnapshotter()', () => {
   test('removes what a process that was killed left half-way', async () => {
     const dir = newDir();
     mkdirSync(dir);
     const script = `
-      import { openOverlaySnapshotter } from ${JSON.stringify(join(import.meta.dirname, 'overlay-snapshotter.ts'))};
-      const active = await openOverlaySnapshotter(${JSON.stringify(dir)}).prepare(undefined, new AbortController().signal);
+      import { openDirectorySnapshotter } from ${JSON.stringify(join(import.meta.dirname, 'directory-snapshotter.ts'))};
+      const active = await openDirectorySnapshotter(${JSON.stringify(dir)}).prepare(undefined, new AbortController().signal);
       process.stdout.write(active.upper);
       process.kill(process.pid, 'SIGKILL');`;
     const { stdout, signal: killedBy } = spawnSync(
@@ -52,16 +57,16 @@ describe('openOverlaySnapshotter()', () => {
     );
     expect(killedBy).toBe('SIGKILL');
     expect(existsSync(stdout)).toBe(true);
-    await using _snapshots = openOverlaySnapshotter(dir);
+    await using _snapshots = openDirectorySnapshotter(dir);
     expect(readdirSync(join(dir, 'active'))).toEqual([]);
   });
 
   test('removes no parent of what another one is writing', async () => {
     const dir = newDir();
-    await using snapshots = openOverlaySnapshotter(dir);
+    await using snapshots = openDirectorySnapshotter(dir);
     await using active = await snapshots.prepare(undefined, signal);
     const parent = await active.commit(info);
-    await using other = openOverlaySnapshotter(dir);
+    await using other = openDirectorySnapshotter(dir);
     await using child = await other.prepare(parent.id, signal);
     await expect(snapshots.remove(parent.id)).rejects.toMatchObject({
       code: 'SNAPSHOT_HAS_CHILDREN',
@@ -73,7 +78,7 @@ describe('openOverlaySnapshotter()', () => {
 
   test('removes a parent whose child was being written by a process that is gone', async () => {
     const dir = newDir();
-    await using snapshots = openOverlaySnapshotter(dir);
+    await using snapshots = openDirectorySnapshotter(dir);
     await using active = await snapshots.prepare(undefined, signal);
     const parent = await active.commit(info);
     writeFileSync(join(dir, 'active/00000000000x.lock'), parent.id);
@@ -87,12 +92,12 @@ describe('openOverlaySnapshotter()', () => {
     const before = process.cwd();
     const gone = newDir();
     mkdirSync(gone);
-    await using snapshots = openOverlaySnapshotter(newDir());
+    await using snapshots = openDirectorySnapshotter(newDir());
     await using active = await snapshots.prepare(undefined, signal);
     process.chdir(gone);
     rmSync(gone, { recursive: true });
     try {
-      const { root } = await active.mount();
+      const { root } = await active.mount(signal);
       writeFileSync(join(root, 'f'), 'x');
       expect(readlinkSync('/proc/self/cwd')).toBe(`${gone} (deleted)`);
     } finally {
@@ -104,12 +109,12 @@ describe('openOverlaySnapshotter()', () => {
   test.runIf(isRoot)('works below a directory whose name is not ASCII', async () => {
     const dir = join(newDir(), 'josé-日本');
     mkdirSync(dir, { recursive: true });
-    await using snapshots = openOverlaySnapshotter(dir);
+    await using snapshots = openDirectorySnapshotter(dir);
     await using active = await snapshots.prepare(undefined, signal);
     writeFileSync(join(active.upper, 'f'), 'x');
     const { id } = await active.commit(info);
     await using child = await snapshots.prepare(id, signal);
-    const { root } = await child.mount();
+    const { root } = await child.mount(signal);
     rmSync(join(root, 'f'));
     const node = child.tree.lookup('/f' as BytePath, { followsLast: false });
     expect(node).toBeUndefined();
@@ -118,9 +123,9 @@ describe('openOverlaySnapshotter()', () => {
 
   test('leaves alone what another one is writing', async () => {
     const dir = newDir();
-    await using snapshots = openOverlaySnapshotter(dir);
+    await using snapshots = openDirectorySnapshotter(dir);
     await using active = await snapshots.prepare(undefined, signal);
-    await using _other = openOverlaySnapshotter(dir);
+    await using _other = openDirectorySnapshotter(dir);
     expect(existsSync(active.upper)).toBe(true);
   });
 
@@ -128,7 +133,7 @@ describe('openOverlaySnapshotter()', () => {
     const dir = newDir();
     let id: SnapshotId;
     {
-      await using snapshots = openOverlaySnapshotter(dir);
+      await using snapshots = openDirectorySnapshotter(dir);
       await using active = await snapshots.prepare(undefined, signal);
       ({ id } = await active.commit(info));
     }
@@ -138,13 +143,13 @@ describe('openOverlaySnapshotter()', () => {
     mkdirSync(join(unsynced, 'former'));
     writeFileSync(join(unsynced, 'former', id), '');
     rmSync(join(unsynced, boot), { recursive: true });
-    await using again = openOverlaySnapshotter(dir);
+    await using again = openDirectorySnapshotter(dir);
     expect(again.get(id)).toBeUndefined();
   });
 
   test('trusts what was flushed', async () => {
     const dir = newDir();
-    await using snapshots = openOverlaySnapshotter(dir);
+    await using snapshots = openDirectorySnapshotter(dir);
     await using active = await snapshots.prepare(undefined, signal);
     const { id } = await active.commit(info);
     await snapshots.flush();
@@ -156,7 +161,7 @@ describe('openOverlaySnapshotter()', () => {
   test.each(['../../../etc', 'record.json', '', 'ABCDEFGHIJKL'])(
     'knows no snapshot "%s"',
     async (id) => {
-      await using snapshots = openOverlaySnapshotter(newDir());
+      await using snapshots = openDirectorySnapshotter(newDir());
       expect(snapshots.get(id as SnapshotId)).toBeUndefined();
     },
   );

@@ -4,7 +4,7 @@ import { utimesNs } from '../host/sys.ts';
 import { openChainTree } from '../tree/chain-tree.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import type { ActiveSlot } from './active-slots.ts';
-import { mountOverlay, unmountOverlay } from './overlay-mount.ts';
+import { COVER, type MountedChain, type Mounter } from './mounter.ts';
 import { removeTree } from './remove-tree.ts';
 import type {
   ActiveSnapshot,
@@ -20,16 +20,17 @@ export interface ActiveParts {
   readonly slot: ActiveSlot;
   /** The parent and its ancestors, top first. */
   readonly lowers: readonly CommittedSnapshot[];
+  readonly mounter: Mounter;
 }
 
 /** A snapshot that is being written, as a directory in overlay upper form. */
-export class OverlayActive implements ActiveSnapshot {
+export class DirectoryActive implements ActiveSnapshot {
   readonly id: SnapshotId;
   readonly upper: string;
   readonly parentTree: FileTree;
   readonly #parts: ActiveParts;
   readonly #commit: (info: SnapshotInfo) => CommittedSnapshot;
-  #isMounted = false;
+  #mounted: MountedChain | undefined;
   #isOpen = true;
 
   constructor(parts: ActiveParts, commit: (info: SnapshotInfo) => CommittedSnapshot) {
@@ -45,64 +46,41 @@ export class OverlayActive implements ActiveSnapshot {
     return openChainTree([this.upper, ...lowers], { isTopWritable: true });
   }
 
-  mount(cover?: (dir: string) => void): Promise<MountedView> {
-    return Promise.resolve().then(() => {
-      const { base, lowers } = this.#parts;
-      const { path, id } = this.#parts.slot;
-      const root = join(path, 'merged');
-      const own = `active/${id}`;
-      for (const name of ['merged', 'work']) mkdirSync(join(path, name), { mode: 0o700 });
-      if (cover !== undefined) {
-        mkdirSync(join(path, 'cover'), { mode: 0o700 });
-        cover(join(path, 'cover'));
-      }
-      const below = lowers.length === 0 ? ['empty'] : lowers.map((lower) => `${lower.id}/fs`);
-      mountOverlay({
-        base,
-        lowers: cover === undefined ? below : [`${own}/cover`, ...below],
-        upper: `${own}/fs`,
-        work: `${own}/work`,
-        target: `${own}/merged`,
-        links: `${own}/links`,
-      });
-      this.#isMounted = true;
-      return {
-        root,
-        [Symbol.asyncDispose]: () => {
-          this.#unmount();
-          return Promise.resolve();
-        },
-      };
-    });
+  async mount(signal: AbortSignal, cover?: (dir: string) => void): Promise<MountedView> {
+    const { base, lowers, slot, mounter } = this.#parts;
+    const { id, path } = slot;
+    const covers = cover === undefined ? [] : [join(path, COVER)];
+    for (const dir of covers) mkdirSync(dir, { mode: 0o700 });
+    cover?.(join(path, COVER));
+    const dirs = [...covers, ...lowers.map(({ dir }) => dir)];
+    const tree = openChainTree([this.upper, ...dirs], { isTopWritable: true });
+    const { parentTree } = this;
+    const request = { base, id, path, lowers, hasCover: cover !== undefined, parentTree, tree };
+    this.#mounted = await mounter.mount(request, signal);
+    const { root } = this.#mounted;
+    return { root, [Symbol.asyncDispose]: () => this.#unmount(true) };
   }
 
-  commit(info: SnapshotInfo): Promise<CommittedSnapshot> {
-    return Promise.resolve().then(() => {
-      if (!this.#isOpen) throw new TypeError(`Snapshot ${this.id} was closed before`);
-      this.#unmount();
-      const committed = this.#commit(info);
-      this.#close();
-      return committed;
-    });
+  async commit(info: SnapshotInfo): Promise<CommittedSnapshot> {
+    if (!this.#isOpen) throw new TypeError(`Snapshot ${this.id} was closed before`);
+    await this.#unmount(true);
+    const committed = this.#commit(info);
+    this.#close();
+    return committed;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve().then(() => {
-      if (!this.#isOpen) return;
-      this.#unmount();
-      removeTree(this.#parts.slot.path);
-      this.#close();
-    });
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOpen) return;
+    await this.#unmount(false);
+    removeTree(this.#parts.slot.path);
+    this.#close();
   }
 
-  #unmount(): void {
-    if (!this.#isMounted) return;
-    const { path } = this.#parts.slot;
-    unmountOverlay(join(path, 'merged'));
-    this.#isMounted = false;
-    for (const name of ['merged', 'work', 'links', 'cover']) {
-      removeTree(join(path, name));
-    }
+  async #unmount(keeps: boolean): Promise<void> {
+    const mounted = this.#mounted;
+    this.#mounted = undefined;
+    await mounted?.unmount(keeps);
+    removeTree(join(this.#parts.slot.path, COVER));
   }
 
   #close(): void {

@@ -1,0 +1,62 @@
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { COVER, type MountedChain, type Mounter, type MountRequest } from './mounter.ts';
+import { mountOverlay, unmountOverlay } from './overlay-mount.ts';
+import { removeTree } from './remove-tree.ts';
+
+/** Shows a chain by mounting it as overlayfs: what is changed lands in `fs` by itself. */
+export const overlayMounter: Mounter = {
+  mount: (request) => Promise.resolve().then(() => mount(request)),
+};
+
+function mount({ base, id, path, lowers, hasCover }: MountRequest): MountedChain {
+  const root = join(path, 'merged');
+  const own = `active/${id}`;
+  for (const name of ['merged', 'work']) mkdirSync(join(path, name), { mode: 0o700 });
+  const clear = (): void => {
+    for (const name of ['merged', 'work', 'links']) removeTree(join(path, name));
+  };
+  const below = lowers.length === 0 ? ['empty'] : lowers.map((lower) => `${lower.id}/fs`);
+  const dirs = {
+    base,
+    lowers: hasCover ? [`${own}/${COVER}`, ...below] : below,
+    upper: `${own}/fs`,
+    work: `${own}/work`,
+    target: `${own}/merged`,
+    links: `${own}/links`,
+  };
+  try {
+    mountOverlay(dirs);
+  } catch (error) {
+    clear();
+    throw error;
+  }
+  return {
+    root,
+    // What was changed is in `fs` already.
+    unmount() {
+      unmountOverlay(root);
+      clear();
+      return Promise.resolve();
+    },
+  };
+}
+
+/**
+ * Why no overlay can be mounted in `dir`, a directory of this process; undefined when one can. Takes
+ * about a millisecond.
+ */
+export function whyNoOverlay(dir: string): string | undefined {
+  const base = mkdtempSync(join(dir, 'probe-'));
+  try {
+    for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(join(base, name));
+    const names = { lowers: ['lower'], upper: 'upper', work: 'work', target: 'merged' };
+    mountOverlay({ base, ...names, links: 'links' });
+    unmountOverlay(join(base, 'merged'));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    removeTree(base);
+  }
+}

@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openRig, type Rig } from '../support/cli.ts';
+import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+let registry: RegistryServer;
+let rig: Rig;
+const mounts: string[] = [];
+
+beforeAll(async () => {
+  registry = await startBaseRegistry(['busybox:latest']);
+  rig = openRig({ mirror: registry.url });
+});
+
+afterAll(async () => {
+  for (const path of mounts.reverse()) execFileSync('umount', ['--lazy', path]);
+  await rig[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+});
+
+/** A directory of its own with something mounted on it until the end. */
+function mountAt(name: string, ...words: string[]): string {
+  const path = join(rig.dir, name);
+  mkdirSync(path, { mode: 0o700 });
+  execFileSync('mount', [...words, path]);
+  mounts.push(path);
+  return path;
+}
+
+function overlayAt(name: string): string {
+  const [lower, upper, work] = ['lower', 'upper', 'work'].map((part) => {
+    const path = join(rig.dir, `${name}-${part}`);
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  });
+  const options = `lowerdir=${lower ?? ''},upperdir=${upper ?? ''},workdir=${work ?? ''}`;
+  return mountAt(name, '-t', 'overlay', '-o', options, 'overlay');
+}
+
+/** Everything that a step can do to files of layers below. */
+const DOCKERFILE = `FROM busybox AS build
+RUN mkdir -p /d/e /keep/deep && echo one > /d/e/f && echo a > /keep/deep/a && ln /keep/deep/a /keep/b && mknod /pipe p
+RUN rm -rf /d && mkdir /d && echo two > /d/g && rm /keep/b && chmod 700 /keep/deep && mv /keep /moved
+COPY Dockerfile /d/
+RUN rm /d/Dockerfile && touch /d/h && chown 3:4 /d/h && ln -s h /d/link
+FROM scratch
+COPY --from=build / /
+`;
+const QUIET = ['build', '-q', '--no-cache'] as const;
+const REPRODUCIBLE = { env: { SOURCE_DATE_EPOCH: '1' } };
+
+describe.runIf(isRoot)('a store on a file system that carries no overlay', () => {
+  test('copies files for each step, says so once, and makes the same image', async () => {
+    const context = rig.context({ Dockerfile: DOCKERFILE });
+    const usual = await rig.run([...QUIET, context], REPRODUCIBLE);
+    expect(usual.status, usual.stderr).toBe(0);
+
+    const store = overlayAt('nested');
+    const copied = await rig.run([...QUIET, '--root', store, context], REPRODUCIBLE);
+    expect(copied.status, copied.stderr).toBe(0);
+    expect(copied.stdout).toBe(usual.stdout);
+
+    const loud = await rig.run(['build', '--no-cache', '--root', store, context]);
+    expect(loud.stderr.match(/Files are copied for each step/g)).toHaveLength(1);
+    const { stdout } = await rig.run(['info', '--root', store]);
+    expect(stdout).toMatch(/Snapshots: +copies of files: overlayfs cannot be mounted \(/);
+    expect(readdirSync(join(store, 'snapshots', 'active'))).toEqual([]);
+    expect((await rig.run(['prune', '-af', '--root', store])).status).toBe(0);
+  });
+
+  test('the same can be asked for where an overlay could be mounted, and forbidden where not', async () => {
+    const context = rig.context({ Dockerfile: DOCKERFILE });
+    const usual = await rig.run([...QUIET, context], REPRODUCIBLE);
+    const copied = await rig.run([...QUIET, '--snapshotter=copy', context], REPRODUCIBLE);
+    expect(copied.stdout).toBe(usual.stdout);
+    const forbidden = await rig.run([
+      'build',
+      '--no-cache',
+      '--snapshotter=overlay',
+      '--root',
+      join(rig.dir, 'nested'),
+      context,
+    ]);
+    expect(forbidden.status).toBe(6);
+    expect(forbidden.stderr).toMatch(
+      /error\[OVERLAY_UNAVAILABLE\]: Cannot show files to a step with overlayfs: .+\n[^]*hint: Leave out --snapshotter=overlay, or put the store on another file system with --root/,
+    );
+  });
+});
