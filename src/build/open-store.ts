@@ -7,7 +7,10 @@ import { openHolds } from '../host/holds.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { openImageStore, type ImageStore } from '../image/image-store.ts';
 import { openLayerIndex, type LayerIndex } from '../layer/layer-index.ts';
-import { openDirectorySnapshotter, type SnapshotterOptions } from '../snapshot/directory-snapshotter.ts';
+import {
+  openDirectorySnapshotter,
+  type SnapshotterOptions,
+} from '../snapshot/directory-snapshotter.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import { badStore } from './errors.ts';
 
