@@ -6,11 +6,13 @@ import type { Emit } from '../events/event.ts';
 import { runOp, type OpInput, type OpRunnerDeps } from '../exec/op-runner.ts';
 import { inputOrigin } from '../ops/input-origin.ts';
 import { diskError } from '../host/disk-error.ts';
+import { hasCode } from '../host/sys.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { OpId } from '../ops/op.ts';
 import { Solver, type Output, type SolvedOp } from '../solve/solver.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { hashSelection, type HashOptions } from '../tree/content-hash.ts';
+import { pathTooLong } from '../tree/errors.ts';
 import type { Selection } from '../tree/select-files.ts';
 import type { BuildContexts } from './contexts.ts';
 import { describeChanges } from './describe-changes.ts';
@@ -142,6 +144,7 @@ export function createGraphSolver(
         if (snapshot !== undefined) deps.onSnapshot?.(id, snapshot as SnapshotId, bytes);
         return { output: { kind: 'snapshot', id: snapshot }, bytes };
       } catch (error) {
+        if (isPathError(error)) throw pathTooLong(error.path);
         throw diskError(deps.store.root, error) ?? error;
       }
     },
@@ -221,4 +224,10 @@ function pathSelection(path: string): Selection {
 
 function opInputs(inputs: ReadonlyMap<OpId, Output>): ReadonlyMap<OpId, OpInput> {
   return inputs;
+}
+
+/** The store's own directories make paths longer than they are in the image. */
+function isPathError(error: unknown): error is Error & { readonly path: string } {
+  if (!(error instanceof Error) || !hasCode(error, 'ENAMETOOLONG')) return false;
+  return 'path' in error && typeof error.path === 'string';
 }

@@ -31,6 +31,16 @@ export function unreadable(path: BytePath, cause: unknown): BuildError {
   });
 }
 
+/** A file is too deep for the kernel to open it by its name. `path` is where it is on the host. */
+export function pathTooLong(path: BytePath | string): BuildError {
+  return new BuildError({
+    code: 'PATH_TOO_LONG',
+    class: 'input',
+    message: `Cannot use "${shown(path)}": a path can have 4095 bytes at most`,
+    hint: 'List it in .dockerignore, or put the context or the store (--root) into a directory with a shorter name',
+  });
+}
+
 /** Longest path that is put into a message, in characters. */
 const MAX_SHOWN_CHARS = 400;
 

@@ -1,5 +1,7 @@
 import { lstatSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
+import { hasCode } from '../host/sys.ts';
+import { pathTooLong } from './errors.ts';
 import type { NodeType, TreeNode } from './file-tree.ts';
 
 /** Root directory of every tree. */
@@ -70,9 +72,16 @@ function lstat(hostPath: BytePath): BigIntStats | undefined {
   try {
     return lstatSync(fsPath(hostPath), { bigint: true, throwIfNoEntry: false });
   } catch (error) {
+    // Names are 255 bytes at most, so what was listed and cannot be reached is there all the same.
+    if (hasCode(error, 'ENAMETOOLONG') && Buffer.byteLength(hostPath, 'latin1') > MAX_PATH_BYTES) {
+      throw pathTooLong(hostPath);
+    }
     if (NOT_THERE.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   }
 }
+
+/** PATH_MAX without the NUL at the end (limits.h). */
+const MAX_PATH_BYTES = 4095;
 
 const NOT_THERE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']);

@@ -1,0 +1,139 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openRig, type Rig } from '../support/cli.ts';
+import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+let registry: RegistryServer;
+let rig: Rig;
+/** Apart from the rig: other processes of this machine may keep copies of mounts for a while. */
+let places: string;
+const mounts: string[] = [];
+
+beforeAll(async () => {
+  registry = await startBaseRegistry(['busybox:latest']);
+  rig = openRig({ mirror: registry.url });
+  places = mkdtempSync(join(tmpdir(), 'places-'));
+});
+
+afterAll(async () => {
+  for (const path of mounts.reverse()) execFileSync('umount', ['--lazy', path]);
+  rmSync(places, { recursive: true, force: true });
+  await rig[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+});
+
+function tmpfsAt(name: string, options: string): string {
+  const path = join(places, name);
+  mkdirSync(path, { mode: 0o700 });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]);
+  mounts.push(path);
+  return path;
+}
+
+describe.runIf(isRoot)('a disk that takes no more', () => {
+  test.each([
+    ['bytes', 'size=3m,mode=700', /DISK_FULL\]: Cannot write ".*": the disk is full/],
+    [
+      'inodes',
+      'nr_inodes=150,mode=700',
+      /DISK_FULL\]: Cannot write ".*": the disk (?:is full|has no free inodes)/,
+    ],
+  ])(
+    'without %s: the build says so, and goes through when there is room',
+    async (name, options, text) => {
+      const store = tmpfsAt(`full-${name}`, options);
+      const big = 'x'.repeat(2_000_000);
+      const files = Object.fromEntries(
+        Array.from({ length: 200 }, (_, i) => [`f/${String(i)}`, 'x']),
+      );
+      const context = rig.context({
+        Dockerfile: 'FROM scratch\nCOPY big /\nCOPY big /again\nCOPY f /f\n',
+        big,
+        ...files,
+      });
+      const full = await rig.run(['build', '--root', store, '-t', 'full', context]);
+      expect(full.status, full.stderr).toBe(6);
+      expect(full.stderr).toMatch(text);
+      execFileSync('mount', ['-o', 'remount,size=64m,nr_inodes=10000', store]);
+      const roomy = await rig.run(['build', '--root', store, '-t', 'full', context]);
+      expect(roomy.status, roomy.stderr).toBe(0);
+      expect(readdirSync(join(store, 'snapshots', 'active'))).toEqual([]);
+    },
+  );
+
+  test('a store on a read-only disk is refused before anything runs', async () => {
+    const store = tmpfsAt('readonly', 'size=8m,mode=700');
+    const context = rig.context({ Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' });
+    expect((await rig.run(['build', '--root', store, context])).status).toBe(0);
+    execFileSync('mount', ['-o', 'remount,ro', store]);
+    writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /other\n');
+    const { status, stderr } = await rig.run(['build', '--root', store, context]);
+    expect(status).toBe(6);
+    expect(stderr).toMatch(/error\[(STORE_UNUSABLE|DISK_FAILED)\]: Cannot use .*read-only/);
+  });
+});
+
+describe('names and sizes at the edge', () => {
+  test('a path of 4,096 bytes and names that are no UTF-8 come through whole', async () => {
+    const context = rig.context({
+      Dockerfile:
+        'FROM busybox AS b\nCOPY deep /deep\nCOPY odd /odd\nRUN find /odd -type f | wc -l > /count; find /deep -type f | wc -l >> /count\nFROM scratch\nCOPY --from=b /count /\n',
+    });
+    const script = `
+      mkdir odd deep && printf x > "odd/$(printf '\\377\\376\\n')" && printf y > "odd/$(printf 'caf\\351')"
+      cd -P deep && name=$(printf '%0200d' 0)
+      for i in $(seq 25); do mkdir "$name" && cd -P "$name"; done; echo deep > file`;
+    execFileSync('bash', ['-c', script], { cwd: context });
+    const dest = join(rig.dir, 'deep-out');
+    const { status, stderr } = await rig.run(['build', '-o', dest, context]);
+    execFileSync('bash', ['-c', 'rm -rf deep'], { cwd: context });
+    // Nobody can open such a path by its name: it has to be said, and never left out in silence.
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/error\[PATH_TOO_LONG\]: Cannot use "\/.*0{200}/);
+    mkdirSync(join(context, 'deep'));
+    writeFileSync(join(context, 'deep/file'), 'x');
+    const short = await rig.run(['build', '-o', dest, context]);
+    expect(short.status, short.stderr).toBe(0);
+    expect(execFileSync('cat', [join(dest, 'count')], { encoding: 'utf8' })).toBe('2\n1\n');
+  });
+
+  test('10,000 steps and 500 stages are planned, built and taken from the cache', async () => {
+    const steps = Array.from({ length: 10_000 }, (_, i) => `ENV N${String(i % 50)}=${String(i)}`);
+    const many = rig.context({
+      Dockerfile: `FROM scratch\n${steps.join('\n')}\nCOPY Dockerfile /\n`,
+    });
+    const stages = Array.from({ length: 500 }, (_, i) =>
+      i === 0
+        ? 'FROM scratch AS s0\nCOPY Dockerfile /0'
+        : `FROM scratch AS s${String(i)}\nCOPY --from=s${String(i - 1)} /${String(i - 1)} /${String(i)}`,
+    );
+    const wide = rig.context({ Dockerfile: `${stages.join('\n')}\n` });
+    for (const context of [many, wide]) {
+      const first = await rig.run(['build', '-q', context]);
+      expect(first.status, first.stderr).toBe(0);
+      const again = await rig.run(['build', '-q', context]);
+      expect(again.stdout).toBe(first.stdout);
+    }
+    const { stdout } = await rig.run(['explain']);
+    expect(stdout).toMatch(/\n\d+ steps: 0 ran, 500 cached\n$/);
+  });
+
+  test('a sparse file keeps its holes', async () => {
+    const context = rig.context({ Dockerfile: 'FROM scratch\nCOPY holes /\n' });
+    execFileSync('truncate', ['-s', '64M', join(context, 'holes')]);
+    const root = join(rig.dir, 'sparse');
+    const { status, stderr } = await rig.run(['build', '--root', root, context]);
+    expect(status, stderr).toBe(0);
+    const [id = ''] = readdirSync(join(root, 'snapshots')).filter((name) =>
+      /^[0-9a-z]{12}$/.test(name),
+    );
+    const stat = statSync(join(root, 'snapshots', id, 'fs', 'holes'));
+    expect(stat.size).toBe(64 * 2 ** 20);
+    expect(stat.blocks * 512).toBeLessThan(2 ** 20);
+  });
+});
