@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRig, type Rig } from '../support/cli.ts';
@@ -9,22 +10,26 @@ const isRoot = process.getuid?.() === 0;
 
 let registry: RegistryServer;
 let rig: Rig;
+/** Apart from the rig: other processes of this machine may keep copies of mounts for a while. */
+let places: string;
 const mounts: string[] = [];
 
 beforeAll(async () => {
   registry = await startBaseRegistry(['busybox:latest']);
   rig = openRig({ mirror: registry.url });
+  places = mkdtempSync(join(tmpdir(), 'places-'));
 });
 
 afterAll(async () => {
   for (const path of mounts.reverse()) execFileSync('umount', ['--lazy', path]);
+  rmSync(places, { recursive: true, force: true });
   await rig[Symbol.asyncDispose]();
   await registry[Symbol.asyncDispose]();
 });
 
 /** A directory of its own with something mounted on it until the end. */
 function mountAt(name: string, ...words: string[]): string {
-  const path = join(rig.dir, name);
+  const path = join(places, name);
   mkdirSync(path, { mode: 0o700 });
   execFileSync('mount', [...words, path]);
   mounts.push(path);
@@ -33,7 +38,7 @@ function mountAt(name: string, ...words: string[]): string {
 
 function overlayAt(name: string): string {
   const [lower, upper, work] = ['lower', 'upper', 'work'].map((part) => {
-    const path = join(rig.dir, `${name}-${part}`);
+    const path = join(places, `${name}-${part}`);
     mkdirSync(path, { mode: 0o700 });
     return path;
   });
@@ -82,7 +87,7 @@ describe.runIf(isRoot)('a store on a file system that carries no overlay', () =>
       '--no-cache',
       '--snapshotter=overlay',
       '--root',
-      join(rig.dir, 'nested'),
+      join(places, 'nested'),
       context,
     ]);
     expect(forbidden.status).toBe(6);
