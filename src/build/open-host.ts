@@ -6,7 +6,7 @@ import type { BuildHost, BuildTerminal } from './build-image.ts';
 import { holdSources } from './kept-sources.ts';
 import type { MountChoice } from '../snapshot/choose-mounter.ts';
 import { localBaseImage } from './local-base-image.ts';
-import { openStore } from './open-store.ts';
+import { openStore, type Store } from './open-store.ts';
 
 /** Mirrors and exceptions by registry host, as in the config file. */
 export type RegistriesConfig = Readonly<
@@ -57,15 +57,19 @@ export function openBuildHost(
   });
 }
 
-function openHost(options: HostOptions): BuildHost & AsyncDisposable {
-  const { root, env } = options;
-  const store = openStore(root, options.uid, {
-    mounting: options.snapshotter,
+function openStoreWithNote({ root, uid, snapshotter, emit }: HostOptions): Store {
+  return openStore(root, uid, {
+    mounting: snapshotter,
     onFallback(reason) {
       const text = `Files are copied for each step, which takes time and room: ${reason}`;
-      options.emit({ type: 'note', text });
+      emit({ type: 'note', text });
     },
   });
+}
+
+function openHost(options: HostOptions): BuildHost & AsyncDisposable {
+  const { root, env } = options;
+  const store = openStoreWithNote(options);
   const use = store.use();
   // One for all base images: they share tokens and connections.
   let source: Promise<ImageSource & Disposable> | undefined;
@@ -126,13 +130,8 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
     async push(images, references, pushOptions, signal) {
       const { pushImages } = await import('./push-images.ts');
       const { homeDir, registries, caCerts } = options;
-      return pushImages(
-        images,
-        references,
-        pushOptions,
-        { registries, env, homeDir, caCerts, blobs: store.blobs },
-        signal,
-      );
+      const deps = { registries, env, homeDir, caCerts, blobs: store.blobs };
+      return pushImages(images, references, pushOptions, deps, signal);
     },
     emit: options.emit,
     now: () => options.now(),
