@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Platform } from '../core/platform.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Emit, StageMeasure } from '../events/event.ts';
 import type { GivenAuthorities } from '../exec/step-trust.ts';
@@ -6,9 +7,10 @@ import type { PushImage } from '../export/export-image.ts';
 import { inputsOf } from '../ops/op.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { SshAgents } from '../exec/ssh-agents.ts';
+import type { Runnable } from '../sandbox/emulation/foreign-programs.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import { DEFAULT_PIDS, neededControllers, type StepLimits } from '../sandbox/step-limits.ts';
 import type { StepNetworks } from '../sandbox/step-networks.ts';
+import type { Solver } from '../solve/solver.ts';
 import type { SecretReader } from '../sources/git-remote.ts';
 import type { RemoteSources } from '../sources/remote-sources.ts';
 import { openBuildInput, type BuildInput } from './build-input.ts';
@@ -16,6 +18,7 @@ import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
 import { openBuildLog } from './build-log.ts';
 import { openBuildCaches, readCacheOptions, type BuildCaches } from './build-caches.ts';
+import { checkPlatforms } from './check-platforms.ts';
 import { openContexts } from './contexts.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { checkEntitlements } from './entitlements.ts';
@@ -29,7 +32,13 @@ import { dockerfileId } from './read-dockerfile.ts';
 import { readSecret } from './read-secret.ts';
 import type { RegistryAccess } from './registry-access.ts';
 import type { BuildRequest } from './request.ts';
-import { solveGraph, type SolvedBuild } from './solve-graph.ts';
+import {
+  createGraphSolver,
+  solveGraph,
+  type SolvedBuild,
+  type SolveGraphDeps,
+} from './solve-graph.ts';
+import { stepSandboxes } from './step-sandboxes.ts';
 import { readOutputs, resultId, writeOutputs } from './write-outputs.ts';
 
 /** The world as a build sees it. */
@@ -44,8 +53,6 @@ export interface BuildHost {
   readonly images: BaseImageSources;
   /** Files that lie elsewhere, fetched with what `secret` gives to log in with. */
   openRemotes(secret: SecretReader): Promise<RemoteSources>;
-  /** Opened when the first step has to run. */
-  openSandbox(isolation: BuildRequest['isolation'], signal: AbortSignal): Promise<Sandbox>;
   /** Networks for steps. `say` is told when they have to use the host's. */
   openNetworks(mustIsolate: boolean, say: (text: string) => void): Promise<StepNetworks>;
   /** Those that steps are to trust besides the image's own; undefined when none were given. */
@@ -54,6 +61,14 @@ export interface BuildHost {
   readonly searchPath: string;
   /** Where a shell in a failed step can be opened; undefined where nobody could use one. */
   readonly terminal?: BuildTerminal | undefined;
+  /** For steps of a platform; opened when the first of them has to run. */
+  openSandbox(
+    isolation: BuildRequest['isolation'],
+    platform: Platform,
+    signal: AbortSignal,
+  ): Promise<Sandbox>;
+  /** Whether steps of a platform can run here. */
+  readonly findRunnable: (platform: Platform) => Promise<Runnable>;
   /** For `-o -`. Asked for then: making it takes milliseconds. */
   readonly stdout: () => NodeJS.WritableStream;
   /** For caches in registries. */
@@ -156,25 +171,25 @@ async function buildStations(
 
   const cacheDeps = { ...host, access: host.registryAccess, graph, bases, elapsed };
   await using caches = await openBuildCaches(cacheOptions, cacheDeps, signal);
-  const build = await solveGraph(
-    graph,
-    {
-      store,
-      contexts,
-      runner: stepRunner(request, host, { bases, remotes, elapsed, opened }, signal),
-      imports: caches.imports,
-      emit,
-      onSnapshot(op, id, bytes) {
-        const dir = layerOps.has(op) ? store.snapshots.get(id)?.dir : undefined;
-        if (dir !== undefined) measurer.expect(dir, { clampMtime: epoch }, bytes);
-      },
-      jobs: request.jobs,
-      dockerfileId: dockerfileId(dockerfile),
-      buildId,
-      now: () => host.now(),
+  const solverDeps: Omit<SolveGraphDeps, 'runner'> = {
+    store,
+    contexts,
+    imports: caches.imports,
+    emit,
+    onSnapshot(op, id, bytes) {
+      const dir = layerOps.has(op) ? store.snapshots.get(id)?.dir : undefined;
+      if (dir !== undefined) measurer.expect(dir, { clampMtime: epoch }, bytes);
     },
-    signal,
-  );
+    jobs: request.jobs,
+    dockerfileId: dockerfileId(dockerfile),
+    buildId,
+    now: () => host.now(),
+  };
+  const openSolver = (): Solver =>
+    createGraphSolver(graph, { ...solverDeps, emit: () => undefined });
+  await checkPlatforms(graph, host, openSolver, signal);
+  const runner = stepRunner(request, host, { bases, remotes, elapsed, opened }, signal);
+  const build = await solveGraph(graph, { ...solverDeps, runner }, signal);
 
   // The disk is written while layers are measured.
   const onDisk = store.snapshots.flush();
@@ -234,7 +249,7 @@ interface OpenedBuild {
   readonly opened: DisposeStack;
 }
 
-/** Everything that running a step needs. The sandbox is probed once, and only if a step runs. */
+/** Everything that running a step needs. Sandboxes are probed once a platform, and only if a step runs. */
 function stepRunner(
   request: BuildRequest,
   host: BuildHost,
@@ -242,7 +257,6 @@ function stepRunner(
   signal: AbortSignal,
 ): Parameters<typeof solveGraph>[1]['runner'] {
   const { store, emit } = host;
-  let sandbox: Promise<Sandbox> | undefined;
   let networks: Promise<StepNetworks> | undefined;
   let agents: Promise<SshAgents> | undefined;
   let authorities: Promise<GivenAuthorities | undefined> | undefined;
@@ -254,12 +268,11 @@ function stepRunner(
     openLayer: (...layer) => bases.openLayer(...layer),
     baseImage: (op) => bases.ofOp(op),
     remotes: () => remotes.get(),
-    sandbox: () =>
-      (sandbox ??= openAndSay(
-        () => host.openSandbox(request.isolation, signal),
-        request.limits,
-        emit,
-      )),
+    sandbox: stepSandboxes(
+      (platform) => host.openSandbox(request.isolation, platform, signal),
+      request.limits,
+      (text) => emit({ type: 'note', text }),
+    ),
     networks: () => (networks ??= openNetworks(request, host, opened)),
     emit,
     elapsed,
@@ -293,21 +306,4 @@ async function openSshAgents(
 ): Promise<SshAgents> {
   const { createSshAgents } = await import('../exec/ssh-agents.ts');
   return opened.use(createSshAgents(request.ssh, runtimeDir));
-}
-
-async function openAndSay(
-  open: () => Promise<Sandbox>,
-  limits: StepLimits,
-  emit: Emit,
-): Promise<Sandbox> {
-  const sandbox = await open();
-  emit({ type: 'note', text: `Steps run in ${sandbox.description}` });
-  // The number of processes is limited where that costs nothing; nobody asked for it.
-  const asked = limits.pids === DEFAULT_PIDS ? { ...limits, pids: undefined } : limits;
-  const names = neededControllers(asked);
-  const problem = names.length === 0 ? undefined : sandbox.limitsProblem(asked);
-  if (problem !== undefined) {
-    emit({ type: 'note', text: `Steps run without limits of ${names.join(', ')}: ${problem}` });
-  }
-  return sandbox;
 }

@@ -104,9 +104,13 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
         now: () => options.now(),
       });
     },
-    async openSandbox(isolation, signal) {
+    async openSandbox(isolation, platform, signal) {
       const { openSandbox } = await import('../sandbox/choose-sandbox.ts');
-      return openSandbox({ isolation, env, cacheDir: join(root, 'cache'), signal });
+      return openSandbox({ isolation, platform, env, cacheDir: join(root, 'cache'), signal });
+    },
+    async findRunnable(platform) {
+      const { findRunnableHere } = await import('../sandbox/choose-sandbox.ts');
+      return findRunnableHere(platform, env);
     },
     async openNetworks(mustIsolate, say) {
       const { openStepNetworks } = await import('../sandbox/step-networks.ts');

@@ -44,6 +44,7 @@ export const info = defineCommand({
       snapshots: describeSnapshots(root, readMountChoice(undefined, readConfigFile(context), env)),
       isolation: host.sandboxes,
       network,
+      platforms: host.platforms,
     };
     if (flags.json === true) {
       context.stdout.write(`${JSON.stringify(facts, undefined, 2)}\n`);
@@ -67,6 +68,12 @@ export const info = defineCommand({
     context.stdout.write(renderTable(isolation));
     context.stdout.write(`Network of steps: ${network.detail}\n`);
     if (network.remedy !== undefined) context.stdout.write(`  ${network.remedy}\n`);
+    const platforms = facts.platforms.map(({ platform, how, emulator = '' }) => [
+      `  ${platform}`,
+      how === 'native' ? 'native' : `${emulator}${how === 'registered' ? ', registered' : ''}`,
+    ]);
+    context.stdout.write('Platforms of steps:\n');
+    context.stdout.write(renderTable(platforms));
     return 0;
   },
 });

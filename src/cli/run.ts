@@ -11,6 +11,7 @@ import { readConfigFile } from './config-file.ts';
 import { unsupportedFlag } from './errors.ts';
 import type { FlagValues } from './flag-table.ts';
 import { openCommandStore } from './open-command-store.ts';
+import { readPlatform } from './platform-flag.ts';
 import { becomeRoot } from './rootless.ts';
 import { containerOptions, RUN_FLAGS } from './run-flags.ts';
 import { openRunnableImage } from './runnable-image.ts';
@@ -70,6 +71,7 @@ async function runInBackground(
   context: CommandContext,
 ): Promise<number> {
   const isolation = flags.isolation === undefined ? [] : ['--isolation', flags.isolation];
+  const platform = ['--platform', container.plan.platform];
   const [program, ...words] = context.program;
   const env = Object.entries(context.env).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, value] as const],
@@ -77,7 +79,15 @@ async function runInBackground(
   const { notes } = await startDetached(
     container,
     {
-      supervisorArgv: [program, ...words, 'internal-supervise', '--root', root, ...isolation],
+      supervisorArgv: [
+        program,
+        ...words,
+        'internal-supervise',
+        '--root',
+        root,
+        ...platform,
+        ...isolation,
+      ],
       env: Object.fromEntries(env),
     },
     context.signal,
@@ -95,7 +105,9 @@ async function runHere(
 ): Promise<number> {
   const { env, signal } = context;
   const isolation = readIsolation(flags.isolation);
-  const sandbox = await openSandbox({ isolation, env, cacheDir: `${store.root}/cache`, signal });
+  const cacheDir = `${store.root}/cache`;
+  const platform = readPlatform(container.plan.platform, context.arch);
+  const sandbox = await openSandbox({ isolation, platform, env, cacheDir, signal });
   return await runForeground(
     container,
     {

@@ -44,6 +44,8 @@ export interface ContainerOptions {
 /** All a container needs to start, resolved but for what depends on its files. Kept in `<id>/plan.json`. */
 export interface ContainerPlan {
   readonly id: string;
+  /** That its programs are for, `linux/arm64`. */
+  readonly platform: string;
   readonly snapshot: string | undefined;
   readonly args: readonly string[];
   readonly env: readonly string[];

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { formatPlatform } from '../core/platform.ts';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import type { ContainerOptions, ContainerPlan } from './container-options.ts';
 import {
@@ -55,6 +56,7 @@ export function createContainer(
   }
   const plan: ContainerPlan = {
     id,
+    platform: formatPlatform(image.platform),
     snapshot: image.snapshot,
     args: argumentsOf(options),
     env: environmentOf(options, deps.env),

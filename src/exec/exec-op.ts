@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
+import type { Platform } from '../core/platform.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit } from '../events/event.ts';
 import type { ExecOp, OpId, OpMetadata } from '../ops/op.ts';
@@ -34,8 +35,8 @@ import type { RanOp } from './op-runner.ts';
 /** What running a step needs of the build. */
 export interface ExecOpDeps extends StepMountDeps, StepTrustDeps {
   readonly snapshots: Snapshotter;
-  /** Opened when the first step runs, as it probes the host. */
-  sandbox(): Promise<Sandbox>;
+  /** For steps of a platform; opened when the first of them runs, as it probes the host. */
+  sandbox(platform: Platform): Promise<Sandbox>;
   /** Opened when the first step asks for a network. */
   networks(): Promise<StepNetworks>;
   readonly emit: Emit;
@@ -58,7 +59,7 @@ const STOP_TIMEOUT_MS = 1_000;
  * RUN: mounts the root's chain with a fresh upper directory, runs the command in the sandbox and
  * freezes what it left. The step gets the environment, user and mounts that the Dockerfile names and
  * nothing else. A step that fails leaves no snapshot.
- * @throws BuildError STEP_FAILED, STEP_TIMEOUT, SANDBOX_START
+ * @throws BuildError STEP_FAILED, STEP_TIMEOUT, SANDBOX_START, PLATFORM_NOT_RUNNABLE
  */
 export async function runExecOp(
   op: ExecOp,
@@ -68,7 +69,10 @@ export async function runExecOp(
   deps: ExecOpDeps,
   signal: AbortSignal,
 ): Promise<RanOp> {
-  const [sandbox, taken] = await Promise.all([deps.sandbox(), takeNetwork(op, deps, signal)]);
+  const [sandbox, taken] = await Promise.all([
+    deps.sandbox(op.platform),
+    takeNetwork(op, deps, signal),
+  ]);
   using network = taken;
   await using active = await deps.snapshots.prepare(root, signal);
   const user = resolveUser(op.user, active.parentTree);

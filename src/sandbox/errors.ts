@@ -49,7 +49,9 @@ export function wrongProgramFormat(program: string): BuildError {
     code: 'SANDBOX_START',
     class: 'build',
     message: `Cannot start "${shown(program)}": exec format error`,
-    hint: 'The program is for another processor, or a script without a #! line',
+    hint:
+      'The program is for another processor, or a script without a #! line; ' +
+      '"stagecraft info" lists the platforms that this host runs',
   });
 }
 
@@ -89,6 +91,27 @@ export function noSandbox(wanted: string, reasons: readonly string[]): BuildErro
           ? 'Install crun or runc with your package manager'
           : 'Run as root, or allow user namespaces and mounts to this user or container',
   });
+}
+
+/** Steps of a platform that this host has no means to run; said before the first of them begins. */
+export function platformNotRunnable(
+  platform: string,
+  reason: string,
+  remedy: string | undefined,
+): BuildError {
+  return new BuildError({
+    code: 'PLATFORM_NOT_RUNNABLE',
+    class: 'host',
+    message: `Cannot run programs for ${shown(platform)}: ${shown(reason)}`,
+    hint: remedy ?? 'Let the stage be FROM --platform=$BUILDPLATFORM, and cross-compile in it',
+  });
+}
+
+/** The emulator is there, and the kernel could not be told of it. */
+export function emulationFailed(platform: string, what: string): BuildError {
+  const remedy =
+    'Register the emulator for the whole host, for example: apt-get install binfmt-support qemu-user-static';
+  return platformNotRunnable(platform, `preparing the emulator: ${what}`, remedy);
 }
 
 /** USER names somebody who is not in the image's passwd file. */

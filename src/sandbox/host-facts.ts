@@ -13,6 +13,8 @@ export interface HostFacts {
   /** Undefined on processors the launcher has no machine code for. */
   readonly launcher: LauncherArchitecture | undefined;
   readonly kernel: string;
+  /** Path of a user namespace that steps enter first; undefined: they stay in that of this process. */
+  readonly userNamespace?: string | undefined;
   readonly uid: number;
   /** False when this process is in a user namespace that does not have all ids. */
   readonly isUserNamespace: boolean;

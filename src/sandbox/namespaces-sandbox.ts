@@ -11,6 +11,7 @@ import {
 } from './errors.ts';
 import { isKernelAtLeast, type HostFacts } from './host-facts.ts';
 import { beginGuarded, CLONE_NEWNS, throwIfFailed, type LaunchEnd } from './launcher/start.ts';
+import { joinNetwork } from './join-network.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
 import { watchMemory } from './out-of-memory.ts';
@@ -54,7 +55,8 @@ class NamespacesSandbox implements Sandbox {
     this.description =
       `Linux namespaces, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities` +
       (cgroupProblem({ pids: DEFAULT_PIDS }) === undefined ? '' : ', no cgroups') +
-      (launcher === 'arm64' ? ', no 32-bit programs' : '');
+      (launcher === 'arm64' ? ', no 32-bit programs' : '') +
+      (host.userNamespace === undefined ? '' : ', other processors emulated');
   }
 
   async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {
@@ -77,11 +79,19 @@ class NamespacesSandbox implements Sandbox {
     ioKind: SandboxIo['kind'],
     cgroup: StepCgroup | undefined,
   ): LaunchProgram {
-    const program = beginGuarded(this.#launcher, namespacesOf(spec), process.pid);
+    const { userNamespace } = this.#host;
+    const program = beginGuarded(
+      this.#launcher,
+      namespacesOf(spec),
+      process.pid,
+      userNamespace,
+      (outside) => joinNetwork(outside, spec),
+    );
     enterCgroup(program, cgroup);
     // After that, so that the step sees its own cgroup as the root of all.
     program.call('unshare', [CLONE_NEWCGROUP], 'hiding other cgroups');
-    joinNetwork(program, spec);
+    if (spec.network.kind === 'none') bringLoopbackUp(program);
+    if (userNamespace === undefined) joinNetwork(program, spec);
     addRootCalls(program, spec, this.#host);
     program.call(
       'sethostname',
@@ -158,7 +168,6 @@ function namespacesOf(spec: SandboxSpec): number {
   return CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | network;
 }
 
-const AT_FDCWD = -100;
 const UMASK = 0o022;
 const PR_SET_PDEATHSIG = 1;
 const PR_CAPBSET_DROP = 24;
@@ -166,16 +175,6 @@ const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const SECCOMP_SET_MODE_FILTER = 1;
 const INSTRUCTION_BYTES = 8;
 const TIOCSCTTY = 0x540e;
-
-function joinNetwork(program: LaunchProgram, spec: SandboxSpec): void {
-  if (spec.network.kind === 'none') bringLoopbackUp(program);
-  if (spec.network.kind !== 'namespace') return;
-  // The report descriptor is 3 and all others are closed, so this one is 4.
-  const NETWORK_FD = 4;
-  program.expect('openat', [AT_FDCWD, spec.network.path, 0], NETWORK_FD, 'opening the network');
-  program.call('setns', [NETWORK_FD, CLONE_NEWNET], 'joining the network');
-  program.call('close', [NETWORK_FD], 'closing the network');
-}
 
 function setLimits(program: LaunchProgram, spec: SandboxSpec): void {
   for (const { name, soft, hard } of limitsOf(spec)) {

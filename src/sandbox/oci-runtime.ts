@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CLEAN_ENV, shownOutput } from '../host/child-process.ts';
 import { MS } from '../host/mount.ts';
+import { createMemoryFile } from '../host/native-process.ts';
 import { hasCode } from '../host/sys.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
 import { cgroupName, removeCgroups } from './cgroups.ts';
@@ -15,6 +16,7 @@ import {
 } from './errors.ts';
 import { enterCgroup } from './enter-cgroup.ts';
 import { UNIFIED, type HostFacts } from './host-facts.ts';
+import { joinNetwork } from './join-network.ts';
 import { beginGuarded, throwIfFailed } from './launcher/start.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
@@ -74,7 +76,8 @@ export class OciSandbox implements Sandbox {
     this.name = runtime.name;
     this.description =
       `${runtime.name} ${runtime.version}, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities` +
-      (runtime.usesCgroups ? '' : ', no cgroups');
+      (runtime.usesCgroups ? '' : ', no cgroups') +
+      (host.userNamespace === undefined ? '' : ', other processors emulated');
   }
 
   async run(spec: SandboxSpec, io: SandboxIo, signal: AbortSignal): Promise<ProcessExit> {
@@ -99,7 +102,11 @@ export class OciSandbox implements Sandbox {
   }
 
   #config(spec: SandboxSpec, io: SandboxIo): string {
-    const config = runtimeSpec(spec, {
+    // Its network namespace is entered before the user namespace, where that is still allowed.
+    const isNetworkJoined =
+      this.#host.userNamespace !== undefined && spec.network.kind === 'namespace';
+    const own = isNetworkJoined ? { ...spec, network: { kind: 'host' } as const } : spec;
+    const config = runtimeSpec(own, {
       seccomp: this.#seccomp,
       annotations: spec.isInsecure === true ? {} : this.#annotations,
       isUserNamespace: this.#host.isUserNamespace,
@@ -123,7 +130,10 @@ export class OciSandbox implements Sandbox {
   ): Promise<ProcessExit> {
     const program = this.#program(dir, spec, io.kind === 'terminal', cgroup);
     const tail = new StderrTail(io);
-    const stepIo = openStepIo(tail.io);
+    // Runtimes hand standard input over to the step's user. In a user namespace they have to take the
+    // host's own /dev/null for the step's, and would do that to it.
+    const isNullShared = this.#host.userNamespace !== undefined;
+    const stepIo = isNullShared ? openStepIo(tail.io, openEmptyFile) : openStepIo(tail.io);
     const end = throwIfFailed(await runGuarded(program, stepIo, spec.stopTimeoutMs, signal));
     if (end.kind === 'exited' && end.status === 0) return end;
     const error = readLoggedError(path.join(dir, LOG), spec);
@@ -140,7 +150,10 @@ export class OciSandbox implements Sandbox {
     isTerminal: boolean,
     cgroup: StepCgroup | undefined,
   ): LaunchProgram {
-    const program = beginGuarded(this.#launcher, 0, process.pid);
+    const { userNamespace } = this.#host;
+    const program = beginGuarded(this.#launcher, 0, process.pid, userNamespace, (outside) =>
+      joinNetwork(outside, spec),
+    );
     enterCgroup(program, cgroup);
     program.call('mount', ['none', '/', 0, MS.REC | MS.PRIVATE, 0], 'making mounts private');
     if (this.#host.hasHybridCgroups && this.#runtime.name === 'crun') {
@@ -184,6 +197,10 @@ export class OciSandbox implements Sandbox {
         : [`--cgroup-manager=${this.#runtime.usesCgroups ? 'cgroupfs' : 'disabled'}`];
     return [...common, ...cgroups, 'run', '--bundle', dir, spec.id];
   }
+}
+
+function openEmptyFile(): number {
+  return createMemoryFile('stagecraft-input', new Uint8Array());
 }
 
 /** The last words of runc and crun when the kernel refuses the program. */

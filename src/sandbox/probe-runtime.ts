@@ -133,7 +133,13 @@ interface CachedProbe {
 /** Everything a success depends on: program file, kernel, user and kind of cgroups. */
 function cacheKey(program: string, host: HostFacts): string {
   const { mtimeMs, size } = statSync(program);
-  const facts = [host.kernel, host.uid, host.isUserNamespace, host.hasHybridCgroups];
+  const facts = [
+    host.kernel,
+    host.uid,
+    host.isUserNamespace,
+    host.hasHybridCgroups,
+    host.userNamespace !== undefined,
+  ];
   return [program, mtimeMs, size, ...facts].join(' ');
 }
 

@@ -16,12 +16,12 @@ export interface StepIo {
 
 /**
  * Opens what `io` asks for. Standard input is empty unless it is inherited. A terminal is this process's
- * own here: runtimes make the pseudo terminal themselves.
+ * own here: runtimes make the pseudo terminal themselves. `openEmpty` opens what is read when nothing is.
  */
-export function openStepIo(io: SandboxIo): StepIo {
+export function openStepIo(io: SandboxIo, openEmpty = openNull): StepIo {
   if (io.kind !== 'captured') {
     const isStdinOpen = io.kind === 'terminal' || io.isStdinOpen;
-    const stdin = isStdinOpen ? 0 : openSync('/dev/null', 'r');
+    const stdin = isStdinOpen ? 0 : openEmpty();
     return {
       descriptors: [stdin, 1, 2],
       closeOurs: () => {
@@ -30,7 +30,7 @@ export function openStepIo(io: SandboxIo): StepIo {
       drained: Promise.resolve(),
     };
   }
-  const { stdin, stdout, stderr } = openCapturedDescriptors();
+  const { stdin, stdout, stderr } = openCapturedDescriptors(openEmpty);
   return {
     descriptors: [stdin, stdout.writeFd, stderr.writeFd],
     closeOurs: () => {
@@ -47,11 +47,19 @@ export function openStepIo(io: SandboxIo): StepIo {
   };
 }
 
+function openNull(): number {
+  return openSync('/dev/null', 'r');
+}
+
 /** An empty input and two pipes, or none of them where one cannot be made. */
-function openCapturedDescriptors(): { stdin: number; stdout: Pipe; stderr: Pipe } {
+function openCapturedDescriptors(openEmpty: () => number): {
+  stdin: number;
+  stdout: Pipe;
+  stderr: Pipe;
+} {
   const opened: number[] = [];
   try {
-    const stdin = openSync('/dev/null', 'r');
+    const stdin = openEmpty();
     opened.push(stdin);
     const stdout = createPipe();
     opened.push(stdout.readFd, stdout.writeFd);

@@ -158,10 +158,11 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
           secret,
         }),
       ),
-    openSandbox: (isolation, signal) =>
+    openSandbox: (isolation, _platform, signal) =>
       openSandbox({ isolation, env: process.env, cacheDir: join(store.root, 'cache'), signal }),
     // All cases ask for the host's network.
     openNetworks: () => Promise.reject(new Error('A step asked for a network of its own')),
+    findRunnable: () => Promise.resolve({ kind: 'native' }),
     stdout: () => process.stdout,
     emit: () => undefined,
     now: () => Date.now(),

@@ -41,12 +41,15 @@ export function launcherArchitecture(arch: string): LauncherArchitecture | undef
  *
  * The guard dies with this process, however that ends (PR_SET_PDEATHSIG), and kills pid 1 first; with
  * pid 1 the kernel kills all others. `namespaces` are further CLONE_NEW* flags. Calls that are added
- * afterwards are made by pid 1.
+ * afterwards are made by pid 1. With `userNamespace`, a path, all namespaces are made inside that one; what
+ * `beforeEntering` adds is done before, while there are still rights outside.
  */
 export function beginGuarded(
   architecture: LauncherArchitecture,
   namespaces: number,
   parentPid: number,
+  userNamespace?: string,
+  beforeEntering?: (program: LaunchProgram) => void,
 ): LaunchProgram {
   const program = new LaunchProgram(architecture);
   const { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCHLD, SIGKILL } = constants.signals;
@@ -55,6 +58,13 @@ export function beginGuarded(
   program.expect('getppid', [], parentPid, 'finding the builder alive');
   program.call('fcntl', [REPORT_FD, F_SETFD, FD_CLOEXEC], 'marking the report descriptor');
   program.tryCall('close_range', [REPORT_FD + 1, 0xffffffff, 0], 'closing inherited files');
+  if (userNamespace !== undefined) {
+    beforeEntering?.(program);
+    enterUserNamespace(program, userNamespace);
+    // Changes of rights may end it.
+    program.call('prctl', [PR_SET_PDEATHSIG, SIGTERM], 'tying the guard to this process');
+    program.expect('getppid', [], parentPid, 'finding the builder alive');
+  }
   const blocked = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCHLD];
   program.call('rt_sigprocmask', [SIG_BLOCK, signalSet(blocked), 0, 8], 'blocking signals');
   program.fork(CLONE_NEWPID | CLONE_NEWNS | namespaces, [SIGTERM], 'making namespaces');
@@ -63,6 +73,16 @@ export function beginGuarded(
   return program;
 }
 
+function enterUserNamespace(program: LaunchProgram, namespace: string): void {
+  const NAMESPACE_FD = REPORT_FD + 1;
+  const about = 'entering the user namespace';
+  program.expect('openat', [AT_FDCWD, namespace, 0], NAMESPACE_FD, about);
+  program.call('setns', [NAMESPACE_FD, CLONE_NEWUSER], about);
+  program.call('close', [NAMESPACE_FD], about);
+}
+
+const AT_FDCWD = -100;
+const CLONE_NEWUSER = 0x10000000;
 /** Numbers of sched.h. */
 export const CLONE_NEWNS = 0x00020000;
 const CLONE_NEWPID = 0x20000000;
