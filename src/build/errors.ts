@@ -132,3 +132,38 @@ export function changeInvalid(change: string, found: string, hint?: string): Bui
     hint,
   });
 }
+
+/** A list of that name was begun before. */
+export function manifestListExists(name: string): BuildError {
+  return new BuildError({
+    code: 'MANIFEST_LIST_EXISTS',
+    class: 'usage',
+    message: `Cannot create manifest list "${shown(name)}": there is one already`,
+    hint: 'Add to it with --amend, or remove it with "stagecraft manifest rm".',
+  });
+}
+
+/** No list of that name was begun in this store. */
+export function manifestListNotFound(name: string): BuildError {
+  return new BuildError({
+    code: 'MANIFEST_LIST_NOT_FOUND',
+    class: 'usage',
+    message: `Cannot find manifest list "${shown(name)}": none of that name was begun here`,
+    hint: 'Begin it with "stagecraft manifest create".',
+  });
+}
+
+/** An image that a list does not have. */
+export function manifestNotListed(
+  image: string,
+  list: string,
+  listed: readonly string[],
+): BuildError {
+  const found = listed.length === 0 ? 'no images' : listed.map(shown).join(', ');
+  return new BuildError({
+    code: 'MANIFEST_NOT_LISTED',
+    class: 'usage',
+    message: `Cannot annotate "${shown(image)}" in manifest list "${shown(list)}": the list has ${found}`,
+    hint: 'Name one of them, or add the image with "stagecraft manifest create --amend".',
+  });
+}

@@ -39,6 +39,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'internal-registry-delete': async () => (await import('./registry-delete.ts')).registryDelete,
   'internal-registry-referrers': async () =>
     (await import('./registry-referrers.ts')).registryReferrers,
+  // What the groups `manifest` and `buildx imagetools` have.
+  'internal-manifest-create': async () => (await import('./manifest.ts')).createManifest,
+  'internal-manifest-annotate': async () => (await import('./manifest.ts')).annotateManifest,
+  'internal-manifest-inspect': async () => (await import('./manifest.ts')).inspectManifest,
+  'internal-manifest-push': async () => (await import('./manifest.ts')).pushManifest,
+  'internal-manifest-rm': async () => (await import('./manifest.ts')).removeManifest,
+  'internal-imagetools-create': async () => (await import('./imagetools.ts')).createImage,
+  'internal-imagetools-inspect': async () => (await import('./imagetools.ts')).inspectImage,
   // Started by `build`, not by people.
   'internal-tidy': async () => (await import('./tidy.ts')).tidy,
   // Started by `run --detach`, not by people.
@@ -78,6 +86,17 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     inspect: 'internal-inspect-container',
   },
   system: { info: 'info' },
+  manifest: {
+    create: 'internal-manifest-create',
+    annotate: 'internal-manifest-annotate',
+    inspect: 'internal-manifest-inspect',
+    push: 'internal-manifest-push',
+    rm: 'internal-manifest-rm',
+  },
+  'buildx imagetools': {
+    create: 'internal-imagetools-create',
+    inspect: 'internal-imagetools-inspect',
+  },
   registry: {
     tags: 'list-tags',
     ls: 'list-tags',
@@ -94,7 +113,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
     'attach commit cp create diff events exec kill ' +
-    'manifest network pause port prune rename restart search start stats top ' +
+    'network pause port prune rename restart search start stats top ' +
     'unpause update volume wait'
   ).split(' '),
 );
@@ -132,6 +151,8 @@ interface ResolvedName {
 
 function resolveName(argv: readonly string[]): ResolvedName {
   const [first = '', second] = argv;
+  const pair = `${first} ${second ?? ''}`;
+  if (Object.hasOwn(GROUPS, pair)) return resolveName([pair, ...argv.slice(2)]);
   const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
   if (group === undefined) return { name: first, written: first, rest: argv.slice(1) };
   const written = second === undefined ? first : `${first} ${second}`;

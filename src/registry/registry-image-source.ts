@@ -143,7 +143,7 @@ type Ask = <T>(
 ) => Promise<T | undefined>;
 
 /** The first answer of mirrors and registry; a mirror that is down or has nothing is passed over. */
-async function askInTurn<T>(
+export async function askInTurn<T>(
   clients: readonly RegistryClient[],
   signal: AbortSignal,
   ask: (client: RegistryClient) => Promise<T | undefined>,
