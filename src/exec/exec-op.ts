@@ -5,7 +5,7 @@ import { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit } from '../events/event.ts';
 import type { ExecOp, OpId, OpMetadata } from '../ops/op.ts';
 import { completeEnv } from '../sandbox/default-env.ts';
-import { prepareRoot } from '../sandbox/mount-targets.ts';
+import { prepareRoot, type TargetRequest } from '../sandbox/mount-targets.ts';
 import type {
   ProcessExit,
   ResourceLimit,
@@ -25,7 +25,12 @@ import { resolveUser } from '../sandbox/user.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
 import { openStepTrust, type StepTrustDeps } from './step-trust.ts';
-import { openStepMounts, STEP_HOSTNAME, type StepMountDeps } from './step-mounts.ts';
+import {
+  openStepMounts,
+  STEP_HOSTNAME,
+  type StepMount,
+  type StepMountDeps,
+} from './step-mounts.ts';
 import { stepFailed, stepTimedOut } from './errors.ts';
 import type { FailedStep } from './failed-step.ts';
 import { createOutputTail, type OutputTail } from './output-tail.ts';
@@ -69,11 +74,11 @@ export async function runExecOp(
   deps: ExecOpDeps,
   signal: AbortSignal,
 ): Promise<RanOp> {
-  const [sandbox, taken] = await Promise.all([
-    deps.sandbox(op.platform),
-    takeNetwork(op, deps, signal),
-  ]);
-  using network = taken;
+  // Both may have to be opened first, and do not wait for one another.
+  const opening = deps.sandbox(op.platform);
+  opening.catch(() => undefined);
+  using network = await takeNetwork(op, deps, signal);
+  const sandbox = await opening;
   await using active = await deps.snapshots.prepare(root, signal);
   const user = resolveUser(op.user, active.parentTree);
   const trust = await openStepTrust(op, active.parentTree, user.home, deps);
@@ -88,12 +93,7 @@ export async function runExecOp(
     const prepared = prepareRoot(
       view.root,
       { path: op.cwd, uid: user.uid, gid: user.gid },
-      mounts.list.map(({ mount, targetType }) => ({
-        path: mount.target,
-        type: targetType,
-        // A tmpfs takes the mode of the directory it is mounted on.
-        ...(mount.type === 'tmpfs' ? { mode: mount.mode } : {}),
-      })),
+      mounts.list.map(mountPoint),
     );
     const spec: SandboxSpec = {
       id: stepId(),
@@ -142,6 +142,12 @@ export async function runExecOp(
   const info = measureUpper(active.upper);
   const { id: snapshot } = await active.commit(info);
   return { snapshot, bytes: info.bytes };
+}
+
+function mountPoint({ mount, targetType }: StepMount): TargetRequest {
+  const mode = mount.type === 'tmpfs' ? { mode: mount.mode } : {};
+  // A tmpfs takes the mode of the directory it is mounted on.
+  return { path: mount.target, type: targetType, ...mode };
 }
 
 /** @throws BuildError STEP_FAILED, STEP_TIMEOUT, SANDBOX_START */
