@@ -19,7 +19,7 @@ const DEFAULT_MIN_BYTES = 10e9;
 const SPARED_MS = 60 * 60 * 1000;
 
 /** The default bound for the disk that `root` is on, in bytes. */
-export function defaultMaxBytes(root: string): number {
+function defaultMaxBytes(root: string): number {
   const { blocks, bsize } = statfsSync(root);
   return Math.max(DEFAULT_MIN_BYTES, Math.floor(blocks * bsize * DEFAULT_SHARE));
 }

@@ -27,7 +27,7 @@ export function readAnnotation(option: string, value: string, fault: OptionFault
  * a colon is a type only where it has the form of one: keys may have colons too.
  * @throws what `fault` makes
  */
-export function readAnnotationFlag(text: string, fault: OptionFault): Annotation[] {
+function readAnnotationFlag(text: string, fault: OptionFault): Annotation[] {
   const equals = text.indexOf('=');
   if (equals < 1) throw fault('expected KEY=VALUE');
   const value = text.slice(equals + 1);

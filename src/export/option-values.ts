@@ -129,6 +129,6 @@ function readLevel(values: OptionValues, kind: 'gzip' | 'zstd'): number {
 }
 
 /** A hint that names the word that was most likely meant. */
-export function didYouMean(similar: string | undefined): string | undefined {
+function didYouMean(similar: string | undefined): string | undefined {
   return similar === undefined ? undefined : `Did you mean "${similar}"?`;
 }

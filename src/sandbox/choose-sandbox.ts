@@ -42,7 +42,7 @@ export interface OpenSandboxOptions {
   readonly signal: AbortSignal;
 }
 
-/** In order of preference, which is the order of speed: docs/decisions/007 has the figures. All three shut a step in alike. */
+/** In order of preference, which is the order of speed: docs/decisions/009 compares them. All three shut a step in alike. */
 const CANDIDATES: Readonly<Record<Isolation, readonly SandboxName[]>> = {
   auto: ['namespaces', 'crun', 'runc'],
   oci: ['crun', 'runc'],

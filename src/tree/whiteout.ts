@@ -27,7 +27,7 @@ export function makeWhiteout(hostPath: BytePath): void {
 }
 
 /** The form without privilege. */
-export function makeSocketWhiteout(hostPath: BytePath): void {
+function makeSocketWhiteout(hostPath: BytePath): void {
   const umask = process.umask(0);
   try {
     mknod(hostPath, NODE_TYPE.socket | SOCKET_MODE, 0);

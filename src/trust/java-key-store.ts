@@ -67,7 +67,7 @@ export function createJavaKeyStore(authorities: readonly Authority[]): Buffer {
 }
 
 /** True for what begins like a store. */
-export function isJavaKeyStore(content: Buffer): boolean {
+function isJavaKeyStore(content: Buffer): boolean {
   return content.length >= HEADER_BYTES + DIGEST_BYTES && content.readUInt32BE() === MAGIC;
 }
 
