@@ -30,7 +30,7 @@ import { addRootCalls } from './root-calls.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { resolveSeccomp } from './seccomp.ts';
 import { cgroupProblem, tryOpenStepCgroup, type StepCgroup } from './step-cgroup.ts';
-import { openStepIoWithTerminal } from './step-io.ts';
+import { openStepIoWithTerminal, type StepIo } from './step-io.ts';
 import { DEFAULT_PIDS, type StepLimits } from './step-limits.ts';
 import { enterCgroup } from './enter-cgroup.ts';
 
@@ -63,8 +63,8 @@ class NamespacesSandbox implements Sandbox {
     signal.throwIfAborted();
     const memory = watchMemory();
     using cgroup = tryOpenStepCgroup(spec.id, spec.limits);
-    const program = this.#program(spec, io.kind, cgroup);
     const stepIo = openStepIoWithTerminal(io);
+    const program = this.#programOrClose(spec, io.kind, stepIo, cgroup);
     const end = explainExec(await runGuarded(program, stepIo, spec.stopTimeoutMs, signal), spec);
     const exit: ProcessExit = end.kind === 'exited' ? end : { ...end, isOutOfMemory: false };
     return memory.explain(exit, cgroup);
@@ -74,9 +74,24 @@ class NamespacesSandbox implements Sandbox {
     return cgroupProblem(limits);
   }
 
+  #programOrClose(
+    spec: SandboxSpec,
+    ioKind: SandboxIo['kind'],
+    stepIo: StepIo,
+    cgroup: StepCgroup | undefined,
+  ): LaunchProgram {
+    try {
+      return this.#program(spec, ioKind, stepIo.terminal, cgroup);
+    } catch (error) {
+      stepIo.closeOurs();
+      throw error;
+    }
+  }
+
   #program(
     spec: SandboxSpec,
     ioKind: SandboxIo['kind'],
+    terminal: string | undefined,
     cgroup: StepCgroup | undefined,
   ): LaunchProgram {
     const { userNamespace } = this.#host;
@@ -92,7 +107,7 @@ class NamespacesSandbox implements Sandbox {
     program.call('unshare', [CLONE_NEWCGROUP], 'hiding other cgroups');
     if (spec.network.kind === 'none') bringLoopbackUp(program);
     if (userNamespace === undefined) joinNetwork(program, spec);
-    addRootCalls(program, spec, this.#host);
+    addRootCalls(program, spec, this.#host, terminal);
     program.call(
       'sethostname',
       [spec.hostname, Buffer.byteLength(spec.hostname)],

@@ -11,9 +11,15 @@ import type { SandboxMount, SandboxSpec } from './sandbox.ts';
  * views, `spec.mounts`, the host out of reach, kernel files hidden. All names but those of the host
  * are resolved after the change of root, so links in the image can lead nowhere but into the image.
  */
-export function addRootCalls(program: LaunchProgram, spec: SandboxSpec, host: HostFacts): void {
+export function addRootCalls(
+  program: LaunchProgram,
+  spec: SandboxSpec,
+  host: HostFacts,
+  terminal: string | undefined,
+): void {
   enterRoot(program, spec);
   mountKernelViews(program, spec, host);
+  if (terminal !== undefined) addConsole(program, terminal);
   for (const mount of spec.mounts) addMount(program, mount);
   leaveHost(program);
   if (spec.isInsecure !== true) hideKernelFiles(program);
@@ -96,6 +102,16 @@ function mountKernelViews(program: LaunchProgram, spec: SandboxSpec, host: HostF
   const shmOptions = `mode=1777,size=${spec.shmBytes}`;
   program.call('mount', ['shm', '/dev/shm', 'tmpfs', SECURE, shmOptions], 'mounting /dev/shm');
   program.call('mount', ['mqueue', '/dev/mqueue', 'mqueue', SECURE, 0], 'mounting /dev/mqueue');
+}
+
+/**
+ * Shows the step's terminal as `/dev/console`, as runtimes do: it is one of the host's, so `/dev/pts` of
+ * the step has no name for it, and programs ask for one (ttyname(3)).
+ */
+function addConsole(program: LaunchProgram, terminal: string): void {
+  const target = '/dev/console';
+  program.call('mknodat', [AT_FDCWD, target, S_IFREG | 0o600, 0], `making ${target}`);
+  program.tryCall('mount', [`${HOST}${terminal}`, target, 0, MS.BIND, 0], `binding ${target}`);
 }
 
 function addMount(program: LaunchProgram, mount: SandboxMount): void {

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { ReadStream } from 'node:tty';
 import { createPipe, type Pipe } from '../host/native-process.ts';
@@ -8,6 +8,8 @@ import type { SandboxIo } from './sandbox.ts';
 /** Descriptors 0 to 2 for a step, and the reading of what it writes. */
 export interface StepIo {
   readonly descriptors: readonly [number, number, number];
+  /** The terminal that was made, as this host names it; undefined where there is none. */
+  readonly terminal?: string;
   /** Closes our copies of what the process has got by now. Call it after the start, also a failed one. */
   closeOurs(): void;
   /** Resolves when every process of the step has closed its output. */
@@ -87,6 +89,7 @@ export function openStepIoWithTerminal(io: SandboxIo): StepIo {
   const { masterFd, slaveFd } = openPseudoTerminal();
   return {
     descriptors: [slaveFd, slaveFd, slaveFd],
+    terminal: readlinkSync(`/proc/self/fd/${slaveFd}`),
     closeOurs: () => {
       closeSync(slaveFd);
     },
