@@ -13,7 +13,7 @@ export function stagecraftPeer(main: string): Peer {
       const env = { STAGECRAFT_ROOT: join(dir, 'stagecraft') };
       const command = (...args: string[]): Command => ({ argv: [main, ...args], env });
       return Promise.resolve({
-        build: (options) => command('build', ...buildFlags(options), options.dir),
+        build: (options) => command('build', '--network=host', ...buildFlags(options), options.dir),
         push: (tag) => command('push', tag),
         pull: (tag) => command('pull', tag),
         forget: (tag) => [command('rmi', '-f', tag), command('prune', '--all', '--force')],
