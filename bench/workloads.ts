@@ -67,7 +67,8 @@ function treeWorkloads(files: number): Workload[] {
       },
       limit: {
         title: 'cp -a',
-        command: 'rm -rf /tmp/stagecraft-bench-limit; cp -a tree /tmp/stagecraft-bench-limit',
+        // Into a new place each time: after many files were removed, ext4 makes new ones slowly.
+        command: 'cp -a tree ../limit-$$',
       },
     },
     {
@@ -96,7 +97,7 @@ function treeWorkloads(files: number): Workload[] {
         );
         writeFiles(`${dir}/tree`, files, 11_000);
       },
-      limit: { title: 'cp -al', command: 'rm -rf ../limit; cp -al tree ../limit' },
+      limit: { title: 'cp -al', command: 'cp -al tree ../limit-$$' },
     },
     {
       id: 'W4b',
