@@ -1,11 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { dispatch } from './dispatch.ts';
-import { reportFailure } from './exit.ts';
+import { refuseSilentEnd, reportFailure } from './exit.ts';
 import { openProcessContext } from './process-context.ts';
 
 /** The program behind `stagecraft`: runs the command and ends the process with its status. */
 async function main(): Promise<void> {
   const context = openProcessContext();
+  refuseSilentEnd(context.stderr);
   let status: number;
   try {
     status = await dispatch(process.argv.slice(2), context);

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BuildError, type BuildErrorInit } from '../diagnostics/build-error.ts';
 import { Interrupted, reportFailure } from './exit.ts';
@@ -65,4 +67,24 @@ describe('reportFailure()', () => {
       text: '',
     });
   });
+});
+
+test.each([
+  ['waits for ever', 'await new Promise(() => undefined)', 1],
+  ['ends by itself', 'process.exit(0)', 0],
+])('a program that %s does not end as if all were well', (_, work, status) => {
+  const script = `
+    const { refuseSilentEnd } = await import(${JSON.stringify(join(import.meta.dirname, 'exit.ts'))});
+    refuseSilentEnd({ write: (text) => process._rawDebug(text) });
+    void (async () => { ${work}; })();`;
+  const ran = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', script],
+    {
+      cwd: join(import.meta.dirname, '../..'),
+      encoding: 'utf8',
+    },
+  );
+  expect(ran.status).toBe(status);
+  expect(ran.stderr.includes('ended before its work was done')).toBe(status === 1);
 });

@@ -52,6 +52,19 @@ function reportOne(thrown: unknown, stderr: Output): number {
   return STATUS_UNEXPECTED;
 }
 
+/**
+ * Call once, at the start: a program whose work waits for something that never comes has nothing left to
+ * do, and Node would end it with status 0 and without a word.
+ */
+export function refuseSilentEnd(stderr: Output): void {
+  process.once('beforeExit', () => {
+    stderr.write(
+      'stagecraft: ended before its work was done\n\nThis is a bug in Stagecraft. Please report it to its maintainers, with what was done.\n',
+    );
+    process.exit(STATUS_UNEXPECTED);
+  });
+}
+
 /** What a failed call of the system was about, for the message. */
 function pathOf(error: unknown): string {
   const path = error instanceof Error && 'path' in error ? error.path : undefined;
