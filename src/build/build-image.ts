@@ -193,7 +193,8 @@ async function buildStations(
 
   // The disk is written while layers are measured.
   const onDisk = store.snapshots.flush();
-  onDisk.catch(() => undefined);
+  const written = onDisk.catch(() => undefined);
+  opened.defer(() => written);
   const finishing = { graph, bases, store, measurer, caches, epoch, startedAt };
   const images = await finishImages(build, finishing, signal);
   const stages = measureStages(graph, build.solved, store.snapshots);

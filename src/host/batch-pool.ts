@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { openWorkerThread } from './worker-thread.ts';
+import { tryOpenWorkerThread } from './worker-thread.ts';
 
 /** Many small jobs of one kind, which any thread can do. Jobs and results are plain data. */
 export interface BatchWork<Job, Result> {
@@ -49,7 +49,8 @@ interface Task<Job, Result> {
 class ThreadedPool<Job, Result> implements BatchPool<Job, Result> {
   readonly #work: BatchWork<Job, Result>;
   readonly #maxHelpers: number;
-  #helpers: readonly Helper<Job, Result>[] | undefined;
+  readonly #helpers: Helper<Job, Result>[] = [];
+  #hasAsked = false;
   #batch: Task<Job, Result>[] = [];
   #batchBytes = 0;
   #jobs = 0;
@@ -68,11 +69,11 @@ class ThreadedPool<Job, Result> implements BatchPool<Job, Result> {
 
   async finish(): Promise<void> {
     this.#dispatch();
-    for (const helper of this.#helpers ?? []) await helper.finish();
+    for (const helper of this.#helpers) await helper.finish();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all((this.#helpers ?? []).map((helper) => helper.end()));
+    await Promise.all(this.#helpers.map((helper) => helper.end()));
   }
 
   /** To a helper that has room; else this thread does it itself. */
@@ -82,11 +83,20 @@ class ThreadedPool<Job, Result> implements BatchPool<Job, Result> {
     this.#bytes += this.#batchBytes;
     this.#batch = [];
     this.#batchBytes = 0;
-    if (this.#jobs > ALONE_JOBS || this.#bytes > ALONE_BYTES) {
-      this.#helpers ??= Array.from({ length: this.#maxHelpers }, () => new Helper(this.#work));
-    }
-    for (const helper of this.#helpers ?? []) if (helper.take(batch)) return;
+    if (this.#jobs > ALONE_JOBS || this.#bytes > ALONE_BYTES) this.#askForHelp();
+    for (const helper of this.#helpers) if (helper.take(batch)) return;
     for (const { job, use } of batch) use(this.#work.run(job));
+  }
+
+  /** Where the host gives no more threads, those that are there do the work. */
+  #askForHelp(): void {
+    if (this.#hasAsked) return;
+    this.#hasAsked = true;
+    for (let i = 0; i < this.#maxHelpers; i++) {
+      const worker = tryOpenWorkerThread(this.#work.program);
+      if (worker === undefined) return;
+      this.#helpers.push(new Helper(this.#work, worker));
+    }
   }
 }
 
@@ -101,13 +111,13 @@ class Helper<Job, Result> {
   /** Called when there is an answer, and when the thread is gone. */
   #wake: () => void = () => undefined;
 
-  constructor(work: BatchWork<Job, Result>) {
+  constructor(work: BatchWork<Job, Result>, worker: Worker) {
     const threads = process.getBuiltinModule('node:worker_threads');
     const { port1, port2 } = new threads.MessageChannel();
     this.#work = work;
     this.#receive = threads.receiveMessageOnPort;
     this.#port = port1;
-    this.#worker = openWorkerThread(work.program);
+    this.#worker = worker;
     this.#worker.postMessage(port2, [port2]);
     const gone = (): void => {
       this.#isGone = true;

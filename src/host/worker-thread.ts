@@ -1,18 +1,25 @@
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { hasCode } from './sys.ts';
 
 /**
  * Starts a thread that runs one of our own modules, named by its path below `src` without its ending:
  * `exec/copy-worker`. It shares nothing but what is sent to it. Starting takes some 20 ms and is worth it
- * for longer work only. The thread does not keep the process from ending.
+ * for longer work only. The thread does not keep the process from ending. Undefined where the host gives
+ * this process no more threads; a thread that dies later says so by its events.
  */
-export function openWorkerThread(name: string): Worker {
+export function tryOpenWorkerThread(name: string): Worker | undefined {
   const { Worker: Thread } = process.getBuiltinModule('node:worker_threads');
   const { file, execArgv } = programOf(name);
-  const worker = new Thread(file, { execArgv });
-  worker.unref();
-  return worker;
+  try {
+    const worker = new Thread(file, { execArgv });
+    worker.unref();
+    return worker;
+  } catch (error) {
+    if (hasCode(error, 'ERR_WORKER_INIT_FAILED', 'ERR_WORKER_OUT_OF_MEMORY')) return undefined;
+    throw error;
+  }
 }
 
 function programOf(name: string): { file: string | URL; execArgv: string[] } {

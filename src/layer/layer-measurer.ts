@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { openWorkerThread } from '../host/worker-thread.ts';
+import { tryOpenWorkerThread } from '../host/worker-thread.ts';
 import type { LayerFacts } from './layer-index.ts';
 import type { LayerTarOptions } from './layer-tar.ts';
 import { measureLayer } from './measure-layer.ts';
@@ -81,6 +81,8 @@ class ThreadedMeasurer implements LayerMeasurer {
 
   async #inThread(layer: Expected): Promise<LayerFacts | undefined> {
     const worker = (this.#worker ??= this.#openThread());
+    // It stays busy then, and gets nothing any more.
+    if (worker === undefined) return undefined;
     const facts = await new Promise<LayerFacts | undefined>((resolve) => {
       this.#answer = resolve;
       worker.ref();
@@ -92,8 +94,9 @@ class ThreadedMeasurer implements LayerMeasurer {
     return facts;
   }
 
-  #openThread(): Worker {
-    const worker = openWorkerThread('layer/measure-worker');
+  #openThread(): Worker | undefined {
+    const worker = tryOpenWorkerThread('layer/measure-worker');
+    if (worker === undefined) return undefined;
     const gone = (): void => {
       this.#worker = undefined;
       this.#answer(undefined);

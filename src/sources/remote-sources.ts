@@ -123,7 +123,9 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
     },
     async [Symbol.asyncDispose]() {
       if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
-      await (await held)?.[Symbol.asyncDispose]();
+      // What was never held, as waiting for it was given up, need not be let go.
+      const taken = await held?.catch(() => undefined);
+      await taken?.[Symbol.asyncDispose]();
     },
   };
 }
