@@ -28,21 +28,15 @@ const IFF_UP = 1;
 
 /** Makes a namespace with a loopback that is up. `path` must not exist. @throws SystemError EPERM */
 export function createNetworkNamespace(path: string): NetworkNamespace {
-  const own = openSync(OWN_NAMESPACE, 'r');
-  let fd: number;
+  const fd = openNewNamespace();
   try {
-    unshare(CLONE.NEWNET);
-    try {
-      fd = openSync(OWN_NAMESPACE, 'r');
-      bringLoopbackUp();
-    } finally {
-      setns(own, CLONE.NEWNET);
-    }
-  } finally {
-    closeSync(own);
+    inside(fd, bringLoopbackUp);
+    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+    mount({ source: `/proc/self/fd/${fd}`, target: path, flags: MS.BIND });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
-  writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
-  mount({ source: `/proc/self/fd/${fd}`, target: path, flags: MS.BIND });
   return {
     path,
     connect: (port) => inside(fd, () => connectLoopback(port)),
@@ -51,6 +45,20 @@ export function createNetworkNamespace(path: string): NetworkNamespace {
       closeSync(fd);
     },
   };
+}
+
+function openNewNamespace(): number {
+  const own = openSync(OWN_NAMESPACE, 'r');
+  try {
+    unshare(CLONE.NEWNET);
+    try {
+      return openSync(OWN_NAMESPACE, 'r');
+    } finally {
+      setns(own, CLONE.NEWNET);
+    }
+  } finally {
+    closeSync(own);
+  }
 }
 
 /** Of the calling thread: namespaces are per thread. */
