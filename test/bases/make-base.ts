@@ -17,11 +17,11 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { BaseImage } from './base-images.ts';
 import type { HostSettings } from './host-settings.ts';
-import { readHostSettings } from './host-settings.ts';
+import { readDebianAuthorities, readHostSettings } from './host-settings.ts';
 import type { LayoutConfig } from './layout.ts';
 import { writeLayout } from './layout.ts';
 /** Raised when the way of making changes, for each way. */
-const FORMAT = { debian: '1', busybox: '2' } as const;
+const FORMAT = { debian: '2', busybox: '3' } as const;
 /** Says in the image that it is a stand-in, and for what. */
 const STAND_IN_LABEL = 'dev.stagecraft.stand-in';
 /** In `commands`: an image of busybox without busybox. */
@@ -41,6 +41,8 @@ const BUSYBOX_DIRECTORIES = [
   'usr/share/nginx',
 ] as const;
 const FILES = join(import.meta.dirname, 'files');
+/** As in the official images: apt keeps nothing that it downloaded. */
+const DEBIAN_FILES = { '/etc/apt/apt.conf.d/docker-clean': 'docker-clean' } as const;
 /** The cache of the test suite: STAGECRAFT_TEST_CACHE, else below the user's cache directory. */
 export function cacheDirectory(): string {
   const { STAGECRAFT_TEST_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
@@ -72,11 +74,10 @@ export async function ensureBase(image: BaseImage, say: (text: string) => void):
 }
 
 function keyOf(image: BaseImage, settings: HostSettings): string {
-  const files = Object.values(image.files ?? {}).map((name) =>
-    readFileSync(join(FILES, name), 'utf8'),
-  );
-  const certificates = settings.certificates.map((path) => readFileSync(path, 'utf8'));
-  const all = JSON.stringify([FORMAT[image.from], image, settings.sources, files, certificates]);
+  const own = { ...(image.from === 'debian' && DEBIAN_FILES), ...image.files };
+  const files = Object.values(own).map((name) => readFileSync(join(FILES, name), 'utf8'));
+  const authorities = image.from === 'busybox' ? readDebianAuthorities() : '';
+  const all = JSON.stringify([FORMAT[image.from], image, settings.sources, files, authorities]);
   return createHash('sha256').update(all).digest('hex').slice(0, 12);
 }
 
@@ -112,11 +113,8 @@ function makeBusybox(
   chmodSync(join(root, 'tmp'), 0o1777);
   if (!image.commands.includes(NO_SHELL)) putBusybox(root, program);
   writeAccounts(root);
-  copyFileSync(
-    '/etc/ssl/certs/ca-certificates.crt',
-    join(root, 'etc/ssl/certs/ca-certificates.crt'),
-  );
-  putFiles(image, root);
+  writeFileSync(join(root, 'etc/ssl/certs/ca-certificates.crt'), readDebianAuthorities());
+  putFiles(image.files ?? {}, root);
   const commands = image.commands.filter((command) => command !== NO_SHELL);
   if (commands.length > 0) {
     const script = join(work, 'customize.sh');
@@ -157,9 +155,9 @@ function writeAccounts(root: string): void {
 function makeDebian(image: BaseImage, settings: HostSettings, work: string, tar: string): void {
   const stage = join(work, 'files');
   mkdirSync(stage);
-  putFiles(image, stage);
+  putFiles({ ...DEBIAN_FILES, ...image.files }, stage);
   const script = join(work, 'customize.sh');
-  const text = customizeScript(image, work, { certificates: settings.certificates, stage });
+  const text = customizeScript(image, work, stage);
   writeFileSync(script, text, { mode: 0o755 });
   const words = [
     '--variant=minbase',
@@ -178,6 +176,7 @@ function runMmdebstrap(
   target: string,
 ): void {
   const backports = image.backports ?? [];
+  const includes = [...image.packages, ...backports];
   const sources = [...settings.sources, ...(backports.length === 0 ? [] : [settings.backports])];
   const result = spawnSync(
     'mmdebstrap',
@@ -187,7 +186,7 @@ function runMmdebstrap(
       '--dpkgopt=path-exclude=/usr/share/doc/*',
       '--dpkgopt=path-exclude=/usr/share/man/*',
       '--dpkgopt=path-exclude=/usr/share/locale/*',
-      `--include=${[...image.packages, ...backports].join(',')}`,
+      ...includes.map((name) => `--include=${name}`),
       ...words,
       'bookworm',
       target,
@@ -200,20 +199,13 @@ function runMmdebstrap(
   }
 }
 
-function customizeScript(
-  image: BaseImage,
-  work: string,
-  own: { readonly certificates: readonly string[]; readonly stage?: string } = { certificates: [] },
-): string {
-  const certificates = own.certificates.map(
-    (path, i) =>
-      `install -D -m 644 '${path}' "$1/usr/local/share/ca-certificates/host-${String(i)}.crt"`,
-  );
+/** With `stage`, a directory whose files go into the image. */
+function customizeScript(image: BaseImage, work: string, stage?: string): string {
   const files =
-    own.stage === undefined
+    stage === undefined
       ? []
       : [
-          `tar -C '${own.stage}' -cf - . | tar -C "$1" --keep-directory-symlink --no-overwrite-dir -xf -`,
+          `tar -C '${stage}' -cf - . | tar -C "$1" --keep-directory-symlink --no-overwrite-dir -xf -`,
         ];
   const npm = (image.npm ?? []).map(({ name, into }) => {
     const tarball = npmPack(name, work);
@@ -222,18 +214,17 @@ function customizeScript(
   return [
     '#!/bin/sh',
     'set -e',
-    ...certificates,
-    'if [ -x "$1/usr/sbin/update-ca-certificates" ]; then chroot "$1" update-ca-certificates >/dev/null 2>&1; fi',
     ...files,
     ...npm,
     ...image.commands.map((command) => `chroot "$1" sh -ec '${command.replaceAll("'", "'\\''")}'`),
-    'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/var/log/*.log',
+    // Options of mmdebstrap's own, which would stay: official images install what packages recommend.
+    'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/var/log/*.log "$1"/etc/apt/apt.conf.d/99mmdebstrap',
     '',
   ].join('\n');
 }
 
-function putFiles(image: BaseImage, root: string): void {
-  for (const [path, name] of Object.entries(image.files ?? {})) {
+function putFiles(files: Readonly<Record<string, string>>, root: string): void {
+  for (const [path, name] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     copyFileSync(join(FILES, name), join(root, path));
     chmodSync(join(root, path), 0o755);
