@@ -184,6 +184,7 @@ async function buildStations(
     dockerfileId: dockerfileId(dockerfile),
     buildId,
     now: () => host.now(),
+    elapsed,
   };
   const openSolver = (): Solver =>
     createGraphSolver(graph, { ...solverDeps, emit: () => undefined });

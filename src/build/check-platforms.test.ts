@@ -42,6 +42,7 @@ function world(op: ExecOp): { readonly graph: OpGraph; readonly openSolver: () =
     buildId: undefined,
     jobs: 1,
     now: () => 0,
+    elapsed: () => 0,
   };
   const target = {
     platform: op.platform,

@@ -68,6 +68,7 @@ function world(): {
     buildId: undefined,
     jobs: 1,
     now: () => 0,
+    elapsed: () => 0,
   };
   const solver = (ops: readonly Op[], ignoresCache: boolean): Solver => {
     const metadata = ops.map((_, i): OpMetadata => ({

@@ -96,6 +96,7 @@ export async function planImage(
     dockerfileId: dockerfileId(dockerfile),
     buildId: undefined,
     now: () => host.now(),
+    elapsed,
   });
   const forecasts = await foreseeOps(graph, solver, signal);
   contexts.save();

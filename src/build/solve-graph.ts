@@ -41,6 +41,8 @@ export interface SolveGraphDeps {
   readonly buildId: string | undefined;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds since the build began: the clock of its events. */
+  elapsed(): number;
 }
 
 /** Results by op, for those ops that were wanted or run, and those found in the cache. */
@@ -159,6 +161,7 @@ export function createGraphSolver(
     buildId: deps.buildId,
     jobs: deps.jobs ?? availableParallelism() * JOBS_PER_CORE,
     now: () => deps.now(),
+    elapsed: () => deps.elapsed(),
   });
 
   /** Hashes again what a step read from a build context: the same bytes that the key stands for? */

@@ -1,5 +1,6 @@
 import type { Command, CommandContext } from './command.ts';
 import { unavailableCommand, unknownCommand } from './errors.ts';
+import { readGlobalFlags } from './global-flags.ts';
 import { renderOverview } from './overview.ts';
 import { VERSION } from './version.ts';
 
@@ -120,25 +121,37 @@ const UNAVAILABLE: ReadonlySet<string> = new Set(
 
 /**
  * Finds the command that the words name and runs it. Resolves to the exit status.
- * @throws BuildError of the command; UNKNOWN_COMMAND, COMMAND_UNAVAILABLE
+ * @throws BuildError of the command; UNKNOWN_COMMAND, COMMAND_UNAVAILABLE; of a flag before the command
  */
 export async function dispatch(argv: readonly string[], context: CommandContext): Promise<number> {
+  if (argv[0]?.startsWith('-') !== true) return dispatchCommand(argv, [], context);
+  const { words, commandFlags, env } = readGlobalFlags(argv);
+  return dispatchCommand(words, commandFlags, { ...context, env: { ...context.env, ...env } });
+}
+
+async function dispatchCommand(
+  argv: readonly string[],
+  flags: readonly string[],
+  context: CommandContext,
+): Promise<number> {
   const { name, written, rest } = resolveName(argv);
-  if (name === '--help' || name === '-h' || name === 'help' || name === '') {
+  if (name === 'help' || name === '') {
     const [about] = rest;
     // `help build` is `build --help`.
-    if (name === 'help' && about !== undefined) return dispatch([...rest, '--help'], context);
+    if (name === 'help' && about !== undefined) {
+      return dispatchCommand([...rest, '--help'], flags, context);
+    }
     context.stdout.write(renderOverview());
     return 0;
   }
-  if (name === '--version' || name === '-v' || name === 'version') {
+  if (name === 'version') {
     context.stdout.write(`stagecraft ${VERSION}\n`);
     return 0;
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load === undefined) throw noSuchCommand(name, written);
   const command = await load();
-  return command.execute(written, rest, context);
+  return command.execute(written, [...flags, ...rest], context);
 }
 
 interface ResolvedName {
@@ -158,7 +171,7 @@ function resolveName(argv: readonly string[]): ResolvedName {
   const written = second === undefined ? first : `${first} ${second}`;
   const name = second !== undefined && Object.hasOwn(group, second) ? group[second] : undefined;
   if (name !== undefined) return { name, written, rest: argv.slice(2) };
-  if (second === '--help' || second === '-h') return { name: '--help', written, rest: [] };
+  if (second === '--help' || second === '-h') return { name: 'help', written, rest: [] };
   if (second !== undefined && UNAVAILABLE.has(second)) throw unavailableCommand(written);
   const known = Object.keys(group).map((word) => `${first} ${word}`);
   throw unknownCommand(written, known);

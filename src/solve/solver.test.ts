@@ -53,6 +53,8 @@ interface WorldOptions {
   readonly jobs?: number;
   readonly cache?: CacheStore;
   readonly fetch?: NonNullable<SolveDeps['fetch']>;
+  readonly buildId?: string;
+  readonly slotsNear?: SolveDeps['slotsNear'];
 }
 
 /** A world where a snapshot's content is a text that `make` decides, and a context file is one too. */
@@ -76,7 +78,8 @@ function world(make: (op: Op, inputs: ReadonlyMap<OpId, Output>) => string): {
     events,
     files,
     contents,
-    solver(ops, { noCache = false, jobs = 4, cache = store, fetch } = {}) {
+    solver(ops, options = {}) {
+      const { noCache = false, jobs = 4, cache = store, fetch, buildId } = options;
       const deps: SolveDeps = {
         cache,
         ...(fetch === undefined ? {} : { fetch }),
@@ -103,11 +106,12 @@ function world(make: (op: Op, inputs: ReadonlyMap<OpId, Output>) => string): {
         },
         emit: (event) => events.push(event),
         slotOf: (op) => `slot ${String(op)}`,
-        slotsNear: () => [],
+        slotsNear: options.slotsNear ?? (() => []),
         describe: (_id, _former, changes) => changes,
-        buildId: undefined,
+        buildId,
         jobs,
         now: () => 0,
+        elapsed: () => 0,
       };
       const metadata = ops.map((_, i) => ({
         name: `op ${String(i)}`,
@@ -229,6 +233,18 @@ describe('Solver', () => {
         },
       },
     ]);
+  });
+
+  test('a step is never explained from one that the same build made a moment ago', async () => {
+    const w = world(fresh);
+    const near = { slotsNear: (op: OpId) => (op > 0 ? [`slot ${String(op - 1)}`] : []) };
+    const ops = [exec('a'), exec('b', 0)];
+    await w.solver(ops, { ...near, buildId: 'one' }).solve(id(1), signal);
+    await w.solver([exec('c')], { ...near, buildId: 'two' }).solve(id(0), signal);
+    const reasons = w.events.flatMap((event) =>
+      event.type === 'op-missed' ? [event.because.kind] : [],
+    );
+    expect(reasons).toEqual(['never-built', 'never-built', 'changed']);
   });
 
   test('gives the first failure and starts nothing that builds on it', async () => {

@@ -46,6 +46,8 @@ export interface SolveDeps {
   readonly jobs: number;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds since the build began: the clock of its events. */
+  elapsed(): number;
 }
 
 /** The files that an op stands for. */
@@ -94,7 +96,6 @@ export class Solver {
   readonly #metadata: readonly OpMetadata[];
   readonly #deps: SolveDeps;
   readonly #slots: Slots;
-  readonly #startedAt: number;
   readonly #probes = new Map<OpId, Promise<Probe>>();
   readonly #results = new Map<OpId, Promise<Finished>>();
   readonly #hashes = new Map<string, Promise<string>>();
@@ -108,7 +109,6 @@ export class Solver {
     this.#metadata = metadata;
     this.#deps = deps;
     this.#slots = createSlots(deps.jobs);
-    this.#startedAt = deps.now();
   }
 
   /** Finishes one op and everything it needs. Rejects with the first failure of any of them. */
@@ -234,16 +234,16 @@ export class Solver {
     signal: AbortSignal,
   ): Promise<RunResult> {
     const { emit } = this.#deps;
-    emit({ type: 'op-started', op: id, at: this.#elapsed() });
+    emit({ type: 'op-started', op: id, at: this.#deps.elapsed() });
     try {
       const outputs = new Map([...inputs].map(([input, { output }]) => [input, output]));
       const result = await this.#deps.run(id, outputs, signal);
-      emit({ type: 'op-done', op: id, at: this.#elapsed(), bytes: result.bytes });
+      emit({ type: 'op-done', op: id, at: this.#deps.elapsed(), bytes: result.bytes });
       return result;
     } catch (thrown) {
       const error = this.#blame(id, thrown);
       if (error instanceof BuildError) {
-        emit({ type: 'op-failed', op: id, error, at: this.#elapsed() });
+        emit({ type: 'op-failed', op: id, error, at: this.#deps.elapsed() });
       }
       throw error;
     }
@@ -338,8 +338,11 @@ export class Solver {
   #missReason(id: OpId, parts: KeyParts): MissReason {
     if (this.#ignoresCache(id)) return { kind: 'no-cache' };
     const deps = this.#deps;
+    // What this build itself made a moment ago explains nothing.
+    const isFormer = ({ build }: CacheRecord): boolean =>
+      deps.buildId === undefined || build !== deps.buildId;
     const slots = [deps.slotOf(id), ...deps.slotsNear(id)];
-    const places = slots.map((slot) => () => deps.cache.recent(slot));
+    const places = slots.map((slot) => () => deps.cache.recent(slot).filter(isFormer));
     const found = missReason(places, parts);
     if (found.kind !== 'changed') return { kind: found.kind };
     return { kind: 'changed', changes: deps.describe(id, found.former, found.changes) };
@@ -378,12 +381,8 @@ export class Solver {
     return this.#metadata[id]?.ignoresCache ?? false;
   }
 
-  #elapsed(): number {
-    return this.#deps.now() - this.#startedAt;
-  }
-
   #emitCached(id: OpId, record: CacheRecord): void {
-    this.#deps.emit({ type: 'op-cached', op: id, key: record.key, at: this.#elapsed() });
+    this.#deps.emit({ type: 'op-cached', op: id, key: record.key, at: this.#deps.elapsed() });
   }
 }
 
