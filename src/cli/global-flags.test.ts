@@ -5,7 +5,11 @@ import { readGlobalFlags } from './global-flags.ts';
 
 describe('readGlobalFlags()', () => {
   test.each<[readonly string[], readonly string[], readonly string[]]>([
-    [['--root', '/s', 'build', '.'], ['build', '.'], ['--root', '/s']],
+    [
+      ['--root', '/s', 'build', '.'],
+      ['build', '.'],
+      ['--root', '/s'],
+    ],
     [['--root=/s', 'images'], ['images'], ['--root', '/s']],
     [['-D', '-l', 'debug', '--context=default', 'ps'], ['ps'], []],
     [['build', '--root', '/s'], ['build', '--root', '/s'], []],

@@ -37,7 +37,10 @@ export function readGlobalFlags(argv: readonly string[]): GlobalFlags {
   const noDaemon = 'there is no daemon to choose, builds run in this process';
   if (flags.host !== undefined) throw unsupportedFlag('--host', noDaemon);
   if (flags.context !== undefined && flags.context !== 'default') {
-    throw unsupportedFlag('--context', `${noDaemon}; the build context is the last word of "build"`);
+    throw unsupportedFlag(
+      '--context',
+      `${noDaemon}; the build context is the last word of "build"`,
+    );
   }
   return {
     words: wantsHelp ? ['help'] : flags.version === true ? ['version'] : positionals,
