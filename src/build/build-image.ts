@@ -227,8 +227,8 @@ async function finishImages(
   const images: FinishedImage[] = [];
   for (const target of graph.targets) {
     const base = target.base === undefined ? undefined : graph.ops[target.base];
-    const layers = base?.kind === 'source' ? bases.ofOp(base).layers : [];
-    const image = await finishImage(target, layers, build, finishing, epoch, startedAt, signal);
+    const baseImage = base?.kind === 'source' ? bases.ofOp(base) : undefined;
+    const image = await finishImage(target, baseImage, build, finishing, epoch, startedAt, signal);
     images.push(caches.withInline(image, build.records));
   }
   return images;

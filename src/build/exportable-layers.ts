@@ -27,20 +27,19 @@ export function exportableImage(
     references,
     tree: store.snapshots.tree(image.layers.at(-1)?.snapshot as SnapshotId | undefined),
     // What it was measured with is in its record: the times of new layers are clamped there already.
-    layers: exportableLayers(image.layers, store, undefined),
+    layers: exportableLayers(image.layers, store),
   };
 }
 
 /**
  * The layers of an image of the store, ready to be read: the compressed bytes they came with where they
- * are here, else a tar made of the snapshot. `epoch` is what new layers were measured with.
+ * are here, else a tar made of the snapshot.
  */
 export function exportableLayers(
   layers: readonly StoredLayer[],
   store: Store,
-  epoch: number | undefined,
 ): readonly ExportableLayer[] {
-  return layers.map(({ diffId, size, snapshot, blob }) => ({
+  return layers.map(({ diffId, size, snapshot, clampMtime, blob }) => ({
     diffId,
     size,
     blob: blob !== undefined && store.blobs.sizeOf(blob.digest) !== undefined ? blob : undefined,
@@ -48,8 +47,7 @@ export function exportableLayers(
       const frozen =
         snapshot === undefined ? undefined : store.snapshots.get(snapshot as SnapshotId);
       if (frozen === undefined) throw layerNotHere(diffId);
-      // Layers of a base image keep the times they came with.
-      return layerTar(frozen.dir, { clampMtime: blob === undefined ? epoch : undefined }, signal);
+      return layerTar(frozen.dir, { clampMtime }, signal);
     },
   }));
 }

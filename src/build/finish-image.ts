@@ -1,8 +1,9 @@
 import type { ChainId, Digest } from '../core/digest.ts';
 import { chainIdOf, digestOf } from '../core/sha256.ts';
 import { timeText } from '../core/time-text.ts';
+import type { BaseImage } from '../image/base-image.ts';
 import type { ImageConfig } from '../image/config.ts';
-import type { Descriptor } from '../image/manifest.ts';
+import { MEDIA_TYPE } from '../image/manifest.ts';
 import { serializeConfig } from '../image/serialize.ts';
 import type { StoredLayer } from '../image/stored-image.ts';
 import type { LayerMeasurer } from '../layer/layer-measurer.ts';
@@ -38,7 +39,7 @@ export interface FinishDeps {
  */
 export async function finishImage(
   target: TargetImage,
-  baseLayers: readonly Descriptor[],
+  base: BaseImage | undefined,
   { solved, records }: SolvedBuild,
   { store, measurer }: FinishDeps,
   epoch: number | undefined,
@@ -47,16 +48,18 @@ export async function finishImage(
 ): Promise<FinishedImage> {
   const output = target.root === undefined ? undefined : solved.get(target.root)?.output;
   const root = output?.kind === 'snapshot' ? (output.id as SnapshotId | undefined) : undefined;
+  const baseCount = base?.layers.length ?? 0;
   const chain = root === undefined ? [] : store.snapshots.chain(root).toReversed();
-  checkChain(chain, baseLayers.length, target.layers.length);
+  checkChain(chain, baseCount, target.layers.length);
 
-  const measured = await Promise.all(
-    chain.map((snapshot, index) => {
-      const clamp = index < baseLayers.length ? undefined : epoch;
-      return storedLayer(snapshot, clamp, { store, measurer }, signal);
+  const layers = await Promise.all(
+    chain.map(async (snapshot, index) => {
+      // Layers of a base image keep the times they came with.
+      const clamp = index < baseCount ? base?.local?.clampMtimes[index] : epoch;
+      const layer = await storedLayer(snapshot, clamp, { store, measurer }, signal);
+      return { ...layer, blob: storedBlob(base, index) };
     }),
   );
-  const layers = measured.map((layer, index) => ({ ...layer, blob: baseLayers[index] }));
   if (epoch === undefined) rememberChain(chain, layers, store);
   const config = dateHistory(
     {
@@ -102,7 +105,14 @@ async function storedLayer(
   const known = store.layers.factsOf(snapshot.id, epoch);
   const facts = known ?? (await measurer.measure(snapshot.dir, { clampMtime: epoch }, signal));
   if (known === undefined) store.layers.putFacts(snapshot.id, epoch, facts);
-  return { diffId: facts.diffId, size: facts.size, snapshot: snapshot.id, blob: undefined };
+  const { diffId, size } = facts;
+  return { diffId, size, snapshot: snapshot.id, clampMtime: epoch, blob: undefined };
+}
+
+/** The bytes that a base image's layer came in. One that was only ever in the local store has none. */
+function storedBlob(base: BaseImage | undefined, index: number): StoredLayer['blob'] {
+  const blob = base?.layers[index];
+  return base?.local !== undefined && blob?.mediaType === MEDIA_TYPE.ociLayer ? undefined : blob;
 }
 
 /** Also of a step whose files were not fetched: its layer is in the image all the same. */

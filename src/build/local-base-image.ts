@@ -41,6 +41,10 @@ export function localBaseImage(
     manifestDigest: stored.manifestDigest ?? stored.id,
     config,
     configDigest: stored.id,
+    local: {
+      snapshot: stored.layers.at(-1)?.snapshot,
+      clampMtimes: stored.layers.map(({ clampMtime }) => clampMtime),
+    },
     layers: stored.layers.map(
       (layer) =>
         layer.blob ?? {

@@ -138,7 +138,7 @@ async function exportTo(
     platform: image.platform,
     references: tags,
     tree: store.snapshots.tree(image.root),
-    layers: exportableLayers(image.layers, store, deps.epoch),
+    layers: exportableLayers(image.layers, store),
   }));
   const written = await exportImage(
     output,

@@ -52,6 +52,9 @@ export function ensureBaseLayers(
   deps: BaseLayersDeps,
   signal: AbortSignal,
 ): Promise<SnapshotId | undefined> {
+  // Its layers need not be known by their chain: times of files may differ from those in the tars.
+  const own = image.local?.snapshot as SnapshotId | undefined;
+  if (own !== undefined && deps.snapshots.get(own) !== undefined) return Promise.resolve(own);
   const layers = image.layers.map((descriptor, index): PackedLayer => {
     const diffId = image.config.rootfs.diff_ids[index];
     if (diffId === undefined) throw new RangeError(`Layer ${index} has no diff id`);

@@ -2,6 +2,14 @@ import type { Digest } from '../core/digest.ts';
 import type { ImageConfig } from './config.ts';
 import type { Descriptor } from './manifest.ts';
 
+/** What the local store has of an image's layers. */
+export interface LocalLayers {
+  /** Id of the snapshot that holds its files, with those below it. Undefined: it has no layer. */
+  readonly snapshot: string | undefined;
+  /** `clampMtime` of each layer (stored-image.ts). */
+  readonly clampMtimes: readonly (number | undefined)[];
+}
+
 /**
  * A base image after its name was resolved: everything that planning needs, and none of its layers.
  * Layers are fetched when a step needs their files.
@@ -15,4 +23,6 @@ export interface BaseImage {
   readonly configDigest: Digest;
   /** Bottom to top; same length and order as `config.rootfs.diff_ids`. */
   readonly layers: readonly Descriptor[];
+  /** Of an image of the local store. */
+  readonly local?: LocalLayers | undefined;
 }

@@ -116,6 +116,7 @@ function readLayer(fields: Fields): StoredLayer {
     diffId,
     size,
     snapshot: fields.string('snapshot'),
+    clampMtime: fields.integer('clampMtime'),
     blob: blob === undefined ? undefined : readDescriptor(blob),
   };
 }

@@ -307,7 +307,8 @@ function namedIndex(list: ImageList, index: StoredIndex): NamedIndex {
 function merged(known: StoredImage, image: StoredImage): StoredImage {
   const layers = image.layers.map((layer, index): StoredLayer => {
     const old = known.layers[index];
-    return { ...layer, snapshot: layer.snapshot ?? old?.snapshot, blob: layer.blob ?? old?.blob };
+    const { snapshot, clampMtime } = layer.snapshot === undefined ? (old ?? layer) : layer;
+    return { ...layer, snapshot, clampMtime, blob: layer.blob ?? old?.blob };
   });
   return { ...image, layers, manifestDigest: image.manifestDigest ?? known.manifestDigest };
 }

@@ -22,6 +22,8 @@ export interface StoredLayer {
   readonly size: number;
   /** Id of the snapshot (snapshot/snapshotter.ts) whose own directory is this layer; undefined when only the blob is here. */
   readonly snapshot: string | undefined;
+  /** SOURCE_DATE_EPOCH that the times in the tar were clamped to, when the snapshot has later ones. */
+  readonly clampMtime?: number | undefined;
   /** The stored bytes, when they are in the blob store. */
   readonly blob: Descriptor | undefined;
 }

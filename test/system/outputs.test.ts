@@ -146,3 +146,28 @@ test('The same input gives the same bytes', async () => {
   }
   expect(archives[0]?.equals(archives[1] ?? Buffer.alloc(0))).toBe(true);
 });
+
+test('An image whose times were clamped is a base like any other, and can be saved later', async () => {
+  const env = { SOURCE_DATE_EPOCH: '1000000000' };
+  const first = await rig.run(['build', '-t', 'clamped', context], { env });
+  expect(first.status, first.stderr).toBe(0);
+  const child = rig.context({ Dockerfile: 'FROM clamped\nRUN ["ls", "/app"]\n' });
+  const second = await rig.run(['build', '-t', 'child', child]);
+  expect(second.status, second.stderr).toBe(0);
+  for (const name of ['clamped', 'child']) {
+    const path = join(rig.dir, `${name}.tar`);
+    expect(await rig.run(['save', '-o', path, name])).toMatchObject({ status: 0, stderr: '' });
+    // Reads each layer and compares it with the config.
+    tool('skopeo', 'copy', `docker-archive:${path}`, `dir:${join(rig.dir, name)}`);
+  }
+});
+
+test('An imported archive is a base like any other', async () => {
+  const archive = join(rig.dir, 'files.tar');
+  tool('tar', '-C', '/bin', '-cf', archive, 'busybox');
+  const imported = await rig.run(['import', archive, 'imported']);
+  expect(imported.status, imported.stderr).toBe(0);
+  const child = rig.context({ Dockerfile: 'FROM imported\nRUN ["/busybox", "touch", "/made"]\n' });
+  const built = await rig.run(['build', '--no-cache', child]);
+  expect(built.status, built.stderr).toBe(0);
+});
