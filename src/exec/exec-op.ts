@@ -90,10 +90,11 @@ export async function runExecOp(
       signal,
     );
     await using view = await active.mount(signal, trust?.fill);
+    const list = outermostFirst(mounts.list);
     const prepared = prepareRoot(
       view.root,
       { path: op.cwd, uid: user.uid, gid: user.gid },
-      mounts.list.map(mountPoint),
+      list.map(mountPoint),
     );
     const spec: SandboxSpec = {
       id: stepId(),
@@ -108,7 +109,7 @@ export async function runExecOp(
       user,
       hostname: STEP_HOSTNAME,
       mounts: [
-        ...mounts.list.map(({ mount }, i) => withTarget(mount, prepared.targets[i], view.root)),
+        ...list.map(({ mount }, i) => withTarget(mount, prepared.targets[i], view.root)),
         ...(trust === undefined ? [] : [trust.mount]),
       ],
       network: network.network,
@@ -142,6 +143,13 @@ export async function runExecOp(
   const info = measureUpper(active.upper);
   const { id: snapshot } = await active.commit(info);
   return { snapshot, bytes: info.bytes };
+}
+
+/** As BuildKit mounts them: what lies inside of another mount comes later, in whatever order they were named. */
+function outermostFirst(mounts: readonly StepMount[]): readonly StepMount[] {
+  const depth = ({ mount }: StepMount): number =>
+    mount.target.split('/').filter((name) => name !== '' && name !== '.').length;
+  return mounts.toSorted((a, b) => depth(a) - depth(b));
 }
 
 function mountPoint({ mount, targetType }: StepMount): TargetRequest {

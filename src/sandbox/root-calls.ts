@@ -20,7 +20,10 @@ export function addRootCalls(
   enterRoot(program, spec);
   mountKernelViews(program, spec, host);
   if (terminal !== undefined) addConsole(program, terminal);
-  for (const mount of spec.mounts) addMount(program, mount);
+  spec.mounts.forEach((mount, index) => {
+    makePlace(program, mount, spec.mounts.slice(0, index));
+    addMount(program, mount);
+  });
   leaveHost(program);
   if (spec.isInsecure !== true) hideKernelFiles(program);
 }
@@ -116,7 +119,6 @@ function addConsole(program: LaunchProgram, terminal: string): void {
 
 function addMount(program: LaunchProgram, mount: SandboxMount): void {
   const about = `mounting "${mount.target}"`;
-  if (mount.target.startsWith('/dev/')) makeDevicePlace(program, mount, about);
   if (mount.type === 'bind') {
     const flags = MS.BIND | MS.REC;
     program.call('mount', [`${HOST}${mount.source}`, mount.target, 0, flags, 0], about);
@@ -126,14 +128,32 @@ function addMount(program: LaunchProgram, mount: SandboxMount): void {
   }
   const size = mount.sizeBytes === undefined ? '' : `,size=${mount.sizeBytes}`;
   const options = `mode=${mount.mode.toString(8)}${size}`;
-  program.call('mount', ['tmpfs', mount.target, 'tmpfs', SECURE, options], about);
+  // Compilers and test runners start what they put into a temporary directory.
+  program.call('mount', ['tmpfs', mount.target, 'tmpfs', MS.NOSUID | MS.NODEV, options], about);
 }
 
-/** `/dev` is a tmpfs of this step's own, so the place cannot be there before. */
-function makeDevicePlace(program: LaunchProgram, mount: SandboxMount, about: string): void {
+/**
+ * Makes the place of a mount that lies inside of an earlier one, or in `/dev`, which is a tmpfs of this
+ * step's own: the place that was prepared in the root is hidden by then. It may be there already.
+ */
+function makePlace(
+  program: LaunchProgram,
+  mount: SandboxMount,
+  earlier: readonly SandboxMount[],
+): void {
+  const { target } = mount;
+  const covers = ['/dev', ...earlier.map((each) => each.target)].filter((cover) =>
+    target.startsWith(`${cover}/`),
+  );
+  if (covers.length === 0) return;
+  const about = `making the place of "${target}"`;
+  const hidden = Math.max(...covers.map((cover) => cover.length));
+  for (let end = target.indexOf('/', hidden + 1); end !== -1; end = target.indexOf('/', end + 1)) {
+    program.tryCall('mkdirat', [AT_FDCWD, target.slice(0, end), 0o755], about);
+  }
   const isFile = mount.type === 'bind' && !statSync(mount.source).isDirectory();
-  if (isFile) program.call('mknodat', [AT_FDCWD, mount.target, S_IFREG | 0o644, 0], about);
-  else program.call('mkdirat', [AT_FDCWD, mount.target, 0o755], about);
+  if (isFile) program.tryCall('mknodat', [AT_FDCWD, target, S_IFREG | 0o644, 0], about);
+  else program.tryCall('mkdirat', [AT_FDCWD, target, 0o755], about);
 }
 
 function leaveHost(program: LaunchProgram): void {

@@ -213,7 +213,6 @@ function mountSpec(mount: SandboxMount): object {
     options: [
       'nosuid',
       'nodev',
-      'noexec',
       `mode=${mount.mode.toString(8)}`,
       ...(mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`]),
     ],

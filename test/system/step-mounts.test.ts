@@ -151,7 +151,27 @@ describe.each(['root', 'an ordinary user'])('A build by %s', (who) => {
     },
     60_000,
   );
+
+  test.skipIf(process.getuid?.() !== 0).each(['namespaces', 'crun', 'runc'])(
+    'has mounts inside of mounts, in any order, and programs in a tmpfs, with %s',
+    async (isolation) => {
+      const context = rig.context({ Dockerfile: NESTED_DOCKERFILE, secret: 'known\n' });
+      const words = ['build', '--progress=plain', '--no-cache', '--isolation', isolation];
+      const secret = ['--secret', `id=s,src=${join(context, 'secret')}`];
+      const { status, stderr } = await start([...words, ...secret, context]).ended;
+      expect(status, stderr).toBe(0);
+      expect(printed(stderr)).toEqual(['known', '/a/b/c/d /a/b/c/s', 'started', 'clean']);
+    },
+    60_000,
+  );
 });
+
+/** The inner mounts stand before the outer ones. */
+const NESTED_DOCKERFILE = `FROM busybox
+RUN --mount=type=secret,id=s,target=/a/b/c/s --mount=type=cache,target=/a/b/c/d --mount=type=tmpfs,target=/a \
+    cat /a/b/c/s; touch /a/b/c/d/made; echo /a/b/c/*; cp /bin/busybox /a/busybox; /a/busybox echo started
+RUN test ! -e /a && echo clean
+`;
 
 /** What steps wrote, in order, without what --progress=plain puts in front. */
 function printed(stderr: string): string[] {
