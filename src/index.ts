@@ -57,6 +57,8 @@ export interface BuildOptions {
   readonly platforms?: readonly string[] | undefined;
   /** True for all steps, or the names of stages. */
   readonly noCache?: boolean | readonly string[] | undefined;
+  /** Build twice without cache; what differs is an error NOT_REPRODUCIBLE and an event `builds-compared`. */
+  readonly verify?: boolean | undefined;
   readonly pull?: boolean | undefined;
   readonly network?: BuildRequest['network'] | undefined;
   /** Fail where steps cannot have a network of their own. */
@@ -137,6 +139,7 @@ function toRequest(options: BuildOptions): BuildRequest {
     annotations: options.annotations ?? [],
     cacheFrom: options.cacheFrom ?? [],
     cacheTo: options.cacheTo ?? [],
+    isVerified: options.verify ?? false,
     pull: options.pull ?? false,
     network: options.network ?? 'default',
     requiresIsolatedNetwork: options.requiresIsolatedNetwork ?? false,

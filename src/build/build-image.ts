@@ -17,6 +17,7 @@ import { openBuildInput, type BuildInput } from './build-input.ts';
 import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
 import { openBuildLog } from './build-log.ts';
+import type { MadeBuild } from './compare-builds.ts';
 import { openBuildCaches, readCacheOptions, type BuildCaches } from './build-caches.ts';
 import { checkPlatforms } from './check-platforms.ts';
 import { openContexts } from './contexts.ts';
@@ -39,11 +40,14 @@ import {
   type SolveGraphDeps,
 } from './solve-graph.ts';
 import { stepSandboxes } from './step-sandboxes.ts';
+import type { VerifyDeps } from './verify-build.ts';
 import { readOutputs, resultId, writeOutputs } from './write-outputs.ts';
 
 /** The world as a build sees it. */
 export interface BuildHost {
   readonly store: Store;
+  /** The same store, opened anew: it holds nothing yet. */
+  reopenStore(): Store;
   /** Absolute; paths of the request start here. */
   readonly cwd: string;
   /** Value of `process.arch`. */
@@ -105,34 +109,46 @@ export interface BuildResult {
  * @throws BuildError, AggregateError of them, or the signal's reason
  */
 export async function buildImage(
-  request: BuildRequest,
+  asked: BuildRequest,
   host: BuildHost,
   signal: AbortSignal,
 ): Promise<BuildResult> {
+  const request = asked.isVerified ? { ...asked, noCache: true, cacheFrom: [] } : asked;
   await using remotes = openBuildRemotes(request, host);
   await using input = await openBuildInput(request, host, remotes, signal);
   const about = { dockerfile: dockerfileId(input.dockerfile), target: request.target };
   const log = openBuildLog(host.store.root, about, host, signal);
   try {
     const noted = { ...host, emit: log.emit };
-    const result = await buildStations(request, input, remotes, noted, log.id, signal);
+    const { id, images, stages } = await buildStations(
+      request,
+      { input, remotes, buildId: log.id },
+      noted,
+      signal,
+    );
     log.close(undefined);
-    return result;
+    return { id, images, stages };
   } catch (error) {
     log.close(error);
     throw error;
   }
 }
 
+/** What a build begins with, and is known by. */
+interface BegunBuild {
+  readonly input: BuildInput;
+  readonly remotes: BuildRemotes;
+  readonly buildId: string;
+}
+
 async function buildStations(
   request: BuildRequest,
-  input: BuildInput,
-  remotes: BuildRemotes,
+  begun: BegunBuild,
   host: BuildHost,
-  buildId: string,
   signal: AbortSignal,
-): Promise<BuildResult> {
+): Promise<BuildResult & MadeBuild> {
   const { store, emit } = host;
+  const { input, remotes, buildId } = begun;
   const startedAt = host.now();
   const elapsed = (): number => host.now() - startedAt;
 
@@ -140,13 +156,8 @@ async function buildStations(
   const cacheOptions = await readCacheOptions(request, host.cwd);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
   const { dockerfile, ignoreMatcher } = input;
-  const planHost = {
-    ...host,
-    now: startedAt,
-    ignoreMatcher,
-    elapsed,
-    remotes: () => remotes.get(),
-  };
+  const about = { now: startedAt, ignoreMatcher, elapsed };
+  const planHost = { ...host, ...about, remotes: () => remotes.get() };
   const { graph, sourceDateEpoch: epoch } = await planBuild(
     dockerfile.source,
     request,
@@ -200,10 +211,18 @@ async function buildStations(
   const images = await finishImages(build, finishing, signal);
   const stages = measureStages(graph, build.solved, store.snapshots);
   await onDisk;
+  const id = resultId(images);
+  const made = { graph, solved: build.solved, images };
+  if (request.isVerified) {
+    const { verifyBuild } = await import('./verify-build.ts');
+    const again: VerifyDeps['again'] = (second, itsHost) =>
+      buildStations(second, begun, itsHost, signal);
+    await verifyBuild(request, { first: made, epoch, id, host, again, elapsed }, signal);
+  }
   await writeOutputs(images, request, outputs, { ...host, bases, epoch, elapsed }, signal);
   await caches.write(build.records, signal);
   emit({ type: 'stages-measured', stages });
-  return { id: resultId(images), images, stages };
+  return { id, stages, ...made };
 }
 
 /** What making images of results needs. */

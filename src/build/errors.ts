@@ -1,5 +1,6 @@
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Span } from '../diagnostics/source.ts';
+import type { BuildDifference, FileDifference } from '../events/event.ts';
 import { shown } from '../image/errors.ts';
 
 /** The build context cannot be used. */
@@ -166,4 +167,68 @@ export function manifestNotListed(
     message: `Cannot annotate "${shown(image)}" in manifest list "${shown(list)}": the list has ${found}`,
     hint: 'Name one of them, or add the image with "stagecraft manifest create --amend".',
   });
+}
+
+/** Two builds of one request gave different images. `hasEpoch`: times were clamped. */
+export function notReproducible(
+  found: BuildDifference,
+  span: Span | undefined,
+  hasEpoch: boolean,
+): BuildError {
+  return new BuildError({
+    code: 'NOT_REPRODUCIBLE',
+    class: 'verify',
+    message: `Cannot reproduce the image: ${describeDifference(found)}`,
+    hint: hasEpoch ? undefined : epochHint(found),
+    span,
+  });
+}
+
+function epochHint({ isTimeOnly }: BuildDifference): string {
+  return isTimeOnly
+    ? 'Add --reproducible, with which no time in the image is later than a fixed one'
+    : 'Add --reproducible: many programs write the time that SOURCE_DATE_EPOCH says';
+}
+
+function describeDifference(found: BuildDifference): string {
+  const { path, difference, step, earlier, others, isTimeOnly } = found;
+  const by = step === undefined ? '' : `, made by "${shown(step)}"`;
+  if (path === undefined) {
+    const only = isTimeOnly ? 'two builds differ in times alone, first in' : 'two builds differ in';
+    return `${only} ${describeAspect(difference)}${by}`;
+  }
+  const first = isTimeOnly
+    ? 'two builds differ in times alone, first of'
+    : 'two builds differ, first in';
+  const more = others === 0 ? '' : `; ${others} more files of this layer differ`;
+  const before =
+    earlier === undefined
+      ? ''
+      : `; before that, "${shown(earlier.step)}" had made another "${shown(earlier.path)}"`;
+  return `${first} "${shown(path)}": ${describeAspect(difference)}${by}${before}${more}`;
+}
+
+function describeAspect({ aspect, first, second, offset, name }: FileDifference): string {
+  const values = `"${shown(first)}" and "${shown(second)}"`;
+  switch (aspect) {
+    case 'presence':
+      return first === 'missing' ? 'only the second has it' : 'only the first has it';
+    case 'content':
+      return `content from byte ${String(offset)} on, ${values}`;
+    case 'target':
+    case 'type':
+    case 'device':
+    case 'mode':
+    case 'owner':
+    case 'time':
+      return `${name === undefined ? aspect : `"${shown(name)}" of the config,`} ${values}`;
+    case 'xattr':
+      return `extended attributes, ${values}`;
+    case 'config':
+      return `"${shown(name ?? '')}" of the config, ${values}`;
+    case 'source':
+      return `a source that changed meanwhile, ${values}`;
+    default:
+      return aspect satisfies never;
+  }
 }

@@ -80,6 +80,7 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
   }
   return {
     store,
+    reopenStore: () => openStoreWithNote({ ...options, emit: () => undefined }),
     cwd: options.cwd,
     arch: options.arch,
     runtimeDir: runtimeDirectory(env),

@@ -12,6 +12,7 @@ import { removeSlowly } from '../snapshot/remove-tree.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { takeSources } from './kept-sources.ts';
 import type { Store } from './open-store.ts';
+import { sweepScratch } from './scratch-directory.ts';
 import { neededBlobs, neededSnapshots, storeUsage, type UsageItem } from './store-usage.ts';
 import { isMeant, type UsageFilter } from './usage-filter.ts';
 
@@ -138,6 +139,7 @@ const MOUNT_TRASH = 'mount-';
 
 async function emptyMountTrash({ root }: Store, signal: AbortSignal): Promise<void> {
   const breather = createBreather(signal);
+  sweepScratch(join(root, 'tmp'));
   for (const name of readdirSync(join(root, 'tmp'))) {
     if (name.startsWith(MOUNT_TRASH)) await removeSlowly(join(root, 'tmp', name), breather);
   }

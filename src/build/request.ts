@@ -28,6 +28,8 @@ export interface BuildRequest {
   readonly cacheFrom: readonly string[];
   /** `--cache-to` values, as written. */
   readonly cacheTo: readonly string[];
+  /** Build twice without cache, and fail when that does not give the same. */
+  readonly isVerified: boolean;
   /** Ask the registry even when the local store has an image of that name. */
   readonly pull: boolean;
   /** Network of steps that do not say. */

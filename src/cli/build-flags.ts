@@ -94,6 +94,7 @@ export const BUILD_FLAGS = {
   tag: listFlag('NAME', 'Name of the image', { short: 't' }),
   target: textFlag('STAGE', 'The stage to build'),
   ulimit: listFlag('NAME=SOFT[:HARD]', 'Limit a resource of each process, as in nofile=1024'),
+  verify: switchFlag('Build twice without cache, and fail where that does not give the same'),
 } as const satisfies FlagTable;
 
 /** The flags of one `stagecraft build`, read. */

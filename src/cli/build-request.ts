@@ -60,6 +60,7 @@ export async function readBuildRequest(
     annotations: flags.annotation,
     cacheFrom: flags['cache-from'],
     cacheTo: flags['cache-to'],
+    isVerified: flags.verify ?? false,
     pull: flags.pull ?? false,
     network: oneOf('--network', flags.network ?? 'default', NETWORKS),
     requiresIsolatedNetwork: flags.hardened === true || config.requiresIsolatedNetwork,

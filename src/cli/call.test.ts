@@ -34,6 +34,7 @@ function request(lines: readonly string[], changes: Partial<BuildRequest> = {}):
     annotations: [],
     cacheFrom: [],
     cacheTo: [],
+    isVerified: false,
     pull: false,
     network: 'default',
     requiresIsolatedNetwork: false,

@@ -32,6 +32,7 @@ describe('reportFailure()', () => {
     ['build', 4],
     ['registry', 5],
     ['host', 6],
+    ['verify', 7],
   ])('gives an error of class %s the status %d', (kind, status) => {
     expect(report(userError(kind))).toEqual({
       status,

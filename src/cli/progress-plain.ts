@@ -85,6 +85,9 @@ class PlainDisplay {
       case 'image-written':
         this.#images.push(event.image);
         return;
+      // The task says it, and the error.
+      case 'builds-compared':
+        return;
       default:
         this.#showOp(event);
     }

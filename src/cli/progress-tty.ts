@@ -96,6 +96,8 @@ class TtyDisplay {
       case 'image-written':
         this.#images.push(event.image);
         return;
+      case 'builds-compared':
+        return;
       default:
         this.#showOp(event);
     }

@@ -61,6 +61,13 @@ export type BuildEvent =
       readonly at: number;
     }
   | { readonly type: 'stages-measured'; readonly stages: readonly StageMeasure[] }
+  /** `--verify`: the image was built twice. `difference` undefined: both builds gave `digest`. */
+  | {
+      readonly type: 'builds-compared';
+      readonly digest: string;
+      readonly difference: BuildDifference | undefined;
+      readonly at: number;
+    }
   | { readonly type: 'image-written'; readonly image: WrittenImage; readonly at: number };
 
 export interface PlannedOp {
@@ -113,6 +120,51 @@ export interface FileChange {
   /** As text; below the root of the context or stage. */
   readonly path: string;
   readonly what: 'added' | 'removed' | 'content' | 'mode' | 'owner' | 'type';
+}
+
+/** The first thing that two builds of one image differ in. */
+export interface BuildDifference {
+  /** `linux/amd64`. */
+  readonly platform: string;
+  /** Path in the image; undefined when it is no file that differs. */
+  readonly path: string | undefined;
+  readonly difference: FileDifference;
+  /** The step that made it: `[builder 2/5] RUN go build`; undefined when it was none. */
+  readonly step: string | undefined;
+  /** Where the step is written. */
+  readonly place: { readonly file: string; readonly line: number } | undefined;
+  /** Another step whose result the step reads, and that had differed before. */
+  readonly earlier: { readonly step: string; readonly path: string } | undefined;
+  /** More files of the same layer that differ. */
+  readonly others: number;
+  /** Nothing but times differs, in the whole image. */
+  readonly isTimeOnly: boolean;
+}
+
+/** What about a file differs, as text that people can read. */
+export interface FileDifference {
+  /**
+   * `target` of a link; `config` of the image, of which `name` says the part; `source`: a base image,
+   * URL or repository is not what it was.
+   */
+  readonly aspect:
+    | 'presence'
+    | 'type'
+    | 'content'
+    | 'target'
+    | 'device'
+    | 'mode'
+    | 'owner'
+    | 'xattr'
+    | 'time'
+    | 'config'
+    | 'source';
+  /** In the first build. Of content, some bytes from `offset` on; hexadecimal when they are no text. */
+  readonly first: string;
+  readonly second: string;
+  /** The first byte of the content that differs. */
+  readonly offset?: number | undefined;
+  readonly name?: string | undefined;
 }
 
 /** What a stage weighs, took and left behind. Bytes are of files, uncompressed. */

@@ -85,6 +85,7 @@ function requestOf(test: DifferentialCase, written: WrittenCase): BuildRequest {
     annotations: [],
     cacheFrom: [],
     cacheTo: [],
+    isVerified: false,
     pull: false,
     network: 'host',
     requiresIsolatedNetwork: false,
@@ -135,6 +136,7 @@ function inputOf(
 function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildHost {
   return {
     store,
+    reopenStore: () => openStore(store.root, process.getuid?.() ?? 0),
     cwd: written.contextDir,
     arch: process.arch,
     runtimeDir: join(store.root, 'run'),
