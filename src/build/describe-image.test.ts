@@ -19,7 +19,7 @@ test('describeImage() says what Docker says, under the same names', () => {
     rootfs: { type: 'layers', diff_ids: [diffId] },
     history: [{ comment: 'made' }],
   } as const;
-  expect(describeImage({ image, references }, config)).toEqual({
+  expect(describeImage({ image, references }, config, ({ size }) => size)).toEqual({
     Id: id,
     Parent: '',
     DockerVersion: '',

@@ -3,6 +3,7 @@ import type { NamedImage, NamedIndex } from '../image/image-store.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
 import { familiarName } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
+import type { LayerBytes } from './layer-bytes.ts';
 import type { Store } from './open-store.ts';
 
 /** One step of an image's making. */
@@ -13,25 +14,29 @@ export interface HistoryRow {
   readonly createdAt: string | undefined;
   readonly createdBy: string;
   readonly comment: string;
-  /** Bytes of its layer, uncompressed; 0 for a step without one. */
+  /** Bytes of the files of its layer; 0 for a step without one. */
   readonly bytes: number;
 }
 
 /** The steps of an image, newest first. @throws BuildError INVALID_IMAGE */
-export function imageHistory({ image }: NamedImage, config: ImageConfig): HistoryRow[] {
-  const layers = [...image.layers];
+export function imageHistory(
+  { image }: NamedImage,
+  config: ImageConfig,
+  bytesOf: LayerBytes,
+): HistoryRow[] {
+  const sizes = image.layers.map(bytesOf);
   const steps = config.history.map((entry) => ({
     createdAt: entry.created,
     createdBy: entry.created_by ?? '',
     comment: entry.comment ?? '',
-    bytes: entry.empty_layer === true ? 0 : (layers.shift()?.size ?? 0),
+    bytes: entry.empty_layer === true ? 0 : (sizes.shift() ?? 0),
   }));
   // Some tools add layers and say nothing about them in the history.
-  const untold = layers.map(({ size }) => ({
+  const untold = sizes.map((bytes) => ({
     createdAt: undefined,
     createdBy: '',
     comment: '',
-    bytes: size,
+    bytes,
   }));
   return [...steps, ...untold]
     .reverse()
@@ -45,7 +50,11 @@ export function readImageConfig({ image, references }: NamedImage, store: Store)
 }
 
 /** An image as Docker's `inspect` describes it (Docker Engine API, ImageInspect). */
-export function describeImage(named: NamedImage, config: ImageConfig): Record<string, unknown> {
+export function describeImage(
+  named: NamedImage,
+  config: ImageConfig,
+  bytesOf: LayerBytes,
+): Record<string, unknown> {
   const { image, references } = named;
   const parsed = references.map((reference) => parseReference(reference));
   const repositories = new Set(
@@ -72,14 +81,17 @@ export function describeImage(named: NamedImage, config: ImageConfig): Record<st
     ...(config.variant === undefined ? {} : { Variant: config.variant }),
     Os: config.os,
     ...(config['os.version'] === undefined ? {} : { OsVersion: config['os.version'] }),
-    Size: image.layers.reduce((sum, { size }) => sum + size, 0),
+    Size: image.layers.reduce((sum, layer) => sum + bytesOf(layer), 0),
     RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
     Metadata: { LastTagTime: image.storedAt },
   };
 }
 
 /** What sets an index apart from its images: its id and what it lists (ImageInspect.Manifests). */
-export function describeIndex({ index, images }: NamedIndex): Record<string, unknown> {
+export function describeIndex(
+  { index, images }: NamedIndex,
+  bytesOf: LayerBytes,
+): Record<string, unknown> {
   return {
     Id: index.id,
     ...(index.manifestDigest === undefined ? {} : { Digest: index.manifestDigest }),
@@ -92,7 +104,7 @@ export function describeIndex({ index, images }: NamedIndex): Record<string, unk
         Available: layers.every(({ snapshot }) => snapshot !== undefined),
         ImageData: {
           Platform: { architecture, os, ...(variant === undefined ? {} : { variant }) },
-          Size: { Unpacked: layers.reduce((sum, { size }) => sum + size, 0) },
+          Size: { Unpacked: layers.reduce((sum, layer) => sum + bytesOf(layer), 0) },
         },
       };
     }),

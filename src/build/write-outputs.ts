@@ -7,6 +7,7 @@ import { parseReference } from '../image/reference.ts';
 import type { StoredImage } from '../image/stored-image.ts';
 import { indexedImage, indexIdOf } from '../image/stored-index.ts';
 import type { BaseImages } from './base-images.ts';
+import { layerBytesIn, totalBytes } from './layer-bytes.ts';
 import { exportableLayers } from './exportable-layers.ts';
 import type { FinishedImage } from './finish-image.ts';
 import type { Store } from './open-store.ts';
@@ -106,8 +107,7 @@ async function storeImages(
     await store.images.putIndex({ ...index, storedAt }, tags, signal);
   }
   const layers = images.flatMap((image) => image.layers);
-  const sizes = new Map(layers.map(({ diffId, size }) => [diffId, size]));
-  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const bytes = totalBytes(layers, layerBytesIn(store.snapshots));
   for (const destination of tags.length === 0 ? ['image'] : tags.map((tag) => `image ${tag}`)) {
     emit({ type: 'image-written', image: { destination, digest, bytes }, at: deps.elapsed() });
   }

@@ -1,6 +1,9 @@
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 const SIGNIFICANT_DIGITS = 3;
 
+/** Spaces between the columns of a table. */
+const GAP = 3;
+
 /** Bytes as Docker shows them: powers of 1000, three significant digits, `77.8MB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
@@ -43,8 +46,14 @@ export function formatSpan(milliseconds: number): string {
   return `${String(Math.floor(days / 365))} years`;
 }
 
-/** Rows as columns two or more spaces apart, the last one not padded. Cells must be visible text. */
-export function renderTable(rows: readonly (readonly string[])[], gap = 3): string {
+/**
+ * Rows as columns three spaces apart and no narrower than `minWidth`, the last one not padded. Cells must
+ * be visible text.
+ */
+export function renderTable(
+  rows: readonly (readonly string[])[],
+  { minWidth = 0 }: { readonly minWidth?: number } = {},
+): string {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {
@@ -54,7 +63,9 @@ export function renderTable(rows: readonly (readonly string[])[], gap = 3): stri
   const lines = rows.map((row) =>
     row
       .map((cell, column) =>
-        column === row.length - 1 ? cell : cell.padEnd((widths[column] ?? 0) + gap),
+        column === row.length - 1
+          ? cell
+          : cell.padEnd(Math.max((widths[column] ?? 0) + GAP, minWidth)),
       )
       .join('')
       .trimEnd(),

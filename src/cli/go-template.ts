@@ -1,6 +1,9 @@
 import { renderTable } from './format.ts';
 import { parseValueTemplate } from './value-template.ts';
 
+/** The least width of a column of Docker's tables, with the space behind it. */
+const DOCKER_CELL = 10;
+
 /** The fields of one thing in a list, by the names that Docker gives them. */
 export type TemplateFields = Readonly<Record<string, string>>;
 
@@ -20,5 +23,6 @@ export function renderFormatted(
   // A misspelt field is one also where there is nothing to list.
   const heading = template(headings);
   if (!isTable) return things.map((fields) => `${template(fields)}\n`).join('');
-  return renderTable([heading, ...things.map(template)].map((row) => row.split('\t')));
+  const rows = [heading, ...things.map(template)].map((row) => row.split('\t'));
+  return renderTable(rows, { minWidth: DOCKER_CELL });
 }

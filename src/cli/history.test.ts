@@ -22,7 +22,7 @@ function rowsOf(entries: readonly HistoryEntry[], sizes: readonly number[]) {
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     history: entries,
   };
-  return imageHistory({ image, references: [] }, config);
+  return imageHistory({ image, references: [] }, config, ({ size }) => size);
 }
 
 describe('imageHistory()', () => {

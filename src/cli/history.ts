@@ -1,4 +1,5 @@
 import { imageHistory, readImageConfig, type HistoryRow } from '../build/describe-image.ts';
+import { layerBytesIn } from '../build/layer-bytes.ts';
 import { visibleLine } from '../diagnostics/visible-text.ts';
 import { defineCommand } from './command.ts';
 import { flagConflict } from './errors.ts';
@@ -41,9 +42,9 @@ export const history = defineCommand({
     const isWhole = flags['no-trunc'] === true;
     await using store = openCommandStore(flags.root, context);
     const image = store.images.find(name, readPlatform(flags.platform ?? 'local', context.arch));
-    const rows = imageHistory(image, readImageConfig(image, store)).map((row) =>
-      historyFields(row, { isWhole, isHuman, now: context.now() }),
-    );
+    const steps = imageHistory(image, readImageConfig(image, store), layerBytesIn(store.snapshots));
+    const options = { isWhole, isHuman, now: context.now() };
+    const rows = steps.map((row) => historyFields(row, options));
     const time = isHuman ? 'CreatedSince' : 'CreatedAt';
     const table = `table {{.ID}}\t{{.${time}}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}`;
     const format = flags.quiet === true ? '{{.ID}}' : (flags.format ?? 'table');
@@ -63,11 +64,16 @@ export function historyFields(
   return {
     ID: row.id === undefined ? '<missing>' : shownId(row.id, isWhole),
     CreatedSince: Number.isNaN(created) ? 'N/A' : formatAge(now - created),
-    CreatedAt: row.createdAt === undefined ? 'N/A' : visibleLine(row.createdAt),
+    CreatedAt: Number.isNaN(created) ? 'N/A' : wholeSecond(created),
     CreatedBy: isWhole ? step : shortened(step),
     Size: isHuman ? formatBytes(row.bytes) : String(row.bytes),
     Comment: visibleLine(row.comment),
   };
+}
+
+/** As Go's time.RFC3339 prints it. */
+function wholeSecond(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 function shownId(id: string, isWhole: boolean): string {

@@ -1,3 +1,4 @@
+import { layerBytesIn, totalBytes } from '../build/layer-bytes.ts';
 import type { Store } from '../build/open-store.ts';
 import { parseConfig, MAX_CONFIG_BYTES } from '../image/parse-config.ts';
 import type { NamedImage, NamedIndex } from '../image/image-store.ts';
@@ -17,7 +18,7 @@ export interface ImageRow {
   readonly digest: string;
   /** RFC 3339, or undefined when the image does not say. */
   readonly createdAt: string | undefined;
-  /** Of its files, uncompressed. */
+  /** Of the content of its files, as Docker counts. */
   readonly bytes: number;
   /** On the disk, of layers that no other image has: what removing it can set free. */
   readonly uniqueBytes: number;
@@ -43,6 +44,7 @@ export function imageRows(store: Store): ImageRow[] {
 }
 
 function rowsOf({ image, references }: NamedImage, store: Store, users: LayerUsers): ImageRow[] {
+  const bytesOf = layerBytesIn(store.snapshots);
   const { created, config } = parseConfig(
     store.blobs.readBytes(image.id, MAX_CONFIG_BYTES),
     image.layers.length,
@@ -52,7 +54,7 @@ function rowsOf({ image, references }: NamedImage, store: Store, users: LayerUse
     id: image.id,
     digest: image.manifestDigest ?? NONE,
     createdAt: created,
-    bytes: image.layers.reduce((sum, { size }) => sum + size, 0),
+    bytes: image.layers.reduce((sum, layer) => sum + bytesOf(layer), 0),
     uniqueBytes: uniqueBytes([image], store, users),
     labels: config.Labels ?? {},
   });
@@ -89,13 +91,12 @@ function indexRows(
   users: LayerUsers,
 ): ImageRow[] {
   const layers = images.flatMap((image) => image.layers);
-  const sizes = new Map(layers.map(({ diffId, size }) => [diffId, size]));
   const [first] = images.flatMap((image) => rowsOf({ image, references: [] }, store, users));
   return namedRows(references, {
     id: index.id,
     digest: index.manifestDigest ?? NONE,
     createdAt: first?.createdAt,
-    bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    bytes: totalBytes(layers, layerBytesIn(store.snapshots)),
     uniqueBytes: uniqueBytes(images, store, users),
     labels: first?.labels ?? {},
   });
@@ -129,6 +130,8 @@ export const IMAGE_HEADINGS = {
   Size: 'SIZE',
   SharedSize: 'SHARED SIZE',
   UniqueSize: 'UNIQUE SIZE',
+  VirtualSize: 'VIRTUAL SIZE',
+  Containers: 'CONTAINERS',
 } as const;
 
 /** A row as text, by the names that templates use. */
@@ -144,11 +147,19 @@ export function imageFields(
     Digest: row.digest,
     ID: isWhole ? row.id : shortId(row.id),
     CreatedSince: Number.isNaN(created) ? 'N/A' : formatAge(now - created),
-    CreatedAt: row.createdAt ?? 'N/A',
+    CreatedAt: Number.isNaN(created) ? 'N/A' : goTime(created),
     Size: formatBytes(row.bytes),
     SharedSize: formatBytes(Math.max(row.bytes - row.uniqueBytes, 0)),
     UniqueSize: formatBytes(row.uniqueBytes),
+    VirtualSize: formatBytes(row.bytes),
+    // As Docker says where it does not count them.
+    Containers: 'N/A',
   };
+}
+
+/** As Go prints a time in UTC: `2026-01-02 03:04:05 +0000 UTC`. */
+function goTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
 }
 
 function compare(a: string, b: string): number {

@@ -1,4 +1,5 @@
 import { describeImage, describeIndex, readImageConfig } from '../build/describe-image.ts';
+import { layerBytesIn } from '../build/layer-bytes.ts';
 import type { Store } from '../build/open-store.ts';
 import { findRecord, observeState, type ContainerRecord } from '../containers/container-record.ts';
 import { hostPlatform, type Platform } from '../core/platform.ts';
@@ -95,11 +96,12 @@ function describe(
 /** @throws BuildError IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND when one was asked for */
 function describeStored(word: string, { wanted, host }: WantedPlatform, store: Store): unknown {
   const entry = store.images.findEntry(word);
-  if ('image' in entry) return describeImage(entry, readImageConfig(entry, store));
+  const bytesOf = layerBytesIn(store.snapshots);
+  if ('image' in entry) return describeImage(entry, readImageConfig(entry, store), bytesOf);
   const isHere = store.images.lookup(word, host) !== undefined;
   const image = store.images.find(word, wanted ?? (isHere ? host : undefined));
-  const described = describeImage(image, readImageConfig(image, store));
-  return wanted === undefined ? { ...described, ...describeIndex(entry) } : described;
+  const described = describeImage(image, readImageConfig(image, store), bytesOf);
+  return wanted === undefined ? { ...described, ...describeIndex(entry, bytesOf) } : described;
 }
 
 function containerOf(root: string, word: string): ContainerRecord | undefined {

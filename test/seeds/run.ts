@@ -100,7 +100,7 @@ function printRows(head: readonly string[], rows: readonly Row[]): void {
   const notes = [...new Set(rows.flatMap((row) => row.notes))];
   const marks = (row: Row): string =>
     row.notes.map((note) => String(notes.indexOf(note) + 1)).join(' ');
-  print(renderTable([[...head, 'NOTES'], ...rows.map((row) => [...row.cells, marks(row)])], 2));
+  print(renderTable([[...head, 'NOTES'], ...rows.map((row) => [...row.cells, marks(row)])]));
   for (const [index, note] of notes.entries()) print(`${String(index + 1)}: ${note}`);
 }
 

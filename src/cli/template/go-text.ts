@@ -11,8 +11,13 @@ export function goText(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (!isRecord(value)) return '<no value>';
   return `map[${sortedEntries(value)
-    .map(([key, each]) => `${key}:${goText(each)}`)
+    .map(([key, each]) => `${key}:${isEmptyRecord(each) ? '{}' : goText(each)}`)
     .join(' ')}]`;
+}
+
+/** Where names are all that counts, as those of ports and volumes, Go has `struct{}` as the values. */
+function isEmptyRecord(value: unknown): boolean {
+  return isRecord(value) && Object.keys(value).length === 0;
 }
 
 /** Entries of a map in the order in which Go's templates visit them. */
