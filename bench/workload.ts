@@ -9,9 +9,11 @@ export interface Workload {
   readonly command: 'build' | 'push' | 'pull';
   /**
    * What happens before each timed run. `cold`: the tool has never seen this Dockerfile, so each run
-   * gets text of its own; `touch` has to change what is copied as well. `warm`: the same build ran just before.
+   * gets text of its own; `touch` has to change what is copied as well. `first`: the tool has a new store
+   * with nothing but the base image in it, so it has never seen the context either. `warm`: the same
+   * build ran just before.
    */
-  readonly start: 'cold' | 'warm';
+  readonly start: 'cold' | 'first' | 'warm';
   /** Changes the context between the warm-up and a timed run; `run` counts from 0. */
   touch?(dir: string, run: number): void;
   /** A stage that is built before each timed run, so that only what builds on it is timed. */

@@ -13,8 +13,8 @@ import { readIgnoreFile } from './read-ignore-file.ts';
 export interface BuildContexts {
   /** The files of a local source op. @throws BuildError CONTEXT_NOT_A_DIRECTORY */
   tree(name: string): ContextTree;
-  /** Forgets what was read of the tree, to see what it is like now. */
-  refresh(name: string): void;
+  /** The files of a local source op as they are now; `tree` remembers what it has seen. */
+  current(name: string): ContextTree;
   /** Digests of files read in former builds; none for what never changes. */
   hashCache(name: string): HashCache | undefined;
   /** True for what was fetched or unpacked: nobody writes to it. */
@@ -63,7 +63,7 @@ export function openContexts(
               nowNs: () => BigInt(now()) * 1_000_000n,
             }),
           ),
-    refresh: (name) => void trees.delete(name),
+    current: open,
     save() {
       for (const cache of caches.values()) cache.save();
     },

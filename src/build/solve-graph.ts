@@ -13,6 +13,7 @@ import { Solver, type Output, type SolvedOp } from '../solve/solver.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { hashSelection, type HashOptions } from '../tree/content-hash.ts';
 import { pathTooLong } from '../tree/errors.ts';
+import type { FileTree } from '../tree/file-tree.ts';
 import type { Selection } from '../tree/select-files.ts';
 import type { BuildContexts } from './contexts.ts';
 import { describeChanges } from './describe-changes.ts';
@@ -174,8 +175,8 @@ export function createGraphSolver(
       const { name } = from.source;
       const before = selectionHashes.get(hashName(use, name));
       if (before === undefined || deps.contexts.isFrozen(name)) continue;
-      deps.contexts.refresh(name);
-      const after = await hashUse(use, { kind: 'local', name }, graph, deps, signal);
+      const tree = deps.contexts.current(name);
+      const after = await hashUse(use, { kind: 'local', name }, graph, { ...deps, tree }, signal);
       if (before !== after) throw changed(graph, id);
     }
   }
@@ -197,7 +198,8 @@ async function hashUse(
   use: InputUse,
   input: Output,
   graph: OpGraph,
-  deps: Pick<SolveGraphDeps, 'contexts' | 'store'> & Pick<HashOptions, 'keep'>,
+  deps: Pick<SolveGraphDeps, 'contexts' | 'store'> &
+    Pick<HashOptions, 'keep'> & { readonly tree?: FileTree },
   signal: AbortSignal,
 ): Promise<string> {
   if (use.kind === 'whole') throw new TypeError('Only uses of files have a content hash');
@@ -208,7 +210,8 @@ async function hashUse(
   const { keep } = deps;
   if (input.kind === 'local') {
     const cache = deps.contexts.hashCache(input.name);
-    return hashSelection(deps.contexts.tree(input.name), wanted, { cache, origin, keep }, signal);
+    const tree = deps.tree ?? deps.contexts.tree(input.name);
+    return hashSelection(tree, wanted, { cache, origin, keep }, signal);
   }
   const tree = deps.store.snapshots.tree(input.id as SnapshotId | undefined);
   return hashSelection(tree, wanted, { origin, keep }, signal);

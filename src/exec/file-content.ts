@@ -8,6 +8,7 @@ import {
   readSync,
   symlinkSync,
   writeSync,
+  type BigIntStats,
 } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
 import { copyFileRange, ficlone, hasCode, mkfifo, mknod, NODE_TYPE } from '../host/sys.ts';
@@ -91,20 +92,34 @@ function createDevice(node: TreeNode, hostPath: BytePath): void {
   }
 }
 
+/** Both ends of a copy, for as long as they are open. */
+export interface OpenCopy {
+  readonly from: number;
+  readonly to: number;
+  /** What the source was like before it was read. */
+  readonly before: BigIntStats;
+}
+
 /**
- * Copies a regular file to `hostPath`, where nothing is.
+ * Copies a regular file to `hostPath`, where nothing is, and calls `finish` before the two are closed.
  *
  * @throws BuildError CONTEXT_CHANGED, FILE_UNREADABLE
  */
-export function copyFile(node: FileLocation, hostPath: BytePath): void {
+export function copyFile(
+  node: FileLocation,
+  hostPath: BytePath,
+  finish?: (copy: OpenCopy) => void,
+): void {
   const from = openContent(node);
   try {
-    const stat = fstatSync(from);
-    if (!stat.isFile()) throw contextChanged(node.path);
+    const before = fstatSync(from, { bigint: true });
+    if (!before.isFile()) throw contextChanged(node.path);
     const to = openNew(hostPath);
     try {
-      const hasHoles = stat.blocks * BLOCK_BYTES < stat.size;
-      copyContent({ from, to, size: stat.size, devices: `${stat.dev}`, hasHoles });
+      const size = Number(before.size);
+      const hasHoles = Number(before.blocks) * BLOCK_BYTES < size;
+      copyContent({ from, to, size, devices: `${before.dev}`, hasHoles });
+      finish?.({ from, to, before });
     } finally {
       closeSync(to);
     }

@@ -7,6 +7,8 @@ import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { joinPath, ROOT } from '../tree/node.ts';
 import { selectFiles } from '../tree/select-files.ts';
 import { walkSelected, type SelectedEntry, type SelectedRoot } from '../tree/walk-selected.ts';
+import { fileState } from '../tree/file-digest.ts';
+import type { Doubts } from './doubts.ts';
 import { tryUnpack } from './file-archive.ts';
 import { createLike, tryLink } from './file-content.ts';
 import { makeDirectories, resolveDestination, type NewDirectory } from './file-destination.ts';
@@ -30,13 +32,11 @@ export interface CopyScope {
   /** Where is looked, for errors. */
   readonly origin: string | undefined;
   /** Where the copies of regular files are made. */
-  readonly copies: BatchPool<PlainCopy, void>;
+  readonly copies: BatchPool<PlainCopy, boolean>;
+  readonly doubts: Doubts;
   readonly breather: Breather;
   readonly signal: AbortSignal;
 }
-
-/** There is nothing to do with a file that is copied. */
-const DONE = (): void => undefined;
 
 const DEFAULT_DIRECTORY_MODE = 0o755;
 
@@ -74,6 +74,7 @@ function readMode(text: string | undefined): ModeChange | undefined {
 }
 
 function unpack(root: SelectedRoot, { action, scope, owner }: CopyJob): Promise<boolean> {
+  scope.doubts.note();
   const destination = resolveDestination(scope.upper.tree, textToBytes(action.destination));
   return tryUnpack(root.node, { destination, owner, scope }, scope.signal);
 }
@@ -212,7 +213,14 @@ class Copier {
   #finishLike(node: TreeNode, dir: UpperDir): void {
     this.#unfinished.push(() => {
       setMetadata(dir.hostPath, dir.path, this.#permissions(node), node);
+      this.#look(node);
     });
+  }
+
+  /** Is it still what was hashed? */
+  #look(node: TreeNode): void {
+    const { doubts, isImmutable } = this.#job.scope;
+    if (!isImmutable) doubts.look(node);
   }
 
   #copyFile(node: TreeNode, slot: Slot): void {
@@ -232,13 +240,15 @@ class Copier {
     const wanted = this.#permissions(node);
     if (this.#tryShare(node, wanted, slot)) return;
     if (node.type === 'file') {
+      const { copies, doubts } = this.#job.scope;
+      const { uid, gid, mode } = wanted;
       const { path: toPath, hostPath: to } = slot;
-      const { path: fromPath, hostPath: from, size, mtimeNs } = node;
-      this.#job.scope.copies.add({ ...wanted, from, fromPath, to, toPath, size, mtimeNs }, DONE);
+      doubts.copy({ source: fileState(node), to, toPath, uid, gid, mode }, copies);
       return;
     }
     createLike(node, slot.hostPath);
     setMetadata(slot.hostPath, slot.path, wanted, node);
+    this.#look(node);
   }
 
   /** Instead of a copy, a second name of a file that never changes. */

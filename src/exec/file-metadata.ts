@@ -1,7 +1,7 @@
-import { chmodSync, lchownSync } from 'node:fs';
+import { chmodSync, fchmodSync, fchownSync, lchownSync } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
-import { hasCode, utimesNs } from '../host/sys.ts';
-import { lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
+import { futimesNs, hasCode, utimesNs } from '../host/sys.ts';
+import { hasXattrs, lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
 import { readXattrs } from '../tree/xattrs.ts';
 import { ownerNotMapped } from './file-errors.ts';
@@ -30,10 +30,35 @@ export function setMetadata(
   setTime(hostPath, from.mtimeNs);
 }
 
-/** lchown. @throws BuildError OWNER_NOT_MAPPED */
-export function setOwner(hostPath: BytePath, path: BytePath, owner: OwnerIds): void {
+/** Two open regular files, and where they are. */
+export interface OpenPair {
+  readonly from: number;
+  readonly fromHostPath: BytePath;
+  readonly to: number;
+  readonly toHostPath: BytePath;
+}
+
+/**
+ * Does what `setMetadata` does for a copy that is still open: the system need not find it again and
+ * again. @throws BuildError OWNER_NOT_MAPPED
+ */
+export function setOpenMetadata(
+  { from, fromHostPath, to, toHostPath }: OpenPair,
+  path: BytePath,
+  wanted: Permissions,
+  mtimeNs: bigint,
+): void {
+  setOwner(to, path, wanted);
+  fchmodSync(to, wanted.mode);
+  if (hasXattrs(from)) copyXattrs(fromHostPath, toHostPath);
+  futimesNs(to, mtimeNs, mtimeNs);
+}
+
+/** Changes the owner of a path, itself when it is a link, or of an open file. @throws BuildError OWNER_NOT_MAPPED */
+export function setOwner(file: BytePath | number, path: BytePath, owner: OwnerIds): void {
   try {
-    lchownSync(fsPath(hostPath), owner.uid, owner.gid);
+    if (typeof file === 'number') fchownSync(file, owner.uid, owner.gid);
+    else lchownSync(fsPath(file), owner.uid, owner.gid);
   } catch (error) {
     if (hasCode(error, 'EINVAL', 'EPERM')) {
       throw ownerNotMapped(path, `${owner.uid}:${owner.gid}`, error);

@@ -17,6 +17,7 @@ import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath } from '../tree/node.ts';
 import { namesOf } from '../tree/resolve.ts';
 import { selectFiles } from '../tree/select-files.ts';
+import { Doubts } from './doubts.ts';
 import { runCopy, type CopyScope } from './file-copy.ts';
 import { makeDirectories, makeDirectory, resolveDestination } from './file-destination.ts';
 import { cannotChange } from './file-errors.ts';
@@ -38,6 +39,13 @@ export interface FileOpContext {
   originOf?(input: OpId): string | undefined;
 }
 
+/** What a file op left. */
+export interface FileOpResult {
+  readonly info: SnapshotInfo;
+  /** Copies of files that were not what they were when they were listed. */
+  readonly doubts: Doubts;
+}
+
 /**
  * Applies the actions of `op` in order, straight into `active.upper`: the result is what BuildKit's file
  * backend leaves in a mounted snapshot. Nothing is mounted; the caller commits. `inputs` gives the files
@@ -50,7 +58,7 @@ export async function runFileOp(
   active: ActiveSnapshot,
   inputs: (id: OpId) => FileTree,
   context: FileOpContext,
-): Promise<SnapshotInfo> {
+): Promise<FileOpResult> {
   const { signal } = context;
   signal.throwIfAborted();
   const scope: FileScope = { upper: new Upper(active), ownerTree: active.parentTree };
@@ -61,6 +69,7 @@ export async function runFileOp(
     signal,
     linkedInodes: new Set<string>(),
     copies,
+    doubts: new Doubts(),
   };
   for (const action of op.actions) {
     if (action.action === 'copy') {
@@ -73,7 +82,7 @@ export async function runFileOp(
       await runCopy(action, copy);
     } else runSmallAction(action, scope);
   }
-  return scope.upper.info();
+  return { info: scope.upper.info(), doubts: shared.doubts };
 }
 
 interface FileScope {

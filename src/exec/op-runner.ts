@@ -1,6 +1,7 @@
 import { readdirSync, renameSync } from 'node:fs';
 import { bytesToText, textToBytes } from '../core/bytes.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
+import { diskError } from '../host/disk-error.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import { inputOrigin } from '../ops/input-origin.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
@@ -8,9 +9,10 @@ import type { CopyAction, FileOp, MergeOp, OpId, SourceOp } from '../ops/op.ts';
 import type { ActiveSnapshot, SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { ensureBaseLayers, type BaseLayersDeps } from './base-layers.ts';
+import type { Doubts } from './doubts.ts';
 import { unsupportedOp } from './errors.ts';
 import { runExecOp, type ExecOpDeps } from './exec-op.ts';
-import { runFileOp } from './file-op.ts';
+import { runFileOp, type FileOpContext } from './file-op.ts';
 import { runGitOp, runUrlOp, type RemoteOpDeps } from './remote-op.ts';
 
 /** What an input of an op is, as the solver gives it. */
@@ -31,7 +33,7 @@ export interface OpRunnerDeps
   contextTree(name: string): FileTree;
   /** True for a build context that nobody can write to, so that its files may be hard-linked. */
   isContextFrozen(name: string): boolean;
-  /** Called after an op read from a build context: fails when its files changed meanwhile. */
+  /** Called after an op may have read other files of a build context than were hashed: fails when it did. */
   checkUnchanged(id: OpId, signal: AbortSignal): Promise<void>;
 }
 
@@ -57,7 +59,7 @@ export async function runOp(
       return runSourceOp(op, id, deps, signal);
     case 'exec': {
       const openInput: ExecOpDeps['openInput'] = (input, path, mountSignal) =>
-        openMountSource(inputOf(inputs, input), path, deps, mountSignal);
+        openMountSource(id, inputOf(inputs, input), path, deps, mountSignal);
       const root = snapshotOf(inputs, op.root);
       const inputDeps: Pick<ExecOpDeps, 'openInput' | 'inputIdentity' | 'copyInput'> = {
         openInput,
@@ -123,17 +125,34 @@ async function runFile(
 ): Promise<RanOp> {
   if (op.base === undefined && op.actions.length === 0) return { snapshot: undefined, bytes: 0 };
   await using active = await deps.snapshots.prepare(snapshotOf(inputs, op.base), signal);
-  const info = await runFileOp(op, active, (input) => treeOf(inputOf(inputs, input), deps), {
+  const context: FileOpContext = {
     signal,
-    isImmutable: (id) => {
-      const input = inputOf(inputs, id);
-      return input.kind === 'snapshot' || deps.isContextFrozen(input.name);
+    isImmutable: (input) => {
+      const from = inputOf(inputs, input);
+      return from.kind === 'snapshot' || deps.isContextFrozen(from.name);
     },
     originOf: (input) => inputOrigin(graph, input),
+  };
+  const treeAt = (input: OpId): FileTree => treeOf(inputOf(inputs, input), deps);
+  const { info, doubts } = await runFileOp(op, active, treeAt, context).catch((error: unknown) => {
+    // As long as the files are there: what the disk lacks is told by what it has left.
+    throw diskError(active.upper, error) ?? error;
   });
-  await deps.checkUnchanged(id, signal);
+  await settle(doubts, id, deps, signal);
   const { id: snapshot } = await active.commit(info);
   return { snapshot, bytes: info.bytes };
+}
+
+/** @throws BuildError CONTEXT_CHANGED when something else was copied than was hashed */
+async function settle(
+  doubts: Doubts,
+  id: OpId,
+  deps: Pick<OpRunnerDeps, 'checkUnchanged'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!doubts.isAny) return;
+  await deps.checkUnchanged(id, signal);
+  doubts.check();
 }
 
 /** `COPY --link`: what lies above goes over what lies below, as if copied there. */
@@ -167,6 +186,7 @@ function copyAll(from: OpId, source: string): CopyAction {
  * step never reach the user's directory.
  */
 async function openMountSource(
+  op: OpId,
   input: OpInput,
   path: string,
   deps: OpRunnerDeps,
@@ -177,7 +197,7 @@ async function openMountSource(
   let root: string | undefined;
   if (input.kind === 'local') {
     const active = opened.use(await deps.snapshots.prepare(undefined, signal));
-    await copyInto(active, tree, path, signal);
+    await settle(await copyInto(active, tree, path, signal), op, deps, signal);
     tree = active.tree;
     root = opened.use(await active.mount(signal)).root;
   } else if (input.id !== undefined) {
@@ -197,9 +217,11 @@ async function copyInto(
   from: FileTree,
   path: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Doubts> {
   const op: FileOp = { kind: 'file', base: undefined, actions: [copyAll(0 as OpId, path)] };
-  await runFileOp(op, active, () => from, { signal, isImmutable: () => false });
+  const context = { signal, isImmutable: () => false };
+  const { doubts } = await runFileOp(op, active, () => from, context);
+  return doubts;
 }
 
 /** The seed of a cache mount: `source` of an input at the same place below the host directory `into`. */

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -12,6 +13,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { textToBytes } from '../core/bytes.ts';
 import { openBatchPool, type BatchPool } from '../host/batch-pool.ts';
+import { utimesNs } from '../host/sys.ts';
+import { fileState } from '../tree/file-digest.ts';
+import type { TreeNode } from '../tree/file-tree.ts';
+import { readNode } from '../tree/node.ts';
 import { PLAIN_COPIES, type PlainCopy } from './plain-copy.ts';
 
 let dir: string;
@@ -35,26 +40,32 @@ function makeCopies(count: number): PlainCopy[] {
     const text = `text of file ${String(i)}\n`.repeat((i % 7) + 1);
     const from = join(dir, `from/${String(i)}`);
     writeFileSync(from, text);
+    utimesNs(from, MTIME_NS, MTIME_NS);
     return {
-      from: textToBytes(from),
-      fromPath: textToBytes(`/from/${String(i)}`),
+      source: fileState(nodeAt(from, `/from/${String(i)}`)),
       to: textToBytes(join(dir, `to/${String(i)}`)),
       toPath: textToBytes(`/to/${String(i)}`),
-      size: text.length,
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
       mode: i % 2 === 0 ? 0o644 : 0o4711,
-      mtimeNs: MTIME_NS,
     };
   });
 }
 
 async function copyAll(
-  pool: BatchPool<PlainCopy, void>,
+  pool: BatchPool<PlainCopy, boolean>,
   copies: readonly PlainCopy[],
-): Promise<void> {
-  for (const copy of copies) pool.add(copy, () => undefined);
+): Promise<boolean[]> {
+  const results: boolean[] = [];
+  for (const copy of copies) pool.add(copy, (isAsListed) => results.push(isAsListed));
   await pool.finish();
+  return results;
+}
+
+function nodeAt(file: string, path: string): TreeNode {
+  const node = readNode(textToBytes(file), textToBytes(path));
+  if (node === undefined) throw new TypeError(`No ${file}`);
+  return node;
 }
 
 test.each([0, 2])('%i helpers: every file arrives, with mode and time', async (helpers) => {
@@ -64,8 +75,8 @@ test.each([0, 2])('%i helpers: every file arrives, with mode and time', async (h
   await copyAll(pool, copies.slice(0, 1200));
   expect(readdirSync(join(dir, 'to'))).toHaveLength(1200);
   await copyAll(pool, copies.slice(1200));
-  for (const { from, to, mode } of copies) {
-    expect(readFileSync(to, 'utf8')).toBe(readFileSync(from, 'utf8'));
+  for (const { source, to, mode } of copies) {
+    expect(readFileSync(to, 'utf8')).toBe(readFileSync(source.hostPath, 'utf8'));
     const found = lstatSync(to, { bigint: true });
     expect([found.mode & 0o7777n, found.mtimeNs]).toEqual([BigInt(mode), MTIME_NS]);
   }
@@ -82,6 +93,19 @@ test.each([0, 1])(
       code: 'CONTEXT_CHANGED',
       message: expect.stringContaining('/from/1350') as string,
     });
+  },
+);
+
+test.each([0, 2])(
+  '%i helpers: says which sources are not what they were when they were listed',
+  async (helpers) => {
+    const copies = makeCopies(MANY);
+    // The same bytes, and another time of change.
+    chmodSync(join(dir, 'from/7'), 0o600);
+    await using pool = openBatchPool(PLAIN_COPIES, helpers);
+    const results = await copyAll(pool, copies);
+    expect(results).toHaveLength(MANY);
+    expect(results.filter((isAsListed) => !isAsListed)).toHaveLength(1);
   },
 );
 

@@ -1,31 +1,42 @@
-import { unlinkSync } from 'node:fs';
+import { fstatSync, unlinkSync } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
 import type { BatchWork } from '../host/batch-pool.ts';
 import { hasCode } from '../host/sys.ts';
+import type { FileState } from '../tree/file-tree.ts';
+import { isSameFile } from '../tree/hash-cache.ts';
+import { nodeOf } from '../tree/node.ts';
 import { copyFile } from './file-content.ts';
-import { setMetadata, type Permissions } from './file-metadata.ts';
+import { setOpenMetadata, type Permissions } from './file-metadata.ts';
 
 /** The copy of one regular file, as plain data that can be sent to another thread. */
 export interface PlainCopy extends Permissions {
-  /** Where it is on the host, and what errors call it. */
-  readonly from: BytePath;
-  readonly fromPath: BytePath;
+  /** The file as it was listed. */
+  readonly source: FileState;
   /** Where it goes on the host, and its path in the image. Nothing is there yet. */
   readonly to: BytePath;
   readonly toPath: BytePath;
-  /** Bytes, as far as is known. */
-  readonly size: number;
-  readonly mtimeNs: bigint;
 }
 
-/** Copies of regular files, for a pool of threads. @throws BuildError CONTEXT_CHANGED, FILE_UNREADABLE, OWNER_NOT_MAPPED */
-export const PLAIN_COPIES: BatchWork<PlainCopy, void> = {
+/**
+ * Copies of regular files, for a pool of threads. The result is false when the source was not in the
+ * given state all the while: other bytes may have been copied than those that were hashed.
+ * @throws BuildError CONTEXT_CHANGED, FILE_UNREADABLE, OWNER_NOT_MAPPED
+ */
+export const PLAIN_COPIES: BatchWork<PlainCopy, boolean> = {
   program: 'exec/copy-worker',
-  bytesOf: ({ size }) => size,
+  bytesOf: ({ source }) => source.size,
   run(copy) {
-    const source = { hostPath: copy.from, path: copy.fromPath, mtimeNs: copy.mtimeNs };
-    copyFile(source, copy.to);
-    setMetadata(copy.to, copy.toPath, copy, { ...source, type: 'file' });
+    const { source, to, toPath } = copy;
+    let isAsListed = false;
+    copyFile(source, to, ({ from, to: toFd, before }) => {
+      const after = fstatSync(from, { bigint: true });
+      isAsListed = [before, after].every((stats) =>
+        isSameFile(nodeOf(stats, source.hostPath, source.path), source),
+      );
+      const pair = { from, fromHostPath: source.hostPath, to: toFd, toHostPath: to };
+      setOpenMetadata(pair, toPath, copy, source.mtimeNs);
+    });
+    return isAsListed;
   },
   rerun(copy) {
     try {
@@ -33,6 +44,6 @@ export const PLAIN_COPIES: BatchWork<PlainCopy, void> = {
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error;
     }
-    PLAIN_COPIES.run(copy);
+    return PLAIN_COPIES.run(copy);
   },
 };

@@ -114,18 +114,13 @@ function loadedLibrary(): { koffi: Koffi; library: ReturnType<Koffi['load']> } {
 
 /** Path bytes with the terminating NUL. @throws SystemError EINVAL when the path holds a NUL itself. */
 export function nativePath(value: NativePath): Buffer {
-  const bytes = typeof value === 'string' ? textBytes(value) : value;
-  if (bytes.includes(0)) throw new SystemError('EINVAL', 'path', pathText(value));
-  return Buffer.concat([bytes, NUL]);
+  if (value.includes('\0')) throw new SystemError('EINVAL', 'path', pathText(value));
+  if (typeof value !== 'string') return Buffer.concat([value, NUL]);
+  // Chars up to 0xff are bytes, as in `BytePath`; a string with other chars is ordinary text.
+  return Buffer.from(`${value}\0`, /[^\0-\xff]/.test(value) ? 'utf8' : 'latin1');
 }
 
 const NUL = Buffer.alloc(1);
-
-/** Chars up to 0xff are bytes, as in `BytePath`; a string with other chars is ordinary text. */
-function textBytes(value: string): Buffer {
-  const bytes = Buffer.from(value, 'latin1');
-  return bytes.toString('latin1') === value ? bytes : Buffer.from(value, 'utf8');
-}
 
 function pathText(value: NativePath): string {
   return typeof value === 'string' ? String(fsPath(value as BytePath)) : value.toString('utf8');

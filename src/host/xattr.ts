@@ -8,6 +8,7 @@ import { hasCode } from './sys.ts';
 
 const lgetxattrCall = declareNative('lgetxattr', ['void *', 'void *', 'void *', 'ulong'], 'long');
 const llistxattrCall = declareNative('llistxattr', ['void *', 'void *', 'ulong'], 'long');
+const flistxattrCall = declareNative('flistxattr', ['int', 'void *', 'ulong'], 'long');
 const lsetxattrCall = declareNative('lsetxattr', ['void *', 'void *', 'void *', 'ulong', 'int']);
 const lremovexattrCall = declareNative('lremovexattr', ['void *', 'void *']);
 
@@ -42,6 +43,16 @@ export function llistxattr(path: NativePath): readonly string[] {
     .toString('latin1', 0, length - 1)
     .split('\0')
     .sort();
+}
+
+/** True when an open file has attributes that this process may see: quicker than their names. */
+export function hasXattrs(fd: number): boolean {
+  try {
+    return flistxattrCall(undefined, [fd, null, 0]) > 0;
+  } catch (error) {
+    if (hasCode(error, 'ENOTSUP')) return false;
+    throw error;
+  }
 }
 
 /** Sets or replaces an attribute. @throws SystemError ENOTSUP, EPERM, ENOSPC */

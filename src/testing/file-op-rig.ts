@@ -127,7 +127,7 @@ async function run(dir: string, job: Job): Promise<Result> {
     commit: () => Promise.reject(new Error('A file op does not commit')),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  const info = await runFileOp(
+  const { info } = await runFileOp(
     { kind: 'file', base: undefined, actions: job.actions },
     active,
     () => job.source,

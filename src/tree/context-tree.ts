@@ -25,7 +25,8 @@ interface IgnoreRule {
 /**
  * Opens a build context; without `dir` it is empty. All files belong to 0:0, as BuildKit's client sends
  * them (`client/solve.go`). An ignored directory is never listed unless an exception may match below
- * it; it is there when one does. Sockets are left out, as no image can hold one.
+ * it; it is there when one does. Sockets are left out, as no image can hold one. What was looked at
+ * once is remembered, so that what is copied is what was hashed.
  *
  * Lookups throw BuildError FILE_UNREADABLE where this process may not look.
  *
@@ -42,6 +43,7 @@ export function openContext(
           owner: { uid: 0, gid: 0 },
           filter: ignore === undefined ? undefined : new IgnoreFilter(ignore),
           hidesSockets: true,
+          remembers: true,
         });
   return {
     lookup: tree.lookup.bind(tree),

@@ -12,6 +12,11 @@ export interface DirTreeOptions {
   /** Reported instead of the owner and group that files have on this host. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   readonly hidesSockets?: boolean | undefined;
+  /**
+   * What was looked at once stays as it was then, so that whoever looks twice sees the same files. About
+   * 300 bytes of memory a file.
+   */
+  readonly remembers?: boolean | undefined;
 }
 
 /** Hides parts of a tree. Asked for every entry but the root, parents first. */
@@ -31,6 +36,11 @@ export function openDirTree(dir: string, options: DirTreeOptions = {}): FileTree
   return new DirTree(textToBytes(realpathSync(dir)), options);
 }
 
+interface Memory {
+  readonly names: Map<BytePath, readonly BytePath[]>;
+  readonly nodes: Map<BytePath, TreeNode | undefined>;
+}
+
 class DirTree implements FileTree {
   readonly #dir: BytePath;
   readonly #filter: NameFilter | undefined;
@@ -38,22 +48,49 @@ class DirTree implements FileTree {
   readonly #hidesSockets: boolean;
   /** Names that a listing let through, so that a walk asks the filter once for each. */
   readonly #listed = new WeakMap<TreeNode, ReadonlySet<BytePath>>();
+  readonly #memory: Memory | undefined;
 
   constructor(dir: BytePath, options: DirTreeOptions) {
     this.#dir = dir;
     this.#filter = options.filter;
     this.#owner = options.owner;
     this.#hidesSockets = options.hidesSockets === true;
+    if (options.remembers === true) this.#memory = { names: new Map(), nodes: new Map() };
   }
 
   lookup(path: BytePath, options: { readonly followsLast: boolean }): TreeNode | undefined {
-    const root = this.#read(this.#dir, ROOT);
+    const root = this.#remembered(ROOT, () => this.#read(this.#dir, ROOT));
     if (root === undefined) return undefined;
     return resolvePath(root, this.child.bind(this), path, options.followsLast);
   }
 
   child(directory: TreeNode, name: BytePath): TreeNode | undefined {
     if (directory.type !== 'directory') return undefined;
+    const path = joinPath(directory.path, name);
+    return this.#remembered(path, () => this.#look(directory, name));
+  }
+
+  list(directory: TreeNode): readonly BytePath[] {
+    if (directory.type !== 'directory') return [];
+    const known = this.#memory?.names.get(directory.path);
+    if (known !== undefined) return known;
+    const names = this.#names(directory);
+    this.#memory?.names.set(directory.path, names);
+    return names;
+  }
+
+  /** Also that something was not there. */
+  #remembered(path: BytePath, look: () => TreeNode | undefined): TreeNode | undefined {
+    const nodes = this.#memory?.nodes;
+    if (nodes === undefined) return look();
+    const known = nodes.get(path);
+    if (known !== undefined || nodes.has(path)) return known;
+    const node = look();
+    nodes.set(path, node);
+    return node;
+  }
+
+  #look(directory: TreeNode, name: BytePath): TreeNode | undefined {
     const node = this.#read(joinPath(directory.hostPath, name), joinPath(directory.path, name));
     if (node === undefined || this.#filter === undefined) return node;
     const isListed = this.#listed.get(directory)?.has(name) === true;
@@ -61,8 +98,7 @@ class DirTree implements FileTree {
     return isListed || this.#filter.includes(directory, name, isDirectory) ? node : undefined;
   }
 
-  list(directory: TreeNode): readonly BytePath[] {
-    if (directory.type !== 'directory') return [];
+  #names(directory: TreeNode): readonly BytePath[] {
     const filter = this.#filter;
     if (filter === undefined) return readNames(directory);
     const names = readEntries(directory)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { BatchWork } from '../host/batch-pool.ts';
 import { hasCode } from '../host/sys.ts';
+import { hasXattrs } from '../host/xattr.ts';
 import { contextChanged } from './errors.ts';
 import type { FileState, TreeNode } from './file-tree.ts';
 import { isSameFile } from './hash-cache.ts';
@@ -34,9 +35,10 @@ export const FILE_DIGESTS: BatchWork<FileState, ContentDigest> = {
   program: 'tree/digest-worker',
   bytesOf: ({ size }) => size,
   run(file) {
-    const { node, digest } = digestFile(file);
+    const { node, digest, hasXattrs } = digestFile(file);
     const newer = isSameFile(node, file) ? undefined : fileState(node);
-    return { digest: withXattrs(digest, readXattrs(file.hostPath)).toString('latin1'), newer };
+    const xattrs = hasXattrs ? readXattrs(file.hostPath) : [];
+    return { digest: withXattrs(digest, xattrs).toString('latin1'), newer };
   },
   rerun: (file) => FILE_DIGESTS.run(file),
 };
@@ -57,6 +59,7 @@ export interface FileDigest {
   readonly node: TreeNode;
   /** SHA-256 of the content, 32 bytes. */
   readonly digest: Buffer;
+  readonly hasXattrs: boolean;
 }
 
 /**
@@ -73,7 +76,7 @@ export function digestFile(node: FileState): FileDigest {
       const digest = digestOpen(fd, before.size);
       const after = nodeOf(fstatSync(fd, { bigint: true }), node.hostPath, node.path);
       if (after.type !== 'file') throw contextChanged(node.path);
-      if (isSameFile(before, after)) return { node: after, digest };
+      if (isSameFile(before, after)) return { node: after, digest, hasXattrs: hasXattrs(fd) };
       before = after;
     } catch (error) {
       // What a read of a directory or a pipe says, if that is what is there now.

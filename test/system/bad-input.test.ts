@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -37,11 +48,11 @@ function tmpfsAt(name: string, options: string): string {
 
 describe.runIf(isRoot)('a disk that takes no more', () => {
   test.each([
-    ['bytes', 'size=3m,mode=700', /DISK_FULL\]: Cannot write ".*": the disk is full/],
+    ['bytes', 'size=3m,mode=700', /DISK_FULL\]: Cannot write ".*": the disk is full, \d+ bytes/],
     [
       'inodes',
       'nr_inodes=150,mode=700',
-      /DISK_FULL\]: Cannot write ".*": the disk (?:is full|has no free inodes)/,
+      /DISK_FULL\]: Cannot write ".*": the disk has no free inodes/,
     ],
   ])(
     'without %s: the build says so, and goes through when there is room',
@@ -75,6 +86,72 @@ describe.runIf(isRoot)('a disk that takes no more', () => {
     const { status, stderr } = await rig.run(['build', '--root', store, context]);
     expect(status).toBe(6);
     expect(stderr).toMatch(/error\[(STORE_UNUSABLE|DISK_FAILED)\]: Cannot use .*read-only/);
+  });
+});
+
+describe('a context that changes between hash and copy', () => {
+  /** A step that goes on when `change` was done; by then the keys of what follows are known. */
+  async function buildWhile(
+    context: string,
+    change: () => void,
+  ): Promise<{ readonly status: number | undefined; readonly stderr: string }> {
+    const server = createServer((socket) => {
+      change();
+      socket.end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const text = `FROM busybox AS b\nRUN nc 127.0.0.1 ${String(port)}\nFROM scratch\nCOPY --from=b /bin/busybox /\nCOPY d /d\n`;
+    writeFileSync(join(context, 'Dockerfile'), text);
+    try {
+      return await rig.run(['build', '--network=host', context]);
+    } finally {
+      server.close();
+    }
+  }
+
+  /** What a build without the waiting step finds for the same COPY. */
+  async function copied(context: string): Promise<readonly string[]> {
+    writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nCOPY d /d\n');
+    const dest = mkdtempSync(join(rig.dir, 'copied-'));
+    const { status, stderr } = await rig.run(['build', '-o', dest, context]);
+    expect(status, stderr).toBe(0);
+    return readdirSync(join(dest, 'd')).map(
+      (name) => `${name} ${readFileSync(join(dest, 'd', name), 'utf8')}`,
+    );
+  }
+
+  test('in other bytes: the build fails, and nothing wrong is in the cache', async () => {
+    const context = rig.context({ 'd/a': 'one', 'd/b': 'two' });
+    const { status, stderr } = await buildWhile(context, () => {
+      writeFileSync(join(context, 'd/b'), 'new');
+    });
+    expect(status).toBe(3);
+    expect(stderr).toContain(
+      'error[CONTEXT_CHANGED]: Cannot finish "[stage-1 2/2] COPY d /d": files of the build context changed while they were copied',
+    );
+    expect(await copied(context)).toEqual(['a one', 'b new']);
+    writeFileSync(join(context, 'd/b'), 'two');
+    expect(await copied(context)).toEqual(['a one', 'b two']);
+  });
+
+  test('in its times alone: the build goes on', async () => {
+    const context = rig.context({ 'd/a': 'one' });
+    const { status, stderr } = await buildWhile(context, () => {
+      utimesSync(join(context, 'd/a'), 1, 1);
+    });
+    expect(status, stderr).toBe(0);
+    expect(await copied(context)).toEqual(['a one']);
+  });
+
+  test('by a file that goes: the build fails', async () => {
+    const context = rig.context({ 'd/a': 'one', 'd/b': 'two' });
+    const { status, stderr } = await buildWhile(context, () => {
+      rmSync(join(context, 'd/b'));
+    });
+    expect(status).toBe(3);
+    expect(stderr).toContain('error[CONTEXT_CHANGED]: Cannot read "/d/b"');
   });
 });
 
