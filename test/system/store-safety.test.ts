@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type Dirent, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildWithEvents } from '../support/build-events.ts';
@@ -169,9 +169,16 @@ RUN rm -r /many/1 && echo three
     }
   });
 
+  const mountDirectories = (): Dirent[] =>
+    readdirSync(join(rig.root, 'mounts'), { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    );
+
   test('prune beside builds takes nothing that they need, and none waits for the other', async () => {
+    // The last step runs until the test has put a file into its cache mount.
+    const waits = 'echo began && until [ -e /gate/open ]; do sleep 0.1; done';
     const context = rig.context({
-      Dockerfile: `${DOCKERFILE}RUN echo began && sleep 2\n`,
+      Dockerfile: `${DOCKERFILE}RUN --mount=type=cache,id=gate,target=/gate ${waits}\n`,
       ...files,
     });
     const build = rig.start(['build', '--no-cache', '--progress=plain', '-t', 'beside', context]);
@@ -179,6 +186,9 @@ RUN rm -r /many/1 && echo three
     for (let i = 0; i < 3; i++) {
       const { status, stderr } = await rig.run(['prune', '-af']);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    }
+    for (const { name, parentPath } of mountDirectories()) {
+      writeFileSync(join(parentPath, name, 'open'), '');
     }
     const { status, stderr } = await build.ended;
     expect(status, stderr).toBe(0);
