@@ -62,26 +62,22 @@ export const SIZE_CLAIMS: readonly SizeClaim[] = [
   { text: 'module', name: 'Go', claimed: claim('805 MB', '5 MB', '99 %'), ...GO },
 ];
 
-/** Every Dockerfile of the examples that has several stages. */
-export const OTHER_EXAMPLES: readonly { readonly example: string; readonly file: string }[] = [
-  { example: 'conditional-stage', file: 'Dockerfile' },
-  { example: 'external-image', file: 'Dockerfile' },
-  { example: 'front-and-back', file: 'Dockerfile' },
-  { example: 'full-stack', file: 'Dockerfile' },
-  { example: 'go-cache-mounts', file: 'Dockerfile' },
-  { example: 'go-service', file: 'Dockerfile' },
-  { example: 'go-service', file: 'Dockerfile.alpine' },
-  { example: 'go-service', file: 'Dockerfile.distroless' },
-  { example: 'java-maven', file: 'Dockerfile' },
-  { example: 'multi-architecture', file: 'Dockerfile' },
-  { example: 'node-api', file: 'Dockerfile' },
-  { example: 'parallel-fetch', file: 'Dockerfile' },
-  { example: 'python-api', file: 'Dockerfile' },
-  { example: 'python-api', file: 'Dockerfile.user' },
-  { example: 'python-wheels', file: 'Dockerfile' },
-  { example: 'react-app', file: 'Dockerfile' },
-  { example: 'server-rendering', file: 'Dockerfile' },
-  { example: 'spring-layers', file: 'Dockerfile' },
-  { example: 'targets', file: 'Dockerfile' },
-  { example: 'test-gate', file: 'Dockerfile' },
+/** What a text says that a base image weighs. */
+export interface BaseClaim {
+  readonly name: string;
+  /** As in the texts, of all that name it. */
+  readonly claimed: string;
+}
+
+/** The figures of the texts for base images. */
+export const BASE_CLAIMS: readonly BaseClaim[] = [
+  { name: 'node:18', claimed: '1 GB' },
+  { name: 'node:18-slim', claimed: 'over 200 MB (node:20-slim)' },
+  { name: 'node:18-alpine', claimed: '130 to 150 MB' },
+  { name: 'golang:1.21', claimed: '800 MB to 1.1 GB' },
+  { name: 'golang:1.21-alpine', claimed: '300 MB' },
+  { name: 'maven:3.9-eclipse-temurin-17', claimed: '800 MB' },
+  { name: 'eclipse-temurin:17-jre-alpine', claimed: '150 MB' },
+  { name: 'alpine:3.18', claimed: '5 MB' },
+  { name: 'gcr.io/distroless/static', claimed: '2 MB' },
 ];

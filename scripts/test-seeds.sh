@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 need_commands \
   crun:crun docker-registry:docker-registry mmdebstrap:mmdebstrap busybox:busybox-static \
-  slirp4netns:slirp4netns unshare:util-linux script:bsdutils ip:iproute2 tar:tar
+  slirp4netns:slirp4netns unshare:util-linux script:bsdutils curl:curl ip:iproute2 tar:tar
 install_node_modules
 npm run --silent build
 exec node --import tsx test/seeds/run.ts "$@"

@@ -12,15 +12,25 @@ export interface Coverage {
   readonly missing: readonly string[];
 }
 
+/** The numbers of the stages that a case built; undefined where it was not run. */
+export type BuiltStages = (seed: SeedCase) => readonly number[] | undefined;
+
 /**
- * Compares a text with the cases of it: below each heading, its instructions have to be those of the
- * cases for the heading, in the same order; the cases may have more. Commands have to be in a scenario.
+ * Compares a text with the cases of it: below each heading, its instructions have to be those that the
+ * cases for the heading build, in the same order; the cases may have more. What a case has in a stage
+ * that it does not build does not count, nor do cases that are refused. Commands have to be in a
+ * scenario for the heading.
  */
-export function coverageOf(document: SeedDocument, sections: readonly DocumentSection[]): Coverage {
+export function coverageOf(
+  document: SeedDocument,
+  sections: readonly DocumentSection[],
+  builtStages: BuiltStages = () => undefined,
+): Coverage {
   const missing = sections.flatMap((section) => [
-    ...missingInstructions(section, SEED_CASES[document]),
+    ...missingInstructions(section, SEED_CASES[document], builtStages),
     ...missingCommands(document, section),
   ]);
+  const idle = SEED_CASES[document].filter((seed) => !isChecked(seed));
   const known = new Set(sections.map(({ heading }) => heading));
   const lost = SEED_CASES[document].filter(({ section }) => !known.has(section));
   return {
@@ -30,19 +40,28 @@ export function coverageOf(document: SeedDocument, sections: readonly DocumentSe
     missing: [
       ...missing,
       ...lost.map(({ section, title }) => `case "${title}": no heading "${section}"`),
+      ...idle.map(({ title }) => `case "${title}": is not run, or no file of it is looked for`),
     ],
   };
+}
+
+/** Whether a case says what runs and what is in the image, or how it is refused. */
+function isChecked({ fails, service, program, has, lacks, without }: SeedCase): boolean {
+  if (fails !== undefined) return fails.length > 0;
+  const paths = [has, lacks, without].flatMap((each) => each ?? []);
+  return (service ?? program) !== undefined && paths.length > 0;
 }
 
 function missingInstructions(
   { heading, instructions }: DocumentSection,
   cases: readonly SeedCase[],
+  builtStages: BuiltStages,
 ): string[] {
-  const own = cases.filter(({ section }) => section === heading);
+  const own = cases.filter(({ section, fails }) => section === heading && fails === undefined);
   const replaced = new Map(
     own.flatMap((each) => (each.replaced ?? []).map(({ text, by }) => [text, by])),
   );
-  const built = own.flatMap(({ dockerfile }) => instructionsIn(dockerfile.split('\n')));
+  const built = own.flatMap((each) => builtInstructions(each, builtStages(each)));
   let from = 0;
   return instructions.flatMap((text) => {
     const at = [text, replaced.get(text)]
@@ -54,11 +73,23 @@ function missingInstructions(
   });
 }
 
+/** Instructions before the first FROM belong to all stages. */
+function builtInstructions(
+  { dockerfile }: SeedCase,
+  stages: readonly number[] | undefined,
+): readonly string[] {
+  let stage = -1;
+  return instructionsIn(dockerfile.split('\n')).filter((text) => {
+    if (text.startsWith('FROM ')) stage++;
+    return stage === -1 || stages === undefined || stages.includes(stage);
+  });
+}
+
 function missingCommands(document: SeedDocument, section: DocumentSection): string[] {
   const covered = new Set(
-    SEED_COMMANDS.filter((scenario) => scenario.document === document).flatMap(({ steps }) =>
-      steps.map(({ text }) => text),
-    ),
+    SEED_COMMANDS.filter(
+      (scenario) => scenario.document === document && scenario.section === section.heading,
+    ).flatMap(({ steps }) => steps.map(({ text }) => text)),
   );
   return section.commands
     .filter((text) => !covered.has(text))

@@ -2,10 +2,11 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WrittenImage } from '../../src/events/event.ts';
+import type { StageMeasure, WrittenImage } from '../../src/events/event.ts';
 import type { CommandResult, Rig } from '../support/cli.ts';
 import { PROGRAM } from '../support/program.ts';
 import { freePort } from '../support/registry-server.ts';
+import { checkLeftBehind } from './left-behind.ts';
 import type { ProgramCheck, SeedCase, ServiceCheck } from './seed-case.ts';
 
 /** What became of a case. */
@@ -18,6 +19,8 @@ export interface CaseOutcome {
   readonly ran: string;
   /** Of the image, uncompressed; undefined without one. */
   readonly bytes: number | undefined;
+  /** The numbers of the stages that were built. */
+  readonly stages: readonly number[];
 }
 
 /** What cases are run with. */
@@ -60,21 +63,27 @@ export async function runCase(seeds: SeedRig, seed: SeedCase, tag: string): Prom
   if (build.status !== 0) {
     const { status, killedBy } = build;
     const ended = `ended with ${String(status ?? killedBy)}:\n${readable(build.stderr)}`;
-    return { complaints: [ended], built: 'no', ran: '-', bytes: undefined };
+    return { complaints: [ended], built: 'no', ran: '-', bytes: undefined, stages: [] };
   }
-  const image = imageIn(build.stderr);
-  const complaints = await wrongFiles(seeds, seed, [...words, context]);
+  const { bytes, stages } = measuresIn(build.stderr);
+  const complaints = [
+    ...(bytes === undefined ? ['the build wrote no image'] : []),
+    ...(await wrongFiles(seeds, seed, [...words, context])),
+    ...(await checkLeftBehind(seeds, seed, { context, stages })),
+  ];
   const { ran, wrong } = await runImage(seeds.rig, seed, tag);
-  return { complaints: [...complaints, ...wrong], built: 'yes', ran, bytes: image?.bytes };
+  return { complaints: [...complaints, ...wrong], built: 'yes', ran, bytes, stages };
 }
 
 function judgeFailure(build: CommandResult, wanted: string): CaseOutcome {
-  const isRight = build.status !== 0 && build.stderr.includes(wanted);
+  // As people see it: the words of the error, and not those of the instruction that the log repeats.
+  const isRight = build.status !== 0 && readable(build.stderr).includes(wanted);
   return {
     complaints: isRight ? [] : [`"${wanted}" is not in:\n${readable(build.stderr)}`],
     built: 'refused',
     ran: '-',
     bytes: undefined,
+    stages: [],
   };
 }
 
@@ -88,17 +97,27 @@ function readable(stderr: string): string {
   return lines.join('\n').slice(-SHOWN_CHARACTERS);
 }
 
-function imageIn(stderr: string): WrittenImage | undefined {
-  for (const line of stderr.split('\n').filter((each) => each.startsWith('{'))) {
-    const { image } = JSON.parse(line) as { readonly image?: WrittenImage };
-    if (image !== undefined) return image;
-  }
-  return undefined;
+/** What the events of a build say of its image and stages. */
+function measuresIn(stderr: string): Pick<CaseOutcome, 'bytes' | 'stages'> {
+  const events = stderr
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map(
+      (line) =>
+        JSON.parse(line) as {
+          readonly image?: WrittenImage;
+          readonly stages?: readonly StageMeasure[];
+        },
+    );
+  return {
+    bytes: events.find(({ image }) => image !== undefined)?.image?.bytes,
+    stages: events.flatMap(({ stages = [] }) => stages).map(({ index }) => index),
+  };
 }
 
 async function wrongFiles(
   { rig }: SeedRig,
-  { has = [], lacks = [] }: SeedCase,
+  { has = [], lacks = [], without = [] }: SeedCase,
   words: readonly string[],
 ): Promise<string[]> {
   const script = '"$0" build --progress=none -o - "$@" | tar -tf -';
@@ -108,7 +127,7 @@ async function wrongFiles(
   const known = new Set(paths);
   return [
     ...has.filter((path) => !known.has(path)).map((path) => `the image has no ${path}`),
-    ...lacks.flatMap((path) =>
+    ...[...lacks, ...without].flatMap((path) =>
       paths
         .filter((found) => found === path || found.startsWith(`${path}/`))
         .slice(0, 1)

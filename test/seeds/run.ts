@@ -5,22 +5,32 @@ import { startFileServer } from '../support/file-server.ts';
 import { startBaseRegistry } from '../support/registry-server.ts';
 import { SEED_CASES } from './cases/all.ts';
 import { SEED_COMMANDS } from './command-scenarios.ts';
-import { coverageOf } from './coverage.ts';
+import { coverageOf, type BuiltStages } from './coverage.ts';
 import { readDocuments } from './documents.ts';
 import { runCase, type SeedRig } from './run-case.ts';
+import { exampleDockerfiles, exampleNames, runExample } from './run-examples.ts';
 import { runScenario } from './run-commands.ts';
 import { SEED_DOCUMENTS, type SeedCase } from './seed-case.ts';
 
 /**
- * Builds and runs every Dockerfile of the texts that users learn from, and every command line of them.
+ * Builds and runs every Dockerfile of the texts that users learn from, every command line of them, and
+ * the commands in the READMEs of examples/.
  *
  *   node --import tsx test/seeds/run.ts [--quick] [part of a text's, section's or case's name]
  *
  * Exit status 1 when one fails, or when the texts are there and have something that no case has.
  */
 
-/** So that steps reach package registries as this machine does, also through a company's proxy. */
+/**
+ * So that steps reach package registries as this machine does, also where a company's proxy signs all
+ * connections anew: the stand-ins trust only what real images trust.
+ */
 const STEP_FLAGS = ['--ca-cert', 'host'];
+
+/** What the check of files that are left behind is based on. */
+const CHECK_BASE = 'FROM busybox';
+/** Whose pages `npm test` runs. */
+const QUICK_EXAMPLES: readonly string[] = ['external-image', 'go-service'];
 
 const words = process.argv.slice(2);
 const isQuickOnly = words.includes('--quick');
@@ -40,9 +50,9 @@ function isChosen(name: string, isQuick: boolean | undefined): boolean {
 }
 
 /** The stand-ins that these Dockerfiles name. */
-function basesOf(cases: readonly SeedCase[]): readonly string[] {
+function basesOf(dockerfiles: readonly string[]): readonly string[] {
   const named = new Set(
-    cases.flatMap(({ dockerfile }) =>
+    dockerfiles.flatMap((dockerfile) =>
       [...dockerfile.matchAll(/(?:^FROM(?: --platform=\S+)? |--from=)(\S+)/gm)].map(
         ([, name = '']) => (name.includes(':') ? name : `${name}:latest`),
       ),
@@ -56,7 +66,8 @@ function complain(name: string, complaints: readonly string[]): void {
   for (const complaint of complaints) print(complaint.replaceAll(/^/gm, '    '));
 }
 
-async function runCases(seeds: SeedRig): Promise<Row[]> {
+/** `stages` gets what the cases built. */
+async function runCases(seeds: SeedRig, stages: Map<SeedCase, readonly number[]>): Promise<Row[]> {
   const rows: Row[] = [];
   for (const document of SEED_DOCUMENTS) {
     for (const [index, seed] of SEED_CASES[document].entries()) {
@@ -68,10 +79,12 @@ async function runCases(seeds: SeedRig): Promise<Row[]> {
       const isGood = outcome.complaints.length === 0;
       if (isGood) print(`${name} (${seconds})`);
       else complain(name, outcome.complaints);
+      stages.set(seed, outcome.stages);
       const { built, ran, bytes } = outcome;
       const size = bytes === undefined ? '-' : formatBytes(bytes);
       const cells = [document, seed.section, seed.title, built, ran, size, seconds];
-      rows.push({ cells, notes: seed.notes ?? [], isGood });
+      const replaced = (seed.replaced ?? []).map(({ text, by }) => `"${by}" stands for "${text}"`);
+      rows.push({ cells, notes: [...(seed.notes ?? []), ...replaced], isGood });
     }
   }
   return rows;
@@ -95,6 +108,25 @@ async function runCommands(seeds: SeedRig): Promise<Row[]> {
   return rows;
 }
 
+async function runExamples(seeds: SeedRig, names: readonly string[]): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const example of names) {
+    const startedAt = performance.now();
+    const { commands, complaints } = await runExample(seeds.rig, example);
+    const seconds = formatSeconds(performance.now() - startedAt);
+    const name = `examples: ${example}`;
+    const isGood = complaints.length === 0;
+    if (isGood) print(`${name} (${seconds})`);
+    else complain(name, complaints);
+    rows.push({
+      cells: [example, String(commands), isGood ? 'yes' : 'no', seconds],
+      notes: [],
+      isGood,
+    });
+  }
+  return rows;
+}
+
 /** Rows with their notes; marks are the numbers of the notes. */
 function printRows(head: readonly string[], rows: readonly Row[]): void {
   const notes = [...new Set(rows.flatMap((row) => row.notes))];
@@ -104,7 +136,7 @@ function printRows(head: readonly string[], rows: readonly Row[]): void {
   for (const [index, note] of notes.entries()) print(`${String(index + 1)}: ${note}`);
 }
 
-function printCoverage(): boolean {
+function printCoverage(builtStages?: BuiltStages): boolean {
   const documents = readDocuments();
   if (documents === undefined) {
     print(
@@ -114,7 +146,7 @@ function printCoverage(): boolean {
   }
   let isGood = true;
   for (const [document, sections] of documents) {
-    const { instructions, commands, missing } = coverageOf(document, sections);
+    const { instructions, commands, missing } = coverageOf(document, sections, builtStages);
     const counts = `${String(instructions)} instructions and ${String(commands)} command lines`;
     print(`${document}: ${counts}, ${String(missing.length)} without a case`);
     if (missing.length > 0) complain(document, missing);
@@ -124,7 +156,7 @@ function printCoverage(): boolean {
 }
 
 async function main(): Promise<number> {
-  const isCovered = printCoverage();
+  let isCovered = printCoverage();
   const cases = SEED_DOCUMENTS.flatMap((document) =>
     SEED_CASES[document].filter((seed) =>
       isChosen(`${document}: ${seed.section}: ${seed.title}`, seed.isQuick),
@@ -136,22 +168,39 @@ async function main(): Promise<number> {
   const needed = scenarios.flatMap((scenario) =>
     SEED_CASES[scenario.document].filter(({ section }) => section === scenario.case.section),
   );
-  await using registry = await startBaseRegistry(basesOf([...cases, ...needed]));
+  const examples = exampleNames().filter((name) =>
+    isChosen(`examples: ${name}`, QUICK_EXAMPLES.includes(name)),
+  );
+  const dockerfiles = [
+    ...[...cases, ...needed].map(({ dockerfile }) => dockerfile),
+    ...examples.flatMap(exampleDockerfiles),
+    CHECK_BASE,
+  ];
+  await using registry = await startBaseRegistry(basesOf(dockerfiles));
   await using server = await startFileServer(
     { '/config.json': '{"ready":true}\n', '/data.csv': 'a,b\n1,2\n' },
     { isRendezvous: true },
   );
   await using rig = openRig({ mirror: registry.url });
   const seeds: SeedRig = { rig, flags: STEP_FLAGS, filesUrl: server.url };
-  const rows = await runCases(seeds);
+  const stages = new Map<SeedCase, readonly number[]>();
+  const rows = await runCases(seeds, stages);
   const commands = await runCommands(seeds);
+  const pages = await runExamples(seeds, examples);
   print('');
   printRows(['TEXT', 'SECTION', 'CASE', 'BUILT', 'RAN', 'SIZE', 'TIME'], rows);
   print('');
   if (commands.length > 0) printRows(['TEXT', 'SECTION', 'COMMAND', 'WORKS'], commands);
-  const failed = [...rows, ...commands].filter(({ isGood }) => !isGood).length;
-  print(`\n${String(rows.length + commands.length - failed)} good, ${String(failed)} failed`);
-  return failed === 0 && isCovered && rows.length + commands.length > 0 ? 0 : 1;
+  print('');
+  if (pages.length > 0) printRows(['EXAMPLE', 'COMMANDS', 'AS ITS README SAYS', 'TIME'], pages);
+  if (!isQuickOnly && filter === '') {
+    print('\nWhat was built of the texts:');
+    isCovered &&= printCoverage((seed) => stages.get(seed));
+  }
+  const all = [...rows, ...commands, ...pages];
+  const failed = all.filter(({ isGood }) => !isGood).length;
+  print(`\n${String(all.length - failed)} good, ${String(failed)} failed`);
+  return failed === 0 && isCovered && all.length > 0 ? 0 : 1;
 }
 
 process.exitCode = await main();

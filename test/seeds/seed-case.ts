@@ -46,8 +46,10 @@ export interface SeedCase {
   readonly flags?: readonly string[];
   /** Paths that the image has; a slash at the end for directories. */
   readonly has?: readonly string[];
-  /** Paths that the image does not have, nor anything below them. */
+  /** Paths that stages or the context have and the image does not have, nor anything below them. */
   readonly lacks?: readonly string[];
+  /** The same for what no stage has: never installed, or removed again by the step that made it. */
+  readonly without?: readonly string[];
   readonly service?: ServiceCheck;
   readonly program?: ProgramCheck;
   /** The build fails, and this is a part of what is printed. */

@@ -195,7 +195,8 @@ EXPOSE 8000
 CMD ["gunicorn", "--bind", "0.0.0.0:8000", "app:app"]
 `,
     has: ['usr/lib/x86_64-linux-gnu/libpq.so.5', 'wheels/'],
-    lacks: ['usr/bin/gcc', 'usr/include/postgresql', 'var/lib/apt/lists/partial'],
+    lacks: ['usr/bin/gcc', 'usr/include/postgresql'],
+    without: ['var/lib/apt/lists/partial'],
     service: { port: 8000, path: '/health', answers: 'good' },
   },
   {
@@ -250,6 +251,7 @@ ENTRYPOINT ["java", "-jar", "app.jar"]
     flags: ['--target', 'development'],
     dockerfile: DEVELOPMENT,
     has: ['app/src/app.js', 'app/node_modules/nodemon/package.json'],
+    without: ['app/dist'],
   },
   {
     ...NODE_CHECKS,
@@ -266,6 +268,7 @@ ENTRYPOINT ["java", "-jar", "app.jar"]
     flags: ['--target', 'test'],
     dockerfile: TESTING,
     has: ['app/src/sum.test.js'],
+    without: ['app/dist'],
     program: { command: ['npm', 'test'], prints: '# pass 1' },
   },
   {
@@ -329,6 +332,7 @@ FROM deps AS builder
 COPY . .
 RUN npm run build
 `,
+    has: ['app/dist/index.js', 'app/src/app.js', 'app/node_modules/express/package.json'],
     service: { port: 3000, answers: 'water the plants', command: ['npm', 'start'] },
     notes: COMPLETED,
   },
@@ -336,7 +340,7 @@ RUN npm run build
     section: '2. Use Alpine or Distroless Base Images',
     title: 'as written',
     dockerfile: 'FROM node:18  # 1GB\n',
-    fails: 'FROM',
+    fails: 'FROM requires either one or three arguments',
     notes: ['FROM takes no comment on its line; BuildKit refuses it as well'],
   },
   ...['node:18', 'node:18-alpine'].map((base): SeedCase => ({
@@ -344,6 +348,7 @@ RUN npm run build
     title: base,
     ...PLAIN_CHECKS,
     dockerfile: `FROM ${base}\nCOPY . .\nCMD ["node", "src/server.js"]\n`,
+    has: ['src/server.js'],
     replaced: [
       { text: 'FROM node:18 # 1GB', by: 'FROM node:18' },
       { text: 'FROM node:18-alpine # 150MB', by: 'FROM node:18-alpine' },

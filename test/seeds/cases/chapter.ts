@@ -184,7 +184,7 @@ CMD ["/myapp"]
     examples: ['targets'],
     flags: ['--target', 'test'],
     dockerfile: TARGETS,
-    has: ['app/node_modules/picocolors/package.json'],
+    has: ['app/node_modules/picocolors/package.json', 'app/test/'],
     program: { prints: '# pass 1' },
   },
   {
@@ -193,7 +193,7 @@ CMD ["/myapp"]
     examples: ['targets'],
     flags: ['--target', 'prod'],
     dockerfile: TARGETS,
-    lacks: ['app/node_modules/picocolors'],
+    without: ['app/node_modules/picocolors'],
     service: { port: 3000, path: '/a.svg', answers: 'image/svg+xml' },
   },
   {
@@ -229,7 +229,7 @@ COPY requirements.txt .
 RUN pip install -r requirements.txt && \\
     rm -rf ~/.cache/pip
 `,
-    lacks: ['root/.cache/pip'],
+    without: ['root/.cache/pip'],
     program: { command: ['python', '-m', 'flask', '--version'], prints: 'Flask 3.0.3' },
     notes: ['completed: a base image and the list of packages'],
   },
@@ -262,7 +262,7 @@ CMD ["node", "src/server.js"]
   {
     section: 'CHAPTER SUMMARY',
     title: 'COPY --from',
-    files: { 'a.txt': 'a' },
+    files: { 'a.txt': 'text of a' },
     dockerfile: `FROM alpine:3.18 AS stagename
 COPY a.txt /src/a.txt
 FROM alpine:3.18
@@ -271,7 +271,7 @@ COPY --from=stagename /src /dest
     replaced: [{ text: 'COPY --from=<stage> /src /dest', by: 'COPY --from=stagename /src /dest' }],
     has: ['dest/a.txt'],
     lacks: ['src'],
-    program: { command: ['cat', '/dest/a.txt'], prints: 'a' },
+    program: { command: ['cat', '/dest/a.txt'], prints: 'text of a' },
     notes: ['completed: two stages; <stage> is a placeholder'],
   },
 ];

@@ -197,7 +197,8 @@ CMD ["node", "dist/index.js"]
     title: 'production',
     examples: ['python-api'],
     dockerfile: TEST_STAGE,
-    lacks: ['root/.local/bin/pytest'],
+    has: ['root/.local/bin/flask'],
+    without: ['root/.local/bin/pytest'],
     service: { port: 5000, path: '/health', answers: 'good' },
     notes: ['no tests run, whatever the text says: production needs no file of "test"'],
   },
@@ -227,6 +228,7 @@ ENTRYPOINT ["/app"]
     flags: ['--target', 'development'],
     dockerfile: DEVELOPMENT,
     has: ['app/src/app.js', 'app/node_modules/nodemon/package.json'],
+    without: ['app/dist'],
     service: { port: 3000, answers: '"environment":"development"' },
   },
   {
@@ -259,6 +261,7 @@ COPY --from=myregistry/common:latest /app/lib /app/lib
     flags: ['--build-arg', `BUILD_ENV=${name}`],
     isQuick: true,
     dockerfile: CONDITIONAL,
+    has: ['usr/local/bin/node'],
     program: { command: ['node', '-p', 'process.env.NODE_ENV'], prints: name },
     notes: ['the stages of the text have no program: Node tells which it is'],
   })),
@@ -345,6 +348,8 @@ FROM alpine:3.21 AS ${run}
 COPY --from=${build} /app/binary /
 CMD ["/binary"]
 `,
+      has: ['binary'],
+      lacks: ['app/main.go', ...GO_TOOLS],
       program: { prints: 'plain answer' },
       notes: COMPLETED,
     };
@@ -462,6 +467,7 @@ CMD ["node", "/app/dist/server.js"]
 WORKDIR /app
 ${first === '' ? 'COPY . .\nRUN npm install\n' : first}CMD ["npm", "start"]
 `,
+    has: ['app/src/server.js', 'app/node_modules/picocolors/package.json'],
     service: { port: 3000, path: '/a.svg', answers: 'image/svg+xml' },
     notes: COMPLETED,
   })),

@@ -1,4 +1,4 @@
-import { PLAIN_GO, PLAIN_NODE } from '../apps.ts';
+import { GO_TOOLS, PLAIN_GO, PLAIN_NODE } from '../apps.ts';
 import type { SeedCase } from '../seed-case.ts';
 
 const NODE_CHECKS = {
@@ -16,18 +16,31 @@ export const PRACTICE_CASES: readonly SeedCase[] = [
 FROM node:18 AS builder       # Clear purpose
 FROM node:18-alpine AS production  # Clear purpose
 `,
-    fails: 'FROM',
+    fails: 'FROM requires either one or three arguments',
     notes: ['FROM takes no comment on its line; BuildKit refuses it as well'],
   },
-  {
+  ...['dependencies', 'builder', 'production'].map((target): SeedCase => ({
     section: '1. Name Your Stages',
-    title: 'with the comments in lines of their own',
+    title: `--target ${target}, with the comments in lines of their own`,
+    flags: ['--target', target],
+    replaced: [
+      {
+        text: 'FROM node:18 AS dependencies # Clear purpose',
+        by: 'FROM node:18 AS dependencies',
+      },
+      { text: 'FROM node:18 AS builder # Clear purpose', by: 'FROM node:18 AS builder' },
+      {
+        text: 'FROM node:18-alpine AS production # Clear purpose',
+        by: 'FROM node:18-alpine AS production',
+      },
+    ],
     dockerfile: `FROM node:18 AS dependencies
 FROM node:18 AS builder
 FROM node:18-alpine AS production
 `,
+    has: ['usr/local/bin/node'],
     program: { command: ['node', '--version'], prints: 'v18' },
-  },
+  })),
   {
     section: '2. Use Specific Base Images',
     title: 'specific (good)',
@@ -40,6 +53,8 @@ FROM alpine:3.18 AS final
 COPY --from=builder /app/binary /
 CMD ["/binary"]
 `,
+    has: ['binary'],
+    lacks: ['app', ...GO_TOOLS],
     program: { prints: 'plain answer' },
     notes: COMPLETED,
   },
@@ -55,6 +70,8 @@ FROM alpine AS final
 COPY --from=builder /app/binary /
 CMD ["/binary"]
 `,
+    has: ['binary'],
+    lacks: ['app', ...GO_TOOLS],
     program: { prints: 'plain answer' },
     notes: COMPLETED,
   },
@@ -110,6 +127,8 @@ CMD ["/binary"]
       { text: 'FROM scratch or alpine', by: 'FROM scratch' },
       { text: 'COPY --from=builder /binary', by: 'COPY --from=builder /binary /binary' },
     ],
+    has: ['binary'],
+    lacks: ['app', 'bin', 'usr'],
     program: { prints: 'plain answer' },
     notes: ['names of images and the destination are left out in the text'],
   },
@@ -118,7 +137,7 @@ CMD ["/binary"]
     title: 'as written: COPY without a destination',
     dockerfile:
       'FROM alpine AS builder\nRUN touch /binary\nFROM scratch\nCOPY --from=builder /binary\n',
-    fails: 'COPY',
+    fails: 'COPY requires at least two arguments',
   },
   {
     section: 'Interpreted Languages (Node, Python)',
@@ -140,6 +159,8 @@ CMD ["python", "code/main.py"]
       },
       { text: 'COPY code', by: 'COPY code code' },
     ],
+    has: ['dependencies/greet.py', 'code/main.py'],
+    lacks: ['usr/bin/gcc'],
     program: { prints: 'plain answer' },
     notes: ['names of images and destinations are left out in the text'],
   },
@@ -164,7 +185,7 @@ WORKDIR /app
 FROM node:18-alpine
 COPY --from=builder /app/dist ./dist
 `,
-    fails: '/app/dist',
+    fails: 'Cannot copy "/app/dist": it is not in stage "builder"',
     notes: ['the mistake that the text is about'],
   },
   {
@@ -179,6 +200,8 @@ FROM node:18-alpine
 COPY --from=builder /app/dist ./dist
 CMD ["node", "dist/server.js"]
 `,
+    has: ['dist/server.js'],
+    lacks: ['app'],
     service: { port: 3000, answers: 'plain answer' },
     notes: COMPLETED,
   },
@@ -196,6 +219,8 @@ COPY --from=builder /app/dist ./dist
 COPY --from=builder /app/node_modules ./node_modules
 CMD ["node", "dist/index.js"]
 `,
+    has: ['app/node_modules/express/package.json'],
+    lacks: ['app/src', 'app/package.json'],
     notes: COMPLETED,
   },
   {
@@ -210,6 +235,8 @@ FROM scratch
 COPY --from=builder /app/plain /plain
 CMD ["/plain"]
 `,
+    has: ['plain'],
+    lacks: ['app', 'bin', 'usr'],
     program: { prints: 'plain answer' },
     notes: COMPLETED,
   },

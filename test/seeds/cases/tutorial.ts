@@ -173,7 +173,7 @@ CMD ["nginx", "-g", "daemon off;"]
     flags: ['--target', 'development'],
     dockerfile: NAMED_STAGES,
     has: ['app/src/app.js', 'app/node_modules/nodemon/package.json'],
-    lacks: ['app/dist'],
+    without: ['app/dist'],
   },
   {
     ...NODE_CHECKS,
