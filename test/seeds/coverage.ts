@@ -13,7 +13,7 @@ export interface Coverage {
 }
 
 /** The numbers of the stages that a case built; undefined where it was not run. */
-export type BuiltStages = (seed: SeedCase) => readonly number[] | undefined;
+type BuiltStages = (seed: SeedCase) => readonly number[] | undefined;
 
 /**
  * Compares a text with the cases of it: below each heading, its instructions have to be those that the
