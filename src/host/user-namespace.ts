@@ -3,6 +3,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { USER_NAMESPACE_VARIABLE, type UserNamespaceIds } from './current-user-namespace.ts';
 import { execProgram } from './exec-program.ts';
+import { findSurroundings, namespaceRemedy } from './surroundings.ts';
 
 /**
  * Starts this program anew as root of a user namespace, in place of this process. An ordinary user may
@@ -28,10 +29,7 @@ export function enterUserNamespace(
   if (ids === 'subordinate' && tryMapping(unshare, 'single', env) === undefined) {
     return start(unshare, 'single', argv, env);
   }
-  throw denied(
-    failure,
-    'Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, or kernel.apparmor_restrict_unprivileged_userns=0), or run as root',
-  );
+  throw denied(failure, namespaceRemedy(findSurroundings(env)));
 }
 
 function start(

@@ -67,12 +67,12 @@ test.each([
   ['auto', ['crun is not installed'], 'Install crun or runc with your package manager'],
   [
     'auto',
-    ['namespaces do not work here: EPERM'],
-    'Run as root, or allow user namespaces and mounts to this user or container',
+    ['namespaces do not work here: making namespaces failed with EPERM', 'crun is not installed'],
+    'Allow user namespaces',
   ],
   ['runc', ['runc is not installed'], 'Use --isolation=auto'],
 ])('noSandbox() for "%s" and %j hints at what helps', (wanted, reasons, hint) => {
-  const error = noSandbox(wanted, reasons);
+  const error = noSandbox(wanted, reasons, 'Allow user namespaces');
   expect([error.message, error.hint]).toEqual([
     `Cannot run steps with isolation "${wanted}": ${reasons.join('; ')}`,
     hint,

@@ -1,4 +1,5 @@
 import { CLEAN_ENV } from '../host/child-process.ts';
+import { findSurroundings, namespaceRemedy } from '../host/surroundings.ts';
 import { release } from 'node:os';
 import { formatPlatform, hostPlatform, type Platform } from '../core/platform.ts';
 import { sweepCgroups } from './cgroups.ts';
@@ -67,7 +68,7 @@ export async function openSandbox(options: OpenSandboxOptions): Promise<Sandbox>
     if (probe.isUsable) return probe.sandbox;
     reasons.push(probe.reason);
   }
-  throw noSandbox(options.isolation, reasons);
+  throw noSandbox(options.isolation, reasons, namespaceRemedy(findSurroundings(options.env)));
 }
 
 /** The same host, with a user namespace for emulators where programs of the platform need one. */

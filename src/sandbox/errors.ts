@@ -33,12 +33,15 @@ export function programNotFound(program: string): BuildError {
   });
 }
 
+/** How the message ends about a program that may not be executed, or not where it is. */
+export const NOT_EXECUTABLE = 'permission denied';
+
 /** The program is there, but is no program: a directory, or without the right to execute it. */
 export function programNotExecutable(program: string): BuildError {
   return new BuildError({
     code: 'SANDBOX_START',
     class: 'build',
-    message: `Cannot start "${shown(program)}": permission denied`,
+    message: `Cannot start "${shown(program)}": ${NOT_EXECUTABLE}`,
     hint: 'Check that it is a file and that the user of the step may execute it (chmod +x)',
   });
 }
@@ -78,8 +81,15 @@ export function argumentsTooLong(bytes: number): BuildError {
 /** How a reason ends whose remedy is to install what it begins with. */
 export const NOT_INSTALLED = ' is not installed';
 
-/** `--isolation` names what does not work on this host. `reasons` are one line each. */
-export function noSandbox(wanted: string, reasons: readonly string[]): BuildError {
+/** How a reason ends where the rights are missing, so that a runtime would not get further either. */
+const DENIED = /failed with (EPERM|EACCES|ENOSPC)$/;
+
+/**
+ * `--isolation` names what does not work on this host. `reasons` are one line each; `remedy` is what
+ * would let this process make namespaces.
+ */
+export function noSandbox(wanted: string, reasons: readonly string[], remedy: string): BuildError {
+  const isDenied = reasons.some((reason) => DENIED.test(reason));
   return new BuildError({
     code: 'NO_SANDBOX',
     class: 'host',
@@ -87,9 +97,9 @@ export function noSandbox(wanted: string, reasons: readonly string[]): BuildErro
     hint:
       wanted !== 'auto'
         ? 'Use --isolation=auto'
-        : reasons.some((reason) => reason.endsWith(NOT_INSTALLED))
+        : !isDenied && reasons.some((reason) => reason.endsWith(NOT_INSTALLED))
           ? 'Install crun or runc with your package manager'
-          : 'Run as root, or allow user namespaces and mounts to this user or container',
+          : remedy,
   });
 }
 

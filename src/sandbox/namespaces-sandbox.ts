@@ -26,7 +26,7 @@ import {
   type SandboxSpec,
 } from './sandbox.ts';
 import { bringLoopbackUp } from './loopback-calls.ts';
-import { addRootCalls } from './root-calls.ts';
+import { addRootCalls, MOUNTING_PROC, type ProcView } from './root-calls.ts';
 import { compileSeccomp, FILTER_ABIS } from './seccomp-filter.ts';
 import { resolveSeccomp } from './seccomp.ts';
 import { cgroupProblem, tryOpenStepCgroup, type StepCgroup } from './step-cgroup.ts';
@@ -45,9 +45,11 @@ class NamespacesSandbox implements Sandbox {
   readonly #launcher: LauncherArchitecture;
   readonly #seccomp: Buffer;
   readonly #lastCapability: number;
+  readonly #procView: ProcView;
 
-  constructor(host: HostFacts, launcher: LauncherArchitecture) {
+  constructor(host: HostFacts, launcher: LauncherArchitecture, procView: ProcView) {
     this.#host = host;
+    this.#procView = procView;
     this.#launcher = launcher;
     const policy = resolveSeccomp(host.architecture, DEFAULT_CAPABILITIES);
     this.#seccomp = compileSeccomp(policy, FILTER_ABIS[launcher]);
@@ -55,6 +57,7 @@ class NamespacesSandbox implements Sandbox {
     this.description =
       `Linux namespaces, seccomp, ${DEFAULT_CAPABILITIES.length} capabilities` +
       (cgroupProblem({ pids: DEFAULT_PIDS }) === undefined ? '' : ', no cgroups') +
+      (procView === 'own' ? '' : ', /proc of the surrounding container') +
       (launcher === 'arm64' ? ', no 32-bit programs' : '') +
       (host.userNamespace === undefined ? '' : ', other processors emulated');
   }
@@ -107,12 +110,8 @@ class NamespacesSandbox implements Sandbox {
     program.call('unshare', [CLONE_NEWCGROUP], 'hiding other cgroups');
     if (spec.network.kind === 'none') bringLoopbackUp(program);
     if (userNamespace === undefined) joinNetwork(program, spec);
-    addRootCalls(program, spec, this.#host, terminal);
-    program.call(
-      'sethostname',
-      [spec.hostname, Buffer.byteLength(spec.hostname)],
-      'naming the host',
-    );
+    addRootCalls(program, spec, this.#host, terminal, this.#procView);
+    this.#nameHost(program, spec.hostname);
     program.call('setsid', [], 'making a session');
     if (ioKind === 'terminal') program.call('ioctl', [0, TIOCSCTTY, 0], 'taking the terminal');
     program.tryCall('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0], 'making a keyring');
@@ -123,6 +122,14 @@ class NamespacesSandbox implements Sandbox {
     this.#dropPrivileges(program, spec, ioKind);
     execute(program, spec);
     return program;
+  }
+
+  #nameHost(program: LaunchProgram, name: string): void {
+    const args = [name, Buffer.byteLength(name)];
+    const about = 'naming the host';
+    if (this.#procView === 'own') program.call('sethostname', args, about);
+    // The filters of containers mostly refuse it, and then a step sees the container's name.
+    else program.tryCall('sethostname', args, about);
   }
 
   #dropPrivileges(program: LaunchProgram, spec: SandboxSpec, ioKind: SandboxIo['kind']): void {
@@ -167,10 +174,14 @@ export async function probeNamespaces(
   if (!isKernelAtLeast(host.kernel, 5, 12)) {
     return skip(`namespaces need Linux 5.12, this is ${host.kernel}`);
   }
-  const sandbox = new NamespacesSandbox(host, host.launcher);
-  const reason = await tryStart(sandbox, host, host.launcher, signal);
-  if (reason !== undefined) return skip(`namespaces do not work here: ${reason}`);
-  return { name: 'namespaces', isUsable: true, sandbox };
+  let reason: string | undefined;
+  for (const procView of ['own', 'surrounding'] as const) {
+    const sandbox = new NamespacesSandbox(host, host.launcher, procView);
+    reason = await tryStart(sandbox, host, host.launcher, signal);
+    if (reason === undefined) return { name: 'namespaces', isUsable: true, sandbox };
+    if (!reason.startsWith(MOUNTING_PROC)) break;
+  }
+  return skip(`namespaces do not work here: ${reason ?? 'no reason given'}`);
 }
 
 const CLONE_NEWUTS = 0x04000000;

@@ -1,9 +1,10 @@
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import { findProgram, runProcess, shownOutput } from '../host/child-process.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
-import { NOT_INSTALLED } from './errors.ts';
+import { NOT_EXECUTABLE, NOT_INSTALLED } from './errors.ts';
 import type { HostFacts } from './host-facts.ts';
 import { LaunchProgram } from './launcher/program.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
@@ -75,7 +76,19 @@ export async function tryStart(
   launcher: LauncherArchitecture,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const dir = makeStepDir(host.runtimeBase);
+  const reason = await tryStartIn(host.runtimeBase, sandbox, launcher, signal);
+  // Containers have a tmpfs that nothing can be executed on; steps are not there.
+  if (reason?.endsWith(NOT_EXECUTABLE) !== true) return reason;
+  return tryStartIn(tmpdir(), sandbox, launcher, signal);
+}
+
+async function tryStartIn(
+  base: string,
+  sandbox: Sandbox,
+  launcher: LauncherArchitecture,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const dir = makeStepDir(base);
   try {
     const rootfs = path.join(dir, 'rootfs');
     for (const folder of ['', 'dev', 'proc', 'sys']) mkdirSync(path.join(rootfs, folder));

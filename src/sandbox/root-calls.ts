@@ -7,6 +7,13 @@ import { DEV_TMPFS_BYTES, insecureDevices, MASKED_PATHS, READONLY_PATHS } from '
 import type { SandboxMount, SandboxSpec } from './sandbox.ts';
 
 /**
+ * `/proc` of a step: of its own processes, or that of the surrounding container, in which a step sees the
+ * others' names and command lines. The kernel allows only the latter where parts of `/proc` are
+ * covered, as in every ordinary container (mount_too_revealing in fs/namespace.c).
+ */
+export type ProcView = 'own' | 'surrounding';
+
+/**
  * Adds the calls that make a step's file system what it sees, in this order: its root with the kernel's
  * views, `spec.mounts`, the host out of reach, kernel files hidden. All names but those of the host
  * are resolved after the change of root, so links in the image can lead nowhere but into the image.
@@ -16,8 +23,10 @@ export function addRootCalls(
   spec: SandboxSpec,
   host: HostFacts,
   terminal: string | undefined,
+  procView: ProcView,
 ): void {
   enterRoot(program, spec);
+  mountProc(program, procView);
   mountKernelViews(program, spec, host);
   if (terminal !== undefined) addConsole(program, terminal);
   spec.mounts.forEach((mount, index) => {
@@ -71,9 +80,21 @@ const DEVICE_LINKS: readonly (readonly [name: string, target: string])[] = [
   ['ptmx', 'pts/ptmx'],
 ];
 
+/** What goes wrong where the kernel refuses a new view; `probeNamespaces` knows it by that. */
+export const MOUNTING_PROC = 'mounting /proc';
+
+function mountProc(program: LaunchProgram, view: ProcView): void {
+  if (view === 'own') {
+    program.call('mount', ['proc', '/proc', 'proc', SECURE, 0], MOUNTING_PROC);
+    return;
+  }
+  program.call('mount', [`${HOST}/proc`, '/proc', 0, MS.BIND | MS.REC, 0], 'binding /proc');
+  const flags = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
+  setAttributes(program, '/proc', flags, 'protecting /proc');
+}
+
 function mountKernelViews(program: LaunchProgram, spec: SandboxSpec, host: HostFacts): void {
   const isInsecure = spec.isInsecure === true;
-  program.call('mount', ['proc', '/proc', 'proc', SECURE, 0], 'mounting /proc');
   if (host.isUserNamespace && spec.network.kind !== 'none') {
     // The kernel shows a sysfs only to who owns the network namespace it is of.
     program.call('mount', [`${HOST}/sys`, '/sys', 0, MS.BIND | MS.REC, 0], 'binding /sys');

@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DisposeStack } from '../core/dispose-stack.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
+import { hasCode } from '../host/sys.ts';
 import { networkNotIsolated } from './errors.ts';
 import { makeNetworkNamespace } from './network-namespace.ts';
 import { connectOutgoing, type NetworkGap } from './outgoing-network.ts';
@@ -51,6 +53,12 @@ export const NO_NETWORK: StepNetwork = {
   [Symbol.dispose]: () => undefined,
 };
 
+/** In a container that allows none. */
+const NO_NAMESPACES: NetworkGap = {
+  reason: 'no namespaces may be made here',
+  remedy: undefined,
+};
+
 interface OpenNetwork {
   readonly path: string;
   readonly nameServer: string;
@@ -65,10 +73,24 @@ export function openStepNetworks(options: StepNetworksOptions): StepNetworks {
   let count = 0;
 
   async function open(signal: AbortSignal): Promise<OpenNetwork | NetworkGap> {
-    enterPrivateMountNamespace();
+    try {
+      enterPrivateMountNamespace();
+    } catch (error) {
+      if (hasCode(error, 'EPERM')) return NO_NAMESPACES;
+      throw error;
+    }
     dir ??= makeOwnDir();
     const path = join(dir, `network-${String(count++)}`);
-    const namespace = await makeNetworkNamespace(path);
+    let namespace: Disposable;
+    try {
+      namespace = await makeNetworkNamespace(path);
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      return {
+        reason: error.message.replace(/^Cannot start the process: /, ''),
+        remedy: undefined,
+      };
+    }
     opened.defer(() => {
       namespace[Symbol.dispose]();
     });

@@ -1,0 +1,113 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
+import { PROGRAM } from '../support/program.ts';
+import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+const DOCKERFILE = `FROM busybox AS build
+RUN id -u > /ids && touch /mine && chown 7:8 /mine && stat -c %u:%g /mine >> /ids && test -e /proc/self/exe
+FROM scratch
+COPY --from=build /ids /mine /
+`;
+const COPIES = `FROM busybox AS build
+COPY --chown=7:8 Dockerfile /d/
+FROM scratch
+COPY --from=build /d /
+`;
+
+/** What an ordinary container lets its root do: 14 capabilities, among them none to mount. */
+const AS_CONTAINER_ROOT = [
+  'setpriv',
+  '--bounding-set=-all,+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap,+net_bind_service,+sys_chroot,+kill,+audit_write',
+  '--inh-caps=-all',
+  '--',
+  PROGRAM,
+];
+
+describe.runIf(isRoot)('root of a container', () => {
+  let registry: RegistryServer;
+  let rig: Rig;
+
+  beforeAll(async () => {
+    registry = await startBaseRegistry(['busybox:latest']);
+    rig = openRig({ mirror: registry.url });
+  });
+
+  afterAll(async () => {
+    await rig[Symbol.asyncDispose]();
+    await registry[Symbol.asyncDispose]();
+  });
+
+  /** Runs the program as root of a container, after `setup`, a shell script of the whole root. */
+  function inContainer(setup: string, words: readonly string[]): Promise<CommandResult> {
+    const script = `${setup}\nexec "$@"`;
+    const args = ['--mount', '--', 'sh', '-euc', script, 'sh', ...AS_CONTAINER_ROOT, ...words];
+    return rig.run(args, { program: 'unshare' });
+  }
+
+  async function idsOf(image: string): Promise<string> {
+    const dest = `${rig.dir}/${image}`;
+    const context = rig.context({ Dockerfile: `FROM ${image}\n` });
+    const { status, stderr } = await rig.run(['build', '-o', dest, context]);
+    expect(status, stderr).toBe(0);
+    return execFileSync('sh', ['-c', `cat ${dest}/ids; stat -c %u:%g ${dest}/mine`]).toString();
+  }
+
+  test('that may make user namespaces runs steps with all ids', async () => {
+    const context = rig.context({ Dockerfile: DOCKERFILE });
+    const built = await inContainer('true', ['build', '-t', 'all-ids', context]);
+    expect(built.status, built.stderr).toBe(0);
+    expect(await idsOf('all-ids')).toBe('0\n7:8\n7:8\n');
+    await rig.assertNothingLeft();
+  });
+
+  test('where parts of /proc are covered, lets steps have the /proc that is there, and says so', async () => {
+    const context = rig.context({ Dockerfile: DOCKERFILE });
+    const cover = 'mount --bind /dev/null /proc/swaps';
+    const words = ['build', '--no-cache', '-t', 'covered', context];
+    const built = await inContainer(cover, words);
+    expect(built.status, built.stderr).toBe(0);
+    expect(built.stderr).toContain(', /proc of the surrounding container');
+    expect(await idsOf('covered')).toBe('0\n7:8\n7:8\n');
+    const { stdout } = await inContainer(cover, ['info']);
+    expect(stdout).toMatch(/namespaces \* .*\/proc of the surrounding container/);
+  });
+
+  describe('that may make no namespaces', () => {
+    // The kernel makes no user namespaces for who has changed its root (user_namespaces(7)).
+    const inChroot = (words: readonly string[]): Promise<CommandResult> => {
+      const root = join(rig.dir, 'other-root');
+      mkdirSync(root, { recursive: true });
+      const script = `mount --rbind / "${root}"\nexec chroot "${root}" "$@"`;
+      const args = ['--mount', '--', 'sh', '-euc', script, 'sh', ...AS_CONTAINER_ROOT, ...words];
+      return rig.run(args, { program: 'unshare' });
+    };
+
+    test('copies files', async () => {
+      const context = rig.context({ Dockerfile: COPIES });
+      const built = await inChroot(['build', '-t', 'copies', context]);
+      expect(built.status, built.stderr).toBe(0);
+    });
+
+    test('is told what steps need', async () => {
+      const context = rig.context({ Dockerfile: DOCKERFILE });
+      const built = await inChroot(['build', '--no-cache', context]);
+      expect(built.status, built.stderr).toBe(6);
+      expect(built.stderr).toContain(
+        'error[NO_SANDBOX]: Cannot run steps with isolation "auto": namespaces do not work here: making namespaces failed with EPERM',
+      );
+      expect(built.stderr).toMatch(/hint: (Allow user namespaces|Start this container|Give this)/);
+      expect(built.stderr).not.toContain('This is a bug in Stagecraft');
+    });
+
+    test('gets an answer from info', async () => {
+      const { status, stdout, stderr } = await inChroot(['info']);
+      expect(status, stderr).toBe(0);
+      expect(stdout).toContain("Network of steps: this host's: no namespaces may be made here");
+    });
+  });
+});
