@@ -43,11 +43,11 @@ export function enterContainerNamespace(
   program.call('close', [namespace], 'entering the user namespace');
   program.call('setresgid', [0, 0, 0], 'becoming root of it');
   program.call('setresuid', [0, 0, 0], 'becoming root of it');
-  const entries = Object.entries({
+  const inside: Readonly<Record<string, string | undefined>> = {
     ...env,
     [USER_NAMESPACE_VARIABLE]: hasIds ? 'subordinate' : 'single',
-  });
-  const variables = entries.flatMap(([name, value]) =>
+  };
+  const variables = Object.entries(inside).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}`],
   );
   program.call('execve', [argv[0], argv, variables], 'starting anew');
