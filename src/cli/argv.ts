@@ -21,6 +21,10 @@ export interface ArgvOptions {
    * True: flags and words may be mixed.
    */
   readonly allowsFlagsAfterWords: boolean;
+  /** True: a flag with one value that is empty counts as not given, as `-f "$FILE"` in a script means it. */
+  readonly ignoresEmptyTexts?: boolean;
+  /** What to say of a flag that is not in the table, by its name without dashes. */
+  readonly answerTo?: (name: string) => string | undefined;
 }
 
 type RawValue = boolean | string | string[];
@@ -100,7 +104,9 @@ class ArgvReader {
         this.wantsHelp = true;
         return;
       }
-      throw unknownFlag(`--${name}`, Object.keys(this.#table), this.#options.command);
+      const { command, answerTo } = this.#options;
+      const names = Object.keys(this.#table);
+      throw unknownFlag(`--${name}`, names, command, undefined, answerTo?.(name));
     }
     const inline = equals === -1 ? undefined : word.slice(equals + 1);
     this.#take(name, flag, inline, `--${name}`);
@@ -142,7 +148,7 @@ class ArgvReader {
     if (value === undefined) throw missingFlagValue(written, this.#options.command);
     const before = this.values.get(name);
     if (Array.isArray(before)) before.push(value);
-    else this.values.set(name, value);
+    else if (value !== '' || this.#options.ignoresEmptyTexts !== true) this.values.set(name, value);
   }
 
   #flag(name: string): Flag | undefined {

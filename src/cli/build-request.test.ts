@@ -41,6 +41,21 @@ async function failure(line: readonly string[]): Promise<string> {
 }
 
 describe('readBuildRequest() reads', () => {
+  test('DOCKER_DEFAULT_PLATFORM where no platform is named', async () => {
+    const env = { DOCKER_DEFAULT_PLATFORM: 'linux/arm64' };
+    const arm = { os: 'linux', architecture: 'arm64' };
+    expect((await request(['.'], env)).platforms).toMatchObject([arm]);
+    const named = await request(['--platform', 'linux/amd64', '.'], env);
+    expect(named.platforms).toMatchObject([{ architecture: 'amd64' }]);
+  });
+
+  test('caches, but for empty names', async () => {
+    const { cacheFrom, cacheTo } = await request([
+      ...['--cache-from', '', '--cache-from', 'r/c', '--cache-to', '', '.'],
+    ]);
+    expect([cacheFrom, cacheTo]).toEqual([['r/c'], []]);
+  });
+
   test('nothing but a context as the defaults of Docker', async () => {
     expect(await request(['ctx'])).toEqual({
       context: { kind: 'directory', path: 'ctx' },
@@ -214,7 +229,7 @@ describe('readBuildRequest() refuses', () => {
     [['--add-host', 'a'], 'Cannot use "a" for "--add-host": expected NAME:ADDRESS'],
     [
       ['--add-host', 'a:host-gateway'],
-      'Cannot use "a:host-gateway" for "--add-host": "host-gateway" is not an IP address',
+      'Cannot use "a:host-gateway" for "--add-host": "host-gateway" is not an IP address\n  hint: With --network=host, this machine is 127.0.0.1; steps with a network of their own do not reach it',
     ],
     [['--shm-size', '0'], 'Cannot use "0" for "--shm-size": expected a size such as "64m"'],
     [['--jobs', '-1'], 'Cannot use "-1" for "--jobs": expected a whole number from 1 to 1024'],

@@ -52,14 +52,15 @@ export async function readBuildRequest(
     target: flags.target === '' ? undefined : flags.target,
     buildArgs,
     labels: readPairs('--label', flags.label, true),
-    platforms: readPlatforms(flags.platform, arch),
+    platforms: readPlatforms(namedPlatforms(flags.platform, env), arch),
     noCache: readNoCache(flags),
     namedContexts: readPairs('--build-context', flags['build-context'], false),
     tags: flags.tag,
     outputs: flags.push === true ? [...flags.output, 'type=registry'] : flags.output,
     annotations: flags.annotation,
-    cacheFrom: flags['cache-from'],
-    cacheTo: flags['cache-to'],
+    // Empty ones come of scripts that have no cache to name.
+    cacheFrom: flags['cache-from'].filter((cache) => cache !== ''),
+    cacheTo: flags['cache-to'].filter((cache) => cache !== ''),
     isVerified: flags.verify ?? false,
     pull: flags.pull ?? false,
     network: oneOf('--network', flags.network ?? 'default', NETWORKS),
@@ -82,6 +83,15 @@ export async function readBuildRequest(
   };
   // Last: standard input is not read for a command line that is wrong.
   return { ...request, ...(await readInputs(flags.file, contextWord, environment)) };
+}
+
+/** `--platform`, else what Docker's own variable says. */
+function namedPlatforms(
+  given: readonly string[],
+  env: RequestEnvironment['env'],
+): readonly string[] {
+  const byDefault = env['DOCKER_DEFAULT_PLATFORM'] ?? '';
+  return given.length > 0 || byDefault === '' ? given : [byDefault];
 }
 
 /** The start of 1980: the earliest time that all archive formats can hold. */

@@ -80,7 +80,11 @@ export function readExtraHosts(values: readonly string[]): ExtraHost[] {
       .map((written) => {
         const address = /^\[.*\]$/.test(written) ? written.slice(1, -1) : written;
         if (ipVersion(address) === 0) {
-          throw badFlagValue('--add-host', text, `"${written}" is not an IP address`);
+          const hint =
+            written === 'host-gateway'
+              ? 'With --network=host, this machine is 127.0.0.1; steps with a network of their own do not reach it'
+              : undefined;
+          throw badFlagValue('--add-host', text, `"${written}" is not an IP address`, hint);
         }
         return { host, address };
       });

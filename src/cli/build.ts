@@ -6,6 +6,7 @@ import { BUILD_FLAGS, type BuildFlagValues } from './build-flags.ts';
 import { writeResultFiles } from './build-results.ts';
 import { defineCommand, oneOf, type CommandContext } from './command.ts';
 import { chooseProgress, createProgress, openProgressEnvironment } from './create-progress.ts';
+import { answerToForeignFlag } from './foreign-flags.ts';
 import { createHeldProgress } from './held-progress.ts';
 import { prepareBuild } from './prepare-build.ts';
 import type { ProgressKind } from './progress.ts';
@@ -17,6 +18,8 @@ export const build = defineCommand({
   usage: '[OPTIONS] PATH | URL | -',
   summary: 'Build an image from a Dockerfile',
   flags: BUILD_FLAGS,
+  ignoresEmptyTexts: true,
+  answerTo: answerToForeignFlag,
   words: { min: 1, max: 1, expected: 'one build context, a directory, a URL or "-"' },
   async run({ flags, words: [contextWord = ''] }, context) {
     const { env, cwd, signal } = context;

@@ -57,6 +57,10 @@ export interface CommandDefinition<Table extends FlagTable> {
   readonly words: { readonly min: number; readonly max: number; readonly expected: string };
   /** See `ArgvOptions`. Default true. */
   readonly allowsFlagsAfterWords?: boolean;
+  /** See `ArgvOptions`. Default false. */
+  readonly ignoresEmptyTexts?: boolean;
+  /** See `ArgvOptions`. */
+  readonly answerTo?: (name: string) => string | undefined;
   run(input: CommandInput<Table>, context: CommandContext): Promise<number>;
 }
 
@@ -77,9 +81,12 @@ export function defineCommand<Table extends FlagTable>(
     summary: definition.summary,
     async execute(name, argv, context) {
       const command = `stagecraft ${name}`;
-      const parsed = parseArgv(definition.flags, argv, {
+      const { flags, allowsFlagsAfterWords = true, ignoresEmptyTexts = false } = definition;
+      const parsed = parseArgv(flags, argv, {
         command,
-        allowsFlagsAfterWords: definition.allowsFlagsAfterWords ?? true,
+        allowsFlagsAfterWords,
+        ignoresEmptyTexts,
+        ...(definition.answerTo && { answerTo: definition.answerTo }),
       });
       if (parsed.wantsHelp) {
         context.stdout.write(renderHelp(command, definition));

@@ -70,6 +70,7 @@ describe('dispatch()', () => {
 
   test.each([
     [['buildx', 'build'], 'build'],
+    [['bud'], 'build'],
     [['builder', 'build'], 'build'],
     [['image', 'ls'], 'images'],
     [['image', 'rm'], 'rmi'],
@@ -103,6 +104,22 @@ describe('dispatch()', () => {
     [
       ['attach', 'x'],
       'error[COMMAND_UNAVAILABLE]: Cannot run "stagecraft attach": this version does not have Docker\'s command\n  hint: Run "stagecraft --help" for the list\n',
+    ],
+    [
+      ['buildx', 'create', '--use'],
+      'error[COMMAND_UNAVAILABLE]: Cannot run "stagecraft buildx create": this version does not have Docker\'s command\n  hint: There are no builders to make or choose: leave this line out\n',
+    ],
+    [
+      ['compose', 'build'],
+      'error[COMMAND_UNAVAILABLE]: Cannot run "stagecraft compose": this version does not have Docker\'s command\n  hint: Build the images of its services with: stagecraft build\n',
+    ],
+    [
+      ['build', '--destination=r.example.com/app', '.'],
+      'error[UNKNOWN_FLAG]: Cannot read the command line: "stagecraft build" has no flag "--destination"\n  hint: "--destination" is Kaniko\'s; here, write "--tag NAME --push"\n',
+    ],
+    [
+      ['build', '--layers', '.'],
+      'error[UNKNOWN_FLAG]: Cannot read the command line: "stagecraft build" has no flag "--layers"\n  hint: "--layers" is another builder\'s; here, leave it out: results are always kept\n',
     ],
     [
       ['toString'],

@@ -7,6 +7,8 @@ import { VERSION } from './version.ts';
 /** A command's file is loaded when the command is run, and no other. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   build: async () => (await import('./build.ts')).build,
+  // Buildah's word for it.
+  bud: async () => (await import('./build.ts')).build,
   plan: async () => (await import('./plan.ts')).plan,
   explain: async () => (await import('./explain.ts')).explain,
   builds: async () => (await import('./builds.ts')).builds,
@@ -54,9 +56,25 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'internal-supervise': async () => (await import('./supervise.ts')).supervise,
 };
 
+/** What to do where Docker has a command and this has none. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  'buildx bake': 'Build each target by itself: stagecraft build --target NAME',
+  'buildx history': 'Former builds are listed by: stagecraft builds',
+  compose: 'Build the images of its services with: stagecraft build',
+  'system df': 'What takes room is shown by: stagecraft du',
+  'system prune': 'What no image needs goes with: stagecraft prune',
+  'container prune': 'Containers go with: stagecraft rm NAME',
+  ...Object.fromEntries(
+    ['create', 'inspect', 'ls', 'rm', 'stop', 'use'].map((word) => [
+      `buildx ${word}`,
+      'There are no builders to make or choose: leave this line out',
+    ]),
+  ),
+};
+
 /** Docker's longer forms. A group's word alone is no command. */
 const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  buildx: { build: 'build', b: 'build', du: 'du', prune: 'prune' },
+  buildx: { build: 'build', b: 'build', du: 'du', prune: 'prune', version: 'version' },
   builder: { build: 'build', prune: 'prune' },
   image: {
     build: 'build',
@@ -172,13 +190,19 @@ function resolveName(argv: readonly string[]): ResolvedName {
   const name = second !== undefined && Object.hasOwn(group, second) ? group[second] : undefined;
   if (name !== undefined) return { name, written, rest: argv.slice(2) };
   if (second === '--help' || second === '-h') return { name: 'help', written, rest: [] };
-  if (second !== undefined && UNAVAILABLE.has(second)) throw unavailableCommand(written);
+  if (second !== undefined && (UNAVAILABLE.has(second) || Object.hasOwn(INSTEAD, written))) {
+    throw unavailableCommand(written, INSTEAD[written]);
+  }
   const known = Object.keys(group).map((word) => `${first} ${word}`);
   throw unknownCommand(written, known);
 }
 
 function noSuchCommand(name: string, written: string): Error {
-  if (UNAVAILABLE.has(name)) return unavailableCommand(written);
-  const names = Object.keys(COMMANDS).filter((each) => !each.startsWith('internal-'));
+  if (UNAVAILABLE.has(name) || Object.hasOwn(INSTEAD, name)) {
+    return unavailableCommand(written, INSTEAD[name]);
+  }
+  const names = Object.keys(COMMANDS).filter(
+    (each) => !each.startsWith('internal-') && each !== 'bud',
+  );
   return unknownCommand(written, [...names, 'version', 'help']);
 }

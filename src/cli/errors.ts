@@ -8,6 +8,7 @@ export function unknownFlag(
   names: readonly string[],
   command: string,
   within?: string,
+  answer?: string,
 ): BuildError {
   const meant = written.startsWith('--') ? nearest(written.slice(2), names) : undefined;
   const place = within === undefined || within === written ? '' : ` in "${within}"`;
@@ -15,7 +16,7 @@ export function unknownFlag(
     code: 'UNKNOWN_FLAG',
     class: 'usage',
     message: `Cannot read the command line: "${command}" has no flag "${written}"${place}`,
-    hint: meant === undefined ? seeHelp(command) : `Did you mean "--${meant}"?`,
+    hint: answer ?? (meant === undefined ? seeHelp(command) : `Did you mean "--${meant}"?`),
   });
 }
 
@@ -97,13 +98,13 @@ export function unknownCommand(name: string, names: readonly string[]): BuildErr
   });
 }
 
-/** A command of Docker's that is not here. */
-export function unavailableCommand(name: string): BuildError {
+/** A command of Docker's that is not here. `hint` says what takes its place. */
+export function unavailableCommand(name: string, hint?: string): BuildError {
   return new BuildError({
     code: 'COMMAND_UNAVAILABLE',
     class: 'usage',
     message: `Cannot run "stagecraft ${name}": this version does not have Docker's command`,
-    hint: 'Run "stagecraft --help" for the list',
+    hint: hint ?? 'Run "stagecraft --help" for the list',
   });
 }
 

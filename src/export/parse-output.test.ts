@@ -65,6 +65,8 @@ describe('parseOutput', () => {
       },
     ],
     ['type=cacheonly', { type: 'cacheonly' }],
+    // Docker's "load it"; never an archive in the log of a job.
+    ['type=docker,name=a', image],
     ['type=image,name=a', image],
     ['type=image,name=a,unpack=true,rewrite-timestamp=true', image],
     ['type=image,name=a,push=true,store=false', { ...image, push: true, isStored: false }],

@@ -91,8 +91,11 @@ export function parseOutput(text: string): Output {
 
 function readOutput(type: OutputType, values: OptionValues): Output {
   switch (type) {
-    case 'oci':
     case 'docker':
+      // Without a file, Docker loads it; and this is the store to load it into.
+      if (!values.pairs.has('dest') && values.flag('tar', true)) return readImage(values, false);
+      return readArchive(type, values);
+    case 'oci':
       return readArchive(type, values);
     case 'tar':
       return { type, dest: values.get('dest') ?? '-' };
