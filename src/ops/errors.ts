@@ -21,6 +21,17 @@ export function chmodInvalid(mode: string, span: Span): BuildError {
   );
 }
 
+/** `--chown` with a name where `--link` leaves nothing to look it up in. */
+export function linkedOwnerName(owner: string, span: Span): BuildError {
+  const found = `user and group names can't be resolved when used with --link, use numeric uid[:gid] instead`;
+  return inputError(
+    'LINKED_OWNER_NAME',
+    `Cannot give files to "${owner}": ${found}`,
+    span,
+    'Give numbers, for example --chown=1000:1000, or leave out --link',
+  );
+}
+
 /** `--checksum` where it has no meaning or no valid form; `found` says which. */
 export function checksumInvalid(checksum: string, found: string, span: Span): BuildError {
   return inputError('CHECKSUM_INVALID', `Cannot check "${checksum}": ${found}`, span);

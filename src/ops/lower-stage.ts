@@ -123,11 +123,14 @@ function lowerStep(step: PlannedStep, work: StageWork, scope: StageScope): void 
   }
 }
 
-/** Makes the directory, owned by USER. There is always a `/`, so that one needs no layer. */
+/**
+ * Makes the directory, owned by USER. There is always a `/`, so that one needs no layer; another way to
+ * write it (`/tmp/..`) gets one all the same, as in BuildKit.
+ */
 function lowerWorkdir(step: PlannedStep & WorkdirStep, work: StageWork, scope: StageScope): void {
   const createdBy = applySetting(step, work.draft) ?? '';
   const path = cleanPath(work.draft.workdir);
-  if (path === '/') {
+  if (work.draft.workdir === '/') {
     addHistory(work, createdBy, undefined, scope);
     return;
   }

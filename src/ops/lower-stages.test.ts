@@ -55,6 +55,15 @@ describe('lowerStages() refuses', () => {
       ],
     ],
     [
+      'a name that --link cannot look up',
+      'COPY --link --chown=1:staff a /',
+      [
+        'LINKED_OWNER_NAME',
+        `Cannot give files to "1:staff": user and group names can't be resolved when used with --link, use numeric uid[:gid] instead`,
+        'Give numbers, for example --chown=1000:1000, or leave out --link',
+      ],
+    ],
+    [
       'COPY of a URL',
       'COPY https://example.com/a /a',
       [
@@ -284,6 +293,15 @@ describe('times', () => {
 });
 
 describe('ops', () => {
+  test.each([
+    ['WORKDIR /', 0],
+    ['WORKDIR .', 0],
+    ['WORKDIR /tmp/..', 1],
+    ['WORKDIR //', 1],
+  ])('%s of an empty stage are %i', (line, count) => {
+    expect(lower(['FROM scratch', line]).ops).toHaveLength(count);
+  });
+
   test('that are equal are one, and one that ignores the cache does so for all', () => {
     const lines = [
       'FROM a AS x',

@@ -2,7 +2,13 @@ import type { Digest } from '../core/digest.ts';
 import { isCommitStart, parseGitReference } from '../stages/git-reference.ts';
 import type { TransferStep } from '../stages/planned-step.ts';
 import type { Span } from '../diagnostics/source.ts';
-import { checksumInvalid, chmodInvalid, keepGitDirConflict, sourceNotLocal } from './errors.ts';
+import {
+  checksumInvalid,
+  chmodInvalid,
+  keepGitDirConflict,
+  linkedOwnerName,
+  sourceNotLocal,
+} from './errors.ts';
 import { baseName, cleanPath, documentPath, joinDestination, UNNAMED } from './image-path.ts';
 import type { CopyAction, OpId, Owner, Source } from './op.ts';
 
@@ -27,6 +33,7 @@ export function lowerTransfer(step: TransferStep, scope: TransferScope): CopyAct
   const { span } = scope;
   checkMode(step.chmod, span);
   checkChecksumUse(step, span);
+  if (step.isLink && hasName(ownerOf(step.chown))) throw linkedOwnerName(step.chown, span);
   const common = {
     action: 'copy',
     destination: joinDestination(scope.cwd, step.destination),
@@ -76,6 +83,13 @@ export function ownerOf(text: string): Owner | undefined {
   if (colon === -1) return { user: text, group: undefined };
   const group = text.slice(colon + 1);
   return { user: text.slice(0, colon), group: group === '' ? undefined : group };
+}
+
+/** True when a user or group has to be looked up. `root` is 0 everywhere. */
+function hasName(owner: Owner | undefined): boolean {
+  return [owner?.user, owner?.group].some(
+    (part) => part !== undefined && part !== 'root' && !/^\d*$/.test(part),
+  );
 }
 
 type RemoteSource = Extract<Source, { readonly type: 'http' | 'git' }>;

@@ -76,11 +76,8 @@ function wordReader(variables: StageVariables, span: Span, scope: StepScope): Wo
       note(unset);
       return text;
     },
-    list(word) {
-      const { words, unset } = scope.expander.words(word, variables.current);
-      note(unset);
-      return words;
-    },
+    // Of EXPOSE, where BuildKit does not look for variables that are not set.
+    list: (word) => scope.expander.words(word, variables.current).words,
     value(raw) {
       const expansion = scope.expander.value(raw, variables.current);
       if (expansion.ok) note(expansion.undefinedVariables);

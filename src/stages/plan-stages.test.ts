@@ -224,6 +224,11 @@ describe('variables', () => {
       { A: '1', B: '2' },
     ],
     [
+      'ENV of the stage below goes before an ARG after it',
+      ['FROM scratch AS s', 'ENV A=env', 'ARG A=arg', 'FROM s', 'WORKDIR /'],
+      { A: 'env' },
+    ],
+    [
       'other stages do not',
       ['FROM scratch AS s', 'ARG A=1', 'FROM scratch', 'COPY --from=s / /', 'WORKDIR /'],
       {},

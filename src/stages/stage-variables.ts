@@ -13,15 +13,26 @@ export class StageVariables {
   #isShared = false;
   /** Declared with ARG in the order of first declaration, with the value last declared. */
   readonly #args: Map<string, string | undefined>;
+  /** What is in the config of the image, in order of first definition. */
+  readonly #imageEnv: Map<string, string>;
 
-  constructor(variables: Variables, args: ReadonlyMap<string, string | undefined> = new Map()) {
+  /** @param variables Those of the base image. */
+  constructor(variables: Variables) {
     this.#variables = new Map(variables);
-    this.#args = new Map(args);
+    this.#args = new Map();
+    this.#imageEnv = new Map(variables);
   }
 
-  /** What a stage built on this one begins with. */
+  /**
+   * What a stage built on this one begins with: all variables, but what the image sets goes before an
+   * ARG of the same name, as in BuildKit, which sets the image's variables anew for every stage.
+   */
   inherit(): StageVariables {
-    return new StageVariables(this.#variables, this.#args);
+    const above = new StageVariables(this.#variables);
+    for (const [name, value] of this.#args) above.#args.set(name, value);
+    above.#imageEnv.clear();
+    for (const [name, value] of this.#imageEnv) above.setEnv(name, value);
+    return above;
   }
 
   /** To look things up now. It changes with the next `setEnv` or `declare`. */
@@ -35,7 +46,13 @@ export class StageVariables {
     return this.#variables;
   }
 
+  /** ENV. */
   setEnv(name: string, value: string): void {
+    this.#imageEnv.set(name, value);
+    this.#set(name, value);
+  }
+
+  #set(name: string, value: string): void {
     if (this.#isShared) {
       this.#variables = new Map(this.#variables);
       this.#isShared = false;
@@ -48,7 +65,7 @@ export class StageVariables {
   /** ARG. Without a value the variable stays as it is. */
   declare(name: string, value: string | undefined): void {
     this.#args.set(name, value);
-    if (value !== undefined && !NO_VARIABLES.has(name)) this.setEnv(name, value);
+    if (value !== undefined && !NO_VARIABLES.has(name)) this.#set(name, value);
   }
 
   /** True for names that are no mistake even when they are not set. */

@@ -15,11 +15,6 @@ export const WORKDIR_USER_CASES: readonly DifferentialCase[] = [
   {
     name: 'WORKDIR / makes no layer',
     dockerfile: `${BASE}WORKDIR /\nWORKDIR /tmp/..\n`,
-    expect: {
-      differs: ['layers', 'history[3].empty_layer'],
-      reason:
-        'Today the path is cleaned before it is compared with / (BuildKit convert.go, dispatchWorkdir)',
-    },
   },
   {
     name: 'WORKDIR that is there',
