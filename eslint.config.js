@@ -11,6 +11,7 @@ const MAY_IMPORT = {
   events: ['core', 'diagnostics'],
   host: ['core', 'diagnostics'],
   http: [...CORE],
+  devices: [...CORE],
   dockerfile: ['core', 'diagnostics'],
   content: [...CORE],
   image: [...CORE, 'content'],
@@ -29,6 +30,7 @@ const MAY_IMPORT = {
   exec: [
     ...CORE,
     'content',
+    'devices',
     'dockerfile',
     'image',
     'layer',

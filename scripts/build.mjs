@@ -105,7 +105,7 @@ async function bundleCli() {
   await build({
     ...common,
     entryPoints: ['src/cli/cli.ts'],
-    external: ['koffi'],
+    external: ['koffi', 'yaml'],
     minifySyntax: true,
     // `import('node:https')` becomes a require: sooner, and code from a cache may not import.
     supported: { 'dynamic-import': false },

@@ -75,6 +75,8 @@ export interface BuildOptions {
   readonly registries?: RegistriesConfig | undefined;
   /** Authorities to trust, here and in steps: paths of files in PEM form, or `host`. */
   readonly caCerts?: readonly string[] | undefined;
+  /** Directories of device descriptions for `RUN --device`; those of the system if left out. */
+  readonly cdiDirectories?: readonly string[] | undefined;
   /** Where relative paths start. */
   readonly cwd?: string | undefined;
   /** Nothing of it reaches a step. */
@@ -109,6 +111,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
     homeDir,
     registries: options.registries ?? {},
     caCerts: (options.caCerts ?? []).map((path) => (path === 'host' ? path : resolve(cwd, path))),
+    cdiDirectories: options.cdiDirectories?.map((path) => resolve(cwd, path)),
     stdout: () => process.stdout,
     emit: options.onEvent ?? (() => undefined),
     now: () => Date.now(),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Platform } from '../core/platform.ts';
 import type { Digest } from '../core/digest.ts';
+import type { HostDevices } from '../devices/host-devices.ts';
 import type { Emit, StageMeasure } from '../events/event.ts';
 import type { GivenAuthorities } from '../exec/step-trust.ts';
 import type { PushImage } from '../export/export-image.ts';
@@ -25,6 +26,7 @@ import { DisposeStack } from '../core/dispose-stack.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { openLayerMeasurer } from '../layer/layer-measurer.ts';
 import { createFailureHandler } from './failed-steps.ts';
+import { grantDevices, type GrantedDevices } from './grant-devices.ts';
 import { finishImage, type FinishDeps, type FinishedImage } from './finish-image.ts';
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
@@ -59,6 +61,8 @@ export interface BuildHost {
   openRemotes(secret: SecretReader): Promise<RemoteSources>;
   /** Networks for steps. `say` is told when they have to use the host's. */
   openNetworks(mustIsolate: boolean, say: (text: string) => void): Promise<StepNetworks>;
+  /** The devices that this machine describes for containers. */
+  devices(): Promise<HostDevices>;
   /** Those that steps are to trust besides the image's own; undefined when none were given. */
   authorities?(): Promise<GivenAuthorities | undefined>;
   /** PATH of this process. */
@@ -166,6 +170,10 @@ async function buildStations(
     signal,
   );
   checkEntitlements(graph, request);
+  const devices = await grantDevices(graph, request, {
+    devices: () => host.devices(),
+    note: (text) => emit({ type: 'note', text }),
+  });
   announce(graph, emit, elapsed());
 
   const contexts = openContexts(
@@ -200,7 +208,7 @@ async function buildStations(
   const openSolver = (): Solver =>
     createGraphSolver(graph, { ...solverDeps, emit: () => undefined });
   await checkPlatforms(graph, host, openSolver, signal);
-  const runner = stepRunner(request, host, { bases, remotes, elapsed, opened }, signal);
+  const runner = stepRunner(request, host, { bases, remotes, elapsed, opened, devices }, signal);
   const build = await solveGraph(graph, { ...solverDeps, runner }, signal);
 
   // The disk is written while layers are measured.
@@ -266,6 +274,7 @@ interface OpenedBuild {
   readonly bases: BaseImages;
   readonly remotes: BuildRemotes;
   readonly elapsed: () => number;
+  readonly devices: GrantedDevices;
   /** Closed with the build. */
   readonly opened: DisposeStack;
 }
@@ -274,7 +283,7 @@ interface OpenedBuild {
 function stepRunner(
   request: BuildRequest,
   host: BuildHost,
-  { bases, remotes, elapsed, opened }: OpenedBuild,
+  { bases, remotes, elapsed, opened, devices }: OpenedBuild,
   signal: AbortSignal,
 ): Parameters<typeof solveGraph>[1]['runner'] {
   const { store, emit } = host;
@@ -307,6 +316,7 @@ function stepRunner(
     networkFileDir: join(store.root, 'network'),
     authorities: () => (authorities ??= host.authorities?.() ?? Promise.resolve(undefined)),
     secret: (id) => readSecret(request, id),
+    devices: (name) => devices.get(name) ?? [],
     sshAgents: () => (agents ??= openSshAgents(request, host, opened)),
   };
 }

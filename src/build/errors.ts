@@ -107,6 +107,36 @@ export function entitlementMissing(entitlement: string, span: Span | undefined):
   });
 }
 
+/** How many devices a message lists. */
+const MAX_LISTED_DEVICES = 8;
+
+/** `RUN --device` requires what this machine does not have. */
+export function deviceNotFound(
+  name: string,
+  host: {
+    readonly all: readonly { readonly name: string }[];
+    readonly problems: readonly string[];
+  },
+  span: Span | undefined,
+): BuildError {
+  const names = host.all.map((device) => device.name);
+  const listed = names.slice(0, MAX_LISTED_DEVICES).map((each) => `"${each}"`);
+  const more = names.length > listed.length ? ` and ${names.length - listed.length} more` : '';
+  const [problem] = host.problems;
+  return new BuildError({
+    code: 'DEVICE_NOT_FOUND',
+    class: 'input',
+    message: `Cannot run this step: required device "${name}" is not described on this machine`,
+    hint:
+      problem !== undefined
+        ? `A description could not be used: ${problem}`
+        : names.length > 0
+          ? `Devices here: ${listed.join(', ')}${more}`
+          : 'Put a specification of the Container Device Interface into /etc/cdi',
+    span,
+  });
+}
+
 /** An image that a container was made of. `canForce` when `--force` would help. */
 export function imageInUse(
   image: string,

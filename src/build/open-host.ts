@@ -32,6 +32,8 @@ export interface HostOptions {
   /** `--ca-cert`: paths, or `host`. */
   readonly caCerts?: readonly string[] | undefined;
   readonly registries: RegistriesConfig;
+  /** Directories of device descriptions; undefined: those of the system. */
+  readonly cdiDirectories?: readonly string[] | undefined;
   /** Asked for when something is written there: making it takes milliseconds. */
   readonly stdout: () => NodeJS.WritableStream;
   /** How the files of a step are shown to it; undefined is `auto`. */
@@ -124,6 +126,10 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
           say(`Steps use this host's network: ${reason}${help}`);
         },
       });
+    },
+    async devices() {
+      const { CDI_DIRECTORIES, readHostDevices } = await import('../devices/host-devices.ts');
+      return readHostDevices(options.cdiDirectories ?? CDI_DIRECTORIES);
     },
     async authorities() {
       if (options.caCerts === undefined || options.caCerts.length === 0) return undefined;

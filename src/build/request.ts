@@ -75,7 +75,13 @@ export interface FailureExport {
 }
 
 /** What a Dockerfile may only ask for when the user allows it. */
-export type Entitlement = 'network.host' | 'security.insecure';
+export type Entitlement =
+  | 'network.host'
+  | 'security.insecure'
+  /** Every device of this machine. */
+  | 'device'
+  /** `device=NAME[,alias=OTHER]`: one device, by the name that the Dockerfile gives it. */
+  | `device=${string}`;
 
 export type ContextRequest =
   /** A directory of this host, as the user named it. */

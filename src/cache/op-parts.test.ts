@@ -62,6 +62,7 @@ describe('opParts() of an exec op changes with', () => {
     ['the network', { network: 'none' }],
     ['the security mode', { security: 'insecure' }],
     ['the platform', { platform: { os: 'linux', architecture: 'arm64' } }],
+    ['a device', { devices: [{ name: 'a/b=c', isRequired: false }] }],
     ['an added host', { extraHosts: [{ host: 'db', address: '10.0.0.1' }] }],
     ['the id of a cache mount', { mounts: [{ ...cacheMount, id: 'yarn' }, secretMount] }],
     [

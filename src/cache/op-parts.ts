@@ -20,7 +20,8 @@ import type { KeyParts } from './cache-key.ts';
  *   exec.extraHosts         only the names count, as in BuildKit
  *   git.fetchesByCommit     another way to the same commit
  *   url, git.remote and ref once they are pinned: the content or the commit stands for them
- *   mount.isRequired        decides between an error and a result, never between two results
+ *   mount.isRequired, device.isRequired
+ *                           decides between an error and a result, never between two results
  *   secret and ssh contents secrets must not leave a trace, so a changed secret is no reason to rerun
  */
 export function opParts(op: Op): KeyParts {
@@ -102,6 +103,7 @@ function execParts(op: ExecOp): KeyParts {
       ? {}
       : { hosts: op.extraHosts.map(({ host }) => host).join(' ') }),
     ...platformPart(op.platform),
+    ...Object.fromEntries((op.devices ?? []).map(({ name }, i) => [`device ${i + 1}`, name])),
     ...Object.fromEntries(op.mounts.map((mount, i) => [`mount ${i + 1}`, mountText(mount)])),
   };
 }

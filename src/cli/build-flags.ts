@@ -43,7 +43,7 @@ export const BUILD_FLAGS = {
     'Add an annotation to the manifest, or to what TYPE says',
   ),
   'add-host': listFlag('NAME:ADDRESS', 'Add a line to /etc/hosts of the steps'),
-  allow: listFlag('NAME', 'Let steps ask for more: network.host, security.insecure'),
+  allow: listFlag('NAME', 'Let steps ask for more: network.host, security.insecure, device[=NAME]'),
   'build-arg': listFlag('NAME[=VALUE]', 'Set an ARG; without a value, from the environment'),
   'build-context': listFlag('NAME=VALUE', 'Add a named context'),
   'ca-cert': listFlag(

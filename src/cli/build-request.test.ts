@@ -170,8 +170,15 @@ describe('readBuildRequest() reads', () => {
     ],
     [
       'what is allowed',
-      ['--allow', 'security.insecure', '--allow', 'network.host'],
-      { entitlements: new Set(['security.insecure', 'network.host']) },
+      [
+        '--allow',
+        'security.insecure',
+        '--allow',
+        'network.host',
+        '--allow',
+        'device=a/b=c,alias=d',
+      ],
+      { entitlements: new Set(['security.insecure', 'network.host', 'device=a/b=c,alias=d']) },
     ],
     [
       'what to do when a step fails',
@@ -254,8 +261,8 @@ describe('readBuildRequest() refuses', () => {
     ],
     [['--ssh', '=k'], 'Cannot use "=k" for "--ssh": expected default or ID[=SOCKET|KEY]'],
     [
-      ['--allow', 'device'],
-      'Cannot use "device" for "--allow": expected network.host or security.insecure',
+      ['--allow', 'devices'],
+      'Cannot use "devices" for "--allow": expected network.host, security.insecure, device or device=NAME',
     ],
   ])('%j', async (line, message) => {
     expect(await failure([...line, '.'])).toBe(`error[FLAG_VALUE_INVALID]: ${message}`);

@@ -205,7 +205,7 @@ export function readSshSources(
   );
 }
 
-const ENTITLEMENTS: readonly Entitlement[] = ['network.host', 'security.insecure'];
+const ENTITLEMENTS: readonly Entitlement[] = ['network.host', 'security.insecure', 'device'];
 
 /** `--allow`. */
 export function readEntitlements(values: readonly string[]): Set<Entitlement> {
@@ -213,9 +213,14 @@ export function readEntitlements(values: readonly string[]): Set<Entitlement> {
     values.map((text) => {
       const found = ENTITLEMENTS.find((name) => name === text);
       if (found !== undefined) return found;
-      throw badFlagValue('--allow', text, `expected ${ENTITLEMENTS.join(' or ')}`);
+      if (isDeviceGrant(text)) return text;
+      throw badFlagValue('--allow', text, `expected ${ENTITLEMENTS.join(', ')} or device=NAME`);
     }),
   );
+}
+
+function isDeviceGrant(text: string): text is `device=${string}` {
+  return /^device=[^,=]+(?:=[^,]*)?(?:,alias=[^,]+)?$/.test(text);
 }
 
 /** `--export-on-error dest=DIR[,path=PATH]`. */

@@ -25,6 +25,8 @@ export interface ConfigFile {
   readonly requiresIsolatedNetwork: boolean;
   /** How files are shown to steps. */
   readonly snapshotter?: MountChoice | undefined;
+  /** `cdi-spec-dirs`: directories of device descriptions. */
+  readonly cdiDirectories?: readonly string[] | undefined;
   /** Steps at the same time. */
   readonly jobs?: number | undefined;
 }
@@ -77,6 +79,7 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     'jobs',
     'gc',
     'snapshotter',
+    'cdi-spec-dirs',
   ]);
   return {
     root: reader.optional(top['root'], (value) => reader.absolutePath(value, 'root')),
@@ -86,6 +89,7 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     requiresIsolatedNetwork: reader.requiresIsolation(top['network'] ?? {}),
     jobs: reader.optional(top['jobs'], (value) => reader.jobs(value)),
     snapshotter: reader.optional(top['snapshotter'], (value) => reader.snapshotter(value)),
+    cdiDirectories: reader.optional(top['cdi-spec-dirs'], (value) => reader.directories(value)),
     gc: reader.optional(top['gc'], (value) => reader.gc(value)),
   };
 }
@@ -129,6 +133,11 @@ class ConfigReader {
   absolutePath(value: unknown, where: string): string {
     if (typeof value === 'string' && isAbsolute(value)) return value;
     throw this.#bad(where, 'must be an absolute path');
+  }
+
+  directories(value: unknown): string[] {
+    if (!Array.isArray(value)) throw this.#bad('cdi-spec-dirs', 'must be a list of directories');
+    return value.map((each) => this.absolutePath(each, 'cdi-spec-dirs'));
   }
 
   jobs(value: unknown): number {

@@ -47,6 +47,7 @@ export async function prepareBuild(
     homeDir,
     registries: config.registries,
     caCerts: [...config.caCerts, ...readCaCerts(flags['ca-cert'], cwd)],
+    cdiDirectories: config.cdiDirectories,
     stdout: () => context.stdout.stream(),
     snapshotter: readMountChoice(flags.snapshotter, config, env),
     now: () => context.now(),

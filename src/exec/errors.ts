@@ -145,3 +145,14 @@ export function sshKeyUnusable(path: string, found: string): BuildError {
     hint: 'Load the key with ssh-add, and forward your agent with --ssh default',
   });
 }
+
+/** A device that is described but cannot be given to a step; `found` says why. */
+export function deviceUnusable(name: string, found: string, span: Span | undefined): BuildError {
+  return new BuildError({
+    code: 'DEVICE_UNUSABLE',
+    class: 'host',
+    message: `Cannot give device "${name}" to a step: ${found}`,
+    hint: 'Write the specification of the device anew, for example with the tool of its vendor',
+    span,
+  });
+}

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Platform } from '../core/platform.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
+import type { HostDevice } from '../devices/host-devices.ts';
 import type { Emit } from '../events/event.ts';
 import type { ExecOp, OpId, OpMetadata } from '../ops/op.ts';
 import { completeEnv } from '../sandbox/default-env.ts';
@@ -35,6 +36,7 @@ import { stepFailed, stepTimedOut } from './errors.ts';
 import type { FailedStep } from './failed-step.ts';
 import { createOutputTail, type OutputTail } from './output-tail.ts';
 import { startTimeout } from './step-timeout.ts';
+import { deviceParts, type DeviceParts } from './step-devices.ts';
 import type { RanOp } from './op-runner.ts';
 
 /** What running a step needs of the build. */
@@ -42,6 +44,8 @@ export interface ExecOpDeps extends StepMountDeps, StepTrustDeps {
   readonly snapshots: Snapshotter;
   /** For steps of a platform; opened when the first of them runs, as it probes the host. */
   sandbox(platform: Platform): Promise<Sandbox>;
+  /** The devices that a name in `RUN --device` stands for here. */
+  devices(name: string): readonly HostDevice[];
   /** Opened when the first step asks for a network. */
   networks(): Promise<StepNetworks>;
   readonly emit: Emit;
@@ -81,6 +85,7 @@ export async function runExecOp(
   const sandbox = await opening;
   await using active = await deps.snapshots.prepare(root, signal);
   const user = resolveUser(op.user, active.parentTree);
+  const devices = devicesOf(op, metadata, deps);
   const trust = await openStepTrust(op, active.parentTree, user.home, deps);
   {
     await using mounts = await openStepMounts(
@@ -90,7 +95,7 @@ export async function runExecOp(
       signal,
     );
     await using view = await active.mount(signal, trust?.fill);
-    const list = outermostFirst(mounts.list);
+    const list = outermostFirst([...mounts.list, ...devices.mounts]);
     const prepared = prepareRoot(
       view.root,
       { path: op.cwd, uid: user.uid, gid: user.gid },
@@ -101,12 +106,12 @@ export async function runExecOp(
       rootfs: view.root,
       args: op.args,
       env: completeEnv({
-        env: [...(trust?.env ?? []), ...op.proxyEnv, ...op.env, ...mounts.env],
+        env: [...(trust?.env ?? []), ...op.proxyEnv, ...op.env, ...devices.env, ...mounts.env],
         home: user.home,
         isTerminal: false,
       }),
       cwd: prepared.workdir,
-      user,
+      user: { ...user, groups: [...user.groups, ...devices.groups] },
       hostname: STEP_HOSTNAME,
       mounts: [
         ...list.map(({ mount }, i) => withTarget(mount, prepared.targets[i], view.root)),
@@ -150,6 +155,11 @@ function outermostFirst(mounts: readonly StepMount[]): readonly StepMount[] {
   const depth = ({ mount }: StepMount): number =>
     mount.target.split('/').filter((name) => name !== '' && name !== '.').length;
   return mounts.toSorted((a, b) => depth(a) - depth(b));
+}
+
+function devicesOf(op: ExecOp, metadata: OpMetadata, deps: ExecOpDeps): DeviceParts {
+  const wanted = (op.devices ?? []).flatMap(({ name }) => deps.devices(name));
+  return deviceParts([...new Set(wanted)], metadata.span);
 }
 
 function mountPoint({ mount, targetType }: StepMount): TargetRequest {

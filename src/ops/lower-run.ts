@@ -37,6 +37,7 @@ export function lowerRun(step: StepContext & RunStep, work: StageWork, scope: St
     network: step.network === 'default' ? run.network : step.network,
     security: step.security,
     platform: stage.platform,
+    ...(step.devices.length === 0 ? {} : { devices: step.devices }),
     ...(run.extraHosts.length === 0 ? {} : { extraHosts: run.extraHosts }),
   };
   const id = scope.builder.add(op, {

@@ -87,8 +87,17 @@ export interface ExecOp {
   readonly network: 'default' | 'none' | 'host';
   readonly security: 'sandbox' | 'insecure';
   readonly platform: Platform;
+  /** `RUN --device`, in order. */
+  readonly devices?: readonly DeviceRequest[] | undefined;
   /** Lines for /etc/hosts (`--add-host`). The addresses do not enter the cache key, as in BuildKit. */
   readonly extraHosts?: readonly ExtraHost[] | undefined;
+}
+
+/** A device of the machine that runs the step, by a name of the Container Device Interface. */
+export interface DeviceRequest {
+  readonly name: string;
+  /** False: the step runs without it where it is not there. */
+  readonly isRequired: boolean;
 }
 
 /** One `--add-host name:address`. */

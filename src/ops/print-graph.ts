@@ -35,6 +35,9 @@ function opLines(op: Op): string[] {
           `${formatPlatform(op.platform)}, network ${op.network}, ${op.security}`,
         ...op.env.map((entry) => `env ${JSON.stringify(entry)}`),
         ...op.proxyEnv.map((entry) => `proxy ${JSON.stringify(entry)}`),
+        ...(op.devices ?? []).map(
+          ({ name, isRequired }) => `device ${name}${isRequired ? ' required' : ''}`,
+        ),
         ...(op.extraHosts ?? []).map(({ host, address }) => `host ${host} ${address}`),
         ...op.mounts.map(mountText),
       ];

@@ -302,9 +302,11 @@ const DEVICE_NAMES = new Set(
   ),
 );
 
-/** `/dev/pipes`, where BuildKit puts the scripts of here-documents, and the like; nothing deeper. */
+/** `/dev/pipes`, where BuildKit puts the scripts of here-documents, `/dev/dri/card0`, and the like. */
 function isOwnDeviceName(path: string): boolean {
-  const name = /^\/dev\/([A-Za-z0-9_-][A-Za-z0-9._-]*)$/.exec(path)?.[1];
+  const name = /^\/dev\/([A-Za-z0-9_-][A-Za-z0-9._:-]*)(?:\/[A-Za-z0-9_-][A-Za-z0-9._:-]*)*$/.exec(
+    path,
+  )?.[1];
   return name !== undefined && !DEVICE_NAMES.has(name);
 }
 

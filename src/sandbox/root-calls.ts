@@ -144,7 +144,8 @@ function addMount(program: LaunchProgram, mount: SandboxMount): void {
     const flags = MS.BIND | MS.REC;
     program.call('mount', [`${HOST}${mount.source}`, mount.target, 0, flags, 0], about);
     const readonly = mount.isReadonly ? MOUNT_ATTR.RDONLY : 0;
-    setAttributes(program, mount.target, readonly | MOUNT_ATTR.NODEV, about);
+    const noDevices = mount.devicePermissions === undefined ? MOUNT_ATTR.NODEV : 0;
+    setAttributes(program, mount.target, readonly | noDevices, about);
     return;
   }
   const size = mount.sizeBytes === undefined ? '' : `,size=${mount.sizeBytes}`;

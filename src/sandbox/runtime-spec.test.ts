@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
-import { runtimeSpec } from './runtime-spec.ts';
+import { deviceNumbers, runtimeSpec } from './runtime-spec.ts';
 import type { SandboxSpec } from './sandbox.ts';
 import { ociSeccomp, resolveSeccomp } from './seccomp.ts';
 
@@ -66,4 +66,24 @@ test('runtimeSpec() binds /sys in a user namespace that shares its network, and 
     'sysfs',
     'sysfs',
   ]);
+});
+
+test('runtimeSpec() lets a step open a device that it was given, and no more', () => {
+  const device = { source: '/dev/zero', target: '/dev/x', devicePermissions: 'r' };
+  const mounts = [{ type: 'bind', isReadonly: false, ...device }] as const;
+  const made = runtimeSpec({ ...spec, mounts }, { ...host, cgroupsPath: '/x' });
+  const { linux } = made as { linux: { resources: { devices: readonly object[] } } };
+  expect(linux.resources.devices.at(0)).toEqual({ allow: false, access: 'rwm' });
+  expect(linux.resources.devices.at(-1)).toEqual({
+    ...{ allow: true, type: 'c', access: 'r' },
+    ...{ major: 1, minor: 5 },
+  });
+});
+
+test.each([
+  [0x105, [1, 5]],
+  [0x1030702, [0x307, 0x1002]],
+  [259 * 256 + 3, [259, 3]],
+])('deviceNumbers(%i) are %j', (rdev, expected) => {
+  expect(deviceNumbers(rdev)).toEqual(expected);
 });

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { capabilitiesIn, capabilityMask, DEFAULT_CAPABILITIES } from './capabilities.ts';
 import type { ResourceLimit, SandboxMount, SandboxSpec } from './sandbox.ts';
 import type { OciSeccomp } from './seccomp.ts';
@@ -256,7 +256,24 @@ function deviceMount(device: string): object {
 }
 
 function deviceRules(spec: SandboxSpec): readonly object[] {
-  return spec.isInsecure === true ? [{ allow: true, access: 'rwm' }] : DEVICE_RULES;
+  if (spec.isInsecure === true) return [{ allow: true, access: 'rwm' }];
+  return [...DEVICE_RULES, ...spec.mounts.flatMap(deviceRule)];
+}
+
+function deviceRule(mount: SandboxMount): object[] {
+  if (mount.type !== 'bind' || mount.devicePermissions === undefined) return [];
+  const stats = statSync(mount.source);
+  const type = stats.isBlockDevice() ? 'b' : 'c';
+  const [major, minor] = deviceNumbers(stats.rdev);
+  return [{ allow: true, type, major, minor, access: mount.devicePermissions }];
+}
+
+/** The two numbers in a `dev_t` of Linux, as glibc's `major` and `minor` take them out. */
+export function deviceNumbers(rdev: number): [major: number, minor: number] {
+  const device = BigInt(rdev);
+  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
+  const minor = (device & 0xffn) | ((device >> 12n) & ~0xffn);
+  return [Number(major & 0xffff_ffffn), Number(minor & 0xffff_ffffn)];
 }
 
 /** Device nodes may be made, but only the harmless ones opened (Docker's list). Needs a device cgroup. */

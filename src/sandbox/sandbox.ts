@@ -93,6 +93,8 @@ export type SandboxMount =
       readonly source: string;
       readonly target: string;
       readonly isReadonly: boolean;
+      /** `source` is a device node that the step may open; some of the letters `rwm`. */
+      readonly devicePermissions?: string | undefined;
     }
   | {
       readonly type: 'tmpfs';

@@ -147,17 +147,6 @@ export function onbuildTriggerInvalid(trigger: string, found: string, span: Span
   });
 }
 
-/** `RUN --device`, which needs a device plugin that no local sandbox has. */
-export function deviceUnsupported(device: string, span: Span): BuildError {
-  return new BuildError({
-    code: 'DEVICE_UNSUPPORTED',
-    class: 'input',
-    message: `Cannot give device "${device}" to a step: devices are not supported`,
-    hint: 'Remove --device from this RUN',
-    span,
-  });
-}
-
 /** A git URL whose query or fragment contradicts itself; `found` says how. */
 export function gitReferenceInvalid(
   url: string,

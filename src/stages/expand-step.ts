@@ -10,7 +10,7 @@ import type {
   Word,
 } from '../dockerfile/ast.ts';
 import type { Expansion, ExpansionFailure } from '../dockerfile/expand.ts';
-import { deviceUnsupported } from './errors.ts';
+import { parseRunDevice } from '../dockerfile/run-device.ts';
 import { undefinedVariables, type Expander } from './expander.ts';
 import type { FileSources } from './file-sources.ts';
 import type {
@@ -151,8 +151,6 @@ function assignment({ key, value }: KeyValue, words: WordReader): Assignment {
 }
 
 function expandRun(instruction: RunInstruction, scope: ActionScope): RunStep {
-  const [device] = instruction.devices;
-  if (device !== undefined) throw deviceUnsupported(device.raw, device.span);
   const { command, script, network, security } = instruction;
   const mounts = instruction.mounts.map((mount) =>
     planMount(mount, (raw) => scope.words.value(raw), scope.sources),
@@ -164,6 +162,11 @@ function expandRun(instruction: RunInstruction, scope: ActionScope): RunStep {
     mounts,
     network,
     security,
+    devices: instruction.devices.flatMap(({ raw }) => {
+      // Parsing has reported those that cannot be read.
+      const result = parseRunDevice(raw);
+      return result.ok ? [result.device] : [];
+    }),
     buildArgs: scope.variables.buildArgs(),
     variables: scope.variables.snapshot(),
     title: runTitle(instruction, mounts, scope),

@@ -175,16 +175,6 @@ describe('planStages() refuses', () => {
       ['EXPANSION_FAILED', 'Cannot expand "${X:?not given}": X: not given', ''],
     ],
     [
-      'a device',
-      ['FROM scratch', 'RUN --device=gpu true'],
-      {},
-      [
-        'DEVICE_UNSUPPORTED',
-        'Cannot give device "gpu" to a step: devices are not supported',
-        'Remove --device from this RUN',
-      ],
-    ],
-    [
       'an epoch that is no number',
       ['FROM scratch'],
       { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'context']]) },

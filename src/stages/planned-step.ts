@@ -1,5 +1,6 @@
 import type { Span } from '../diagnostics/source.ts';
 import type { CommandForm, HealthcheckInstruction } from '../dockerfile/ast.ts';
+import type { RunDevice } from '../dockerfile/run-device.ts';
 import type { RunMount } from '../dockerfile/run-mount.ts';
 import type { FileSource } from './stage-graph.ts';
 
@@ -61,6 +62,7 @@ export interface RunStep extends FileStep {
   readonly mounts: readonly PlannedMount[];
   readonly network: 'default' | 'none' | 'host';
   readonly security: 'sandbox' | 'insecure';
+  readonly devices: readonly RunDevice[];
   /** Declared build arguments in the order of first declaration, with their present values. */
   readonly buildArgs: readonly Assignment[];
 }

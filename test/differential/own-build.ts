@@ -164,6 +164,7 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
       openSandbox({ isolation, env: process.env, cacheDir: join(store.root, 'cache'), signal }),
     // All cases ask for the host's network.
     openNetworks: () => Promise.reject(new Error('A step asked for a network of its own')),
+    devices: () => Promise.reject(new Error('Docker of that time knows no devices')),
     findRunnable: () => Promise.resolve({ kind: 'native' }),
     stdout: () => process.stdout,
     emit: () => undefined,

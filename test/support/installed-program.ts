@@ -8,7 +8,7 @@ const CHECKOUT = dirname(dirname(PROGRAM));
 export function installProgram(dir: string): string {
   const program = join(dir, 'dist/main.cjs');
   cpSync(join(CHECKOUT, 'dist'), dirname(program), { recursive: true });
-  for (const name of ['koffi', '@koromix']) {
+  for (const name of ['koffi', '@koromix', 'yaml']) {
     const from = join(CHECKOUT, 'node_modules', name);
     cpSync(from, join(dir, 'node_modules', name), { recursive: true });
   }
