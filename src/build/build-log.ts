@@ -135,6 +135,7 @@ function noteStep(step: NotedStep, event: Extract<BuildEvent, { readonly op: num
       return;
     case 'op-output':
     case 'op-progress':
+    case 'op-repeats':
       return;
     default:
       event satisfies never;

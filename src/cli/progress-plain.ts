@@ -7,6 +7,7 @@ import { formatBytes, formatSeconds } from './format.ts';
 import { OutputLines } from './output-lines.ts';
 import type { Progress, ProgressEnvironment } from './progress.ts';
 import { renderMiss } from './render-miss.ts';
+import { renderRepeats } from './render-repeats.ts';
 
 /** Lines of a failed step that are repeated at the end, where they are easy to find. */
 const REPEATED_LINES = 20;
@@ -124,6 +125,9 @@ class PlainDisplay {
         return;
       case 'op-progress':
         this.#tellProgress(step, `${visibleLine(event.what)} `, event);
+        return;
+      case 'op-repeats':
+        this.#line(step, renderRepeats(event));
         return;
       case 'op-done':
         this.#finishLines(step, event.at);

@@ -7,6 +7,7 @@ import { formatBytes } from './format.ts';
 import { OutputLines } from './output-lines.ts';
 import type { Progress, ProgressEnvironment } from './progress.ts';
 import { renderMiss } from './render-miss.ts';
+import { renderRepeats } from './render-repeats.ts';
 import { renderFrame, type TtyRow } from './tty-frame.ts';
 
 const FRAME_MS = 100;
@@ -147,6 +148,9 @@ class TtyDisplay {
         return;
       case 'op-progress':
         setAmount(step, `${visibleLine(event.what)} `, event);
+        return;
+      case 'op-repeats':
+        this.#draw(`${step.name}: ${renderRepeats(event)}\n`, false);
         return;
       case 'op-done':
       case 'op-failed':

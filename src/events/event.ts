@@ -47,6 +47,13 @@ export type BuildEvent =
       readonly current: number;
       readonly total: number | undefined;
     }
+  /** A step copied files of layers below without changing their contents, as chmod, chown and mv do. */
+  | {
+      readonly type: 'op-repeats';
+      readonly op: number;
+      readonly files: number;
+      readonly bytes: number;
+    }
   | {
       readonly type: 'op-done';
       readonly op: number;

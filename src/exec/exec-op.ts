@@ -25,6 +25,7 @@ import {
 import { resolveUser } from '../sandbox/user.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
+import { findRepeatedFiles } from '../snapshot/repeated-files.ts';
 import { openStepTrust, type StepTrustDeps } from './step-trust.ts';
 import {
   openStepMounts,
@@ -60,6 +61,9 @@ export interface ExecOpDeps extends StepMountDeps, StepTrustDeps {
   /** Milliseconds since the build began. */
   elapsed(): number;
 }
+
+/** Bytes of layers below that a step may copy without a word. */
+const REPEATS_TOLD_BYTES = 10_000_000;
 
 /** How long a step may take to end after it was asked to. */
 const STOP_TIMEOUT_MS = 1_000;
@@ -146,6 +150,10 @@ export async function runExecOp(
   }
   trust?.strip(active.upper);
   const info = measureUpper(active.upper);
+  if (info.bytes >= REPEATS_TOLD_BYTES) {
+    const { files, bytes } = findRepeatedFiles(active.upper, active.parentTree);
+    if (bytes >= REPEATS_TOLD_BYTES) deps.emit({ type: 'op-repeats', op: id, files, bytes });
+  }
   const { id: snapshot } = await active.commit(info);
   return { snapshot, bytes: info.bytes };
 }
