@@ -2,9 +2,10 @@ import {
   closeSync,
   constants,
   fstatSync,
+  lstatSync,
   openSync,
-  readdirSync,
   readSync,
+  readdirSync,
   statSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -63,7 +64,7 @@ export function readDockerfile(
     if (bytes === undefined) {
       throw dockerfileNotFound(
         dockerfile.path,
-        'there is no such file',
+        isLink(hostPath) ? 'it is a link to a file that is not there' : 'there is no such file',
         similarEntry(hostPath) ?? 'The path of -f starts at the working directory',
       );
     }
@@ -116,6 +117,10 @@ export function readWhole(fd: number, size: number): Buffer {
     length += count;
   }
   return buffer.subarray(0, length);
+}
+
+function isLink(hostPath: string): boolean {
+  return lstatSync(hostPath, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 function similarEntry(hostPath: string): string | undefined {

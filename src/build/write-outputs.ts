@@ -45,7 +45,12 @@ export async function readOutputs(request: BuildRequest): Promise<readonly Reque
   const { outputs, annotations } = request;
   if (outputs.length === 0 && annotations.length === 0) return [];
   const { parseOutput } = await import('../export/parse-output.ts');
+  const { pushWithoutName } = await import('../export/errors.ts');
   const read = outputs.map((text) => ({ text, output: parseOutput(text) }));
+  for (const { output } of read) {
+    const isPush = output.type === 'image' && output.push;
+    if (isPush && output.names.length === 0 && request.tags.length === 0) throw pushWithoutName();
+  }
   if (annotations.length === 0) return read;
   const { addAnnotations } = await import('../export/annotations.ts');
   const annotated = addAnnotations(

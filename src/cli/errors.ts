@@ -118,6 +118,17 @@ export function outputFailed(error: NodeJS.ErrnoException): BuildError {
   });
 }
 
+/** The directory that the command was started in was removed. */
+export function noWorkingDirectory(cause: unknown): BuildError {
+  return new BuildError({
+    code: 'WORKING_DIRECTORY_GONE',
+    class: 'host',
+    message: 'Cannot work here: the working directory is not there any more',
+    hint: 'Change to a directory that exists, for example: cd ~',
+    cause,
+  });
+}
+
 /** The configuration file cannot be read or says something that has no meaning. */
 export function badConfig(path: string, found: string, hint?: string): BuildError {
   return new BuildError({

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import type { CommandContext } from './command.ts';
-import { outputFailed } from './errors.ts';
+import { noWorkingDirectory, outputFailed } from './errors.ts';
 import { Interrupted } from './exit.ts';
 import { isTerminal, openOutput } from './process-output.ts';
 
@@ -14,7 +14,9 @@ export function openProcessContext(): CommandContext {
   };
   return {
     env: process.env,
-    cwd: process.cwd(),
+    get cwd() {
+      return workingDirectory();
+    },
     uid: process.getuid?.() ?? 0,
     homeDir: process.env['HOME'] ?? homedir(),
     arch: process.arch,
@@ -31,6 +33,15 @@ export function openProcessContext(): CommandContext {
     signal: interruption.signal,
     now: () => Date.now(),
   };
+}
+
+/** @throws BuildError WORKING_DIRECTORY_GONE */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw noWorkingDirectory(error);
+  }
 }
 
 /** The first signal asks everything to end and clean up; a second one of a kind ends the process at once. */

@@ -15,7 +15,12 @@ export async function becomeRoot(context: CommandContext, root: string): Promise
   if (context.uid === 0) {
     if (mayMount() || currentUserNamespace(context.env) !== undefined) return;
     const { enterContainerNamespace } = await import('../sandbox/enter-container-namespace.ts');
-    const anew = { ...context.env, STAGECRAFT_ROOT: root, [HOST_UID_VARIABLE]: '0' };
+    const anew = {
+      ...context.env,
+      HOME: context.homeDir,
+      STAGECRAFT_ROOT: root,
+      [HOST_UID_VARIABLE]: '0',
+    };
     enterContainerNamespace([...context.program, ...context.argv], anew);
     return;
   }
@@ -23,6 +28,8 @@ export async function becomeRoot(context: CommandContext, root: string): Promise
   const { enterUserNamespace } = await import('../host/user-namespace.ts');
   const env = {
     ...context.env,
+    // Inside, the user's name and thus a home that is not in the environment would be those of root.
+    HOME: context.homeDir,
     STAGECRAFT_ROOT: root,
     [HOST_UID_VARIABLE]: String(context.uid),
   };

@@ -33,6 +33,11 @@ export function unsupportedOutput(what: string, found: string, hint?: string): B
   });
 }
 
+/** An image without a name can be kept, and not be pushed. */
+export function pushWithoutName(): BuildError {
+  return unsupportedOutput('a registry', 'the image has no name', 'Add name= or a tag.');
+}
+
 /** The bytes of a layer are not those that the image config names. */
 export function layerBytesChanged(expected: string, found: string): BuildError {
   return new BuildError({

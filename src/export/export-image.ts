@@ -8,7 +8,7 @@ import { entriesTar } from '../layer/layer-tar.ts';
 import { tarArchive, type ArchiveMember } from '../layer/tar-archive.ts';
 import { checkAnnotations } from './annotations.ts';
 import { writeArchive } from './destination.ts';
-import { unsupportedOutput } from './errors.ts';
+import { pushWithoutName, unsupportedOutput } from './errors.ts';
 import { imageBlobs, type ExportableImage, type ImageBlobs } from './image-blobs.ts';
 import { dockerFiles, indexFile, LAYOUT_FILE, ociLayout, type Layout } from './oci-layout.ts';
 import type { Annotation, ArchiveOutput, EncodingOptions, ImageOutput, Output } from './output.ts';
@@ -169,7 +169,7 @@ async function pushImage(
   }
   const references = referencesOf(images, output.names);
   if (references.length === 0) {
-    throw unsupportedOutput('a registry', 'the image has no name', 'Add name= or a tag.');
+    throw pushWithoutName();
   }
   const { pushesByDigest: isByDigest, isInsecure, annotations } = output;
   const blobs = await blobsOf(images, output, deps, signal);
