@@ -38,7 +38,7 @@ FROM node:18-alpine AS production  # Clear purpose
 FROM node:18 AS builder
 FROM node:18-alpine AS production
 `,
-    has: ['usr/local/bin/node'],
+    ...(target === 'production' ? { without: ['usr/bin/apt-get'] } : { has: ['usr/bin/apt-get'] }),
     program: { command: ['node', '--version'], prints: 'v18' },
   })),
   {
