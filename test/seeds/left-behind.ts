@@ -11,6 +11,7 @@ export interface BuiltCase {
 }
 
 const STAGE = 'left-behind';
+const FROM = /^FROM .*$/gm;
 const SOURCE = /--from=(\S+)/g;
 const NAMED = /^FROM .* AS (\S+)/gim;
 const COMPLAINT = 'never there:';
@@ -29,7 +30,9 @@ export async function checkLeftBehind(
 ): Promise<readonly string[]> {
   const wanted = lacks.filter((path) => !isInContext(context, path));
   if (wanted.length === 0) return [];
-  const sources = [...stages.map(String), ...foreignImages(dockerfile)];
+  const named = nameStages(dockerfile.replaceAll('FILES', filesUrl));
+  const built = stages.map((index) => named.names[index] ?? '');
+  const sources = [...built, ...foreignImages(dockerfile)];
   const mounts = sources.map(
     (from, at) => `--mount=type=bind,from=${from},target=/from/${String(at)}`,
   );
@@ -37,16 +40,30 @@ export async function checkLeftBehind(
 if [ -e $found ] || [ -L $found ]; then continue 2; fi; done; echo ${COMPLAINT} $path; done`;
   const file = `${context}.${STAGE}`;
   const check = `FROM busybox AS ${STAGE}\nRUN ${mounts.join(' ')} ${script}\n`;
-  writeFileSync(file, `${dockerfile.replaceAll('FILES', filesUrl)}\n${check}`);
+  writeFileSync(file, `${named.dockerfile}\n${check}`);
   const target = flags.indexOf('--target');
   const own = target === -1 ? flags : flags.toSpliced(target, 2);
   const words = ['--progress=plain', '--no-cache-filter', STAGE, ...seedFlags, ...own];
-  const built = await rig.run(['build', ...words, '-f', file, '--target', STAGE, context]);
-  if (built.status !== 0) return [`what is left behind cannot be seen:\n${built.stderr}`];
-  return built.stderr
+  const result = await rig.run(['build', ...words, '-f', file, '--target', STAGE, context]);
+  if (result.status !== 0) return [`what is left behind cannot be seen:\n${result.stderr}`];
+  return result.stderr
     .split('\n')
     .map((line) => PRINTED.exec(line)?.[1])
     .filter((complaint) => complaint !== undefined);
+}
+
+/** Mounts take names of stages and no numbers, so stages without a name get one. */
+function nameStages(dockerfile: string): {
+  readonly dockerfile: string;
+  readonly names: readonly string[];
+} {
+  const names: string[] = [];
+  const text = dockerfile.replaceAll(FROM, (line) => {
+    const name = / AS (\S+)/i.exec(line)?.[1];
+    names.push(name ?? `unnamed-${String(names.length)}`);
+    return name === undefined ? `${line} AS ${names.at(-1) ?? ''}` : line;
+  });
+  return { dockerfile: text, names };
 }
 
 function isInContext(context: string, path: string): boolean {

@@ -32,6 +32,11 @@ export interface SeedRig {
   readonly filesUrl: string;
 }
 
+/** Ports of containers can be published by root only. */
+export const CAN_PUBLISH = process.getuid?.() === 0;
+/** For the summary, where {@link CAN_PUBLISH} is false. */
+export const WHY_NOT = 'run -p needs root';
+
 const EXAMPLES = join(import.meta.dirname, '../../examples');
 /** Of what a failed build printed; the error is at the end. */
 const SHOWN_CHARACTERS = 3000;
@@ -141,6 +146,7 @@ async function runImage(
   { service, program }: SeedCase,
   tag: string,
 ): Promise<{ readonly ran: string; readonly wrong: readonly string[] }> {
+  if (service !== undefined && !CAN_PUBLISH) return { ran: `no: ${WHY_NOT}`, wrong: [] };
   if (service !== undefined) return await runService(rig, tag, service);
   if (program !== undefined) return await runProgram(rig, tag, program);
   return { ran: 'not a program', wrong: [] };

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandResult, Rig } from '../support/cli.ts';
 import { PROGRAM } from '../support/program.ts';
 import { freePort } from '../support/registry-server.ts';
+import { CAN_PUBLISH, WHY_NOT } from './run-case.ts';
 import { isAsShown, readmeCommands, type ReadmeCommand } from './readme.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples');
@@ -19,6 +20,8 @@ export interface ExampleOutcome {
   /** How many commands were run. */
   readonly commands: number;
   readonly complaints: readonly string[];
+  /** Why no command was run. */
+  readonly whyNotRun?: string;
 }
 
 /** The names of all examples. */
@@ -45,6 +48,9 @@ export async function runExample(rig: Rig, name: string): Promise<ExampleOutcome
   cpSync(join(EXAMPLES, name), copy, { recursive: true });
   const commands = readmeCommands(readFileSync(join(copy, 'README.md'), 'utf8'));
   if (commands.length === 0) return { commands: 0, complaints: ['README.md has no commands'] };
+  if (!CAN_PUBLISH && commands.some(({ run }) => run.match(PUBLISHED) !== null)) {
+    return { commands: 0, complaints: [], whyNotRun: WHY_NOT };
+  }
   const ports = await freePorts(commands);
   let done = 0;
   try {

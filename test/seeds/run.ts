@@ -112,14 +112,14 @@ async function runExamples(seeds: SeedRig, names: readonly string[]): Promise<Ro
   const rows: Row[] = [];
   for (const example of names) {
     const startedAt = performance.now();
-    const { commands, complaints } = await runExample(seeds.rig, example);
+    const { commands, complaints, whyNotRun } = await runExample(seeds.rig, example);
     const seconds = formatSeconds(performance.now() - startedAt);
     const name = `examples: ${example}`;
     const isGood = complaints.length === 0;
     if (isGood) print(`${name} (${seconds})`);
     else complain(name, complaints);
     rows.push({
-      cells: [example, String(commands), isGood ? 'yes' : 'no', seconds],
+      cells: [example, String(commands), whyNotRun ?? (isGood ? 'yes' : 'no'), seconds],
       notes: [],
       isGood,
     });
