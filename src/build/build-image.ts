@@ -10,7 +10,7 @@ import type { OpGraph } from '../ops/op-graph.ts';
 import type { SshAgents } from '../exec/ssh-agents.ts';
 import type { Runnable } from '../sandbox/emulation/foreign-programs.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { StepNetworks } from '../sandbox/step-networks.ts';
+import type { StepNetworks } from '../sandbox/step-network.ts';
 import type { Solver } from '../solve/solver.ts';
 import type { SecretReader } from '../sources/git-remote.ts';
 import type { RemoteSources } from '../sources/remote-sources.ts';

@@ -27,7 +27,7 @@ export const info = defineCommand({
     const root = commandRoot(flags.root, context);
     // What steps can do depends on the namespace that they are started from.
     await becomeRoot(context, root);
-    const host = await describeHost({ env, cacheDir: join(root, 'cache'), signal });
+    const host = await describeHost({ env, signal });
     const network = await describeNetwork(
       { runtimeDir: runtimeDirectory(env), searchPath: env['PATH'] ?? '' },
       signal,

@@ -21,7 +21,7 @@ import {
   NO_NETWORK,
   type StepNetwork,
   type StepNetworks,
-} from '../sandbox/step-networks.ts';
+} from '../sandbox/step-network.ts';
 import { resolveUser } from '../sandbox/user.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { Socket } from 'node:net';
 import path from 'node:path';
@@ -102,6 +102,8 @@ export function spawnProcess(request: SpawnRequest, signal: AbortSignal): Runnin
   signal.throwIfAborted();
   const stdio = { captured: 'pipe', inherit: 'inherit', none: 'ignore' } as const;
   const output = stdio[request.stdio];
+  // Loading it takes a millisecond, and most builds start no program this way.
+  const { spawn } = process.getBuiltinModule('node:child_process');
   const child = spawn(request.program, request.args, {
     env: { ...(request.env ?? CLEAN_ENV) },
     cwd: request.cwd,

@@ -79,6 +79,28 @@ export function declareNative(
 }
 
 /**
+ * As `declareNative`, for calls that often fail in ways that are an answer: those with one of `answers` give
+ * undefined. Making an error takes longer than most calls.
+ */
+export function declareAnsweringNative(
+  name: string,
+  values: NativeType[],
+  result: 'int' | 'long',
+  answers: readonly string[],
+): (about: NativePath, args: NativeArgument[]) => number | undefined {
+  const call = lazyFunction(name, values, result);
+  return (about, args) => {
+    for (;;) {
+      const value = call()(...args);
+      if (value !== -1) return value;
+      const code = errnoName(loadedLibrary().koffi.errno());
+      if (answers.includes(code)) return undefined;
+      if (code !== 'EINTR') throw new SystemError(code, name, pathText(about));
+    }
+  };
+}
+
+/**
  * As `declareNative`, for calls that wait long: they are made in another thread. The reason of a failure
  * stays in that thread, so a call that failed is made again in this one, to fail with its reason.
  */

@@ -1,4 +1,4 @@
-import { declareNative, nativePath, type NativePath } from './ffi.ts';
+import { declareAnsweringNative, declareNative, nativePath, type NativePath } from './ffi.ts';
 import { hasCode } from './sys.ts';
 
 /**
@@ -6,7 +6,12 @@ import { hasCode } from './sys.ts';
  * `user.mime_type` (bytes, one char each, when they are not ASCII); values are bytes.
  */
 
-const lgetxattrCall = declareNative('lgetxattr', ['void *', 'void *', 'void *', 'ulong'], 'long');
+const lgetxattrCall = declareAnsweringNative(
+  'lgetxattr',
+  ['void *', 'void *', 'void *', 'ulong'],
+  'long',
+  ['ENODATA', 'ENOTSUP'],
+);
 const llistxattrCall = declareNative('llistxattr', ['void *', 'void *', 'ulong'], 'long');
 const flistxattrCall = declareNative('flistxattr', ['int', 'void *', 'ulong'], 'long');
 const lsetxattrCall = declareNative('lsetxattr', ['void *', 'void *', 'void *', 'ulong', 'int']);
@@ -19,13 +24,8 @@ const scratch = { buffer: undefined as Buffer | undefined };
 /** The value, or undefined when the file has no such attribute (or its file system has none at all). */
 export function lgetxattr(path: NativePath, name: string): Buffer | undefined {
   const buffer = scratchBuffer();
-  try {
-    const length = lgetxattrCall(path, [nativePath(path), nativePath(name), buffer, buffer.length]);
-    return Buffer.from(buffer.subarray(0, length));
-  } catch (error) {
-    if (hasCode(error, 'ENODATA', 'ENOTSUP')) return undefined;
-    throw error;
-  }
+  const length = lgetxattrCall(path, [nativePath(path), nativePath(name), buffer, buffer.length]);
+  return length === undefined ? undefined : Buffer.from(buffer.subarray(0, length));
 }
 
 /** Names of all attributes this process may see, in byte order. */

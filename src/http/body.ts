@@ -1,3 +1,4 @@
+import { monotonicMs } from '../core/monotonic-clock.ts';
 import { TransientError } from './retry.ts';
 import type { HttpResponse } from './transport.ts';
 
@@ -43,7 +44,7 @@ export async function* openBody(
   try {
     for (;;) {
       signal.throwIfAborted();
-      const before = performance.now();
+      const before = monotonicMs();
       const timer = setTimeout(() => message.destroy(new Error('nothing more came')), windowMs);
       const abort = (): void => void message.destroy();
       signal.addEventListener('abort', abort, { once: true });
@@ -52,7 +53,7 @@ export async function* openBody(
         signal.removeEventListener('abort', abort);
       });
       if (next.done === true) return;
-      waited += performance.now() - before;
+      waited += monotonicMs() - before;
       received += next.value.length;
       if (waited >= windowMs) {
         if (received < MIN_BYTES_PER_WINDOW) throw new Error('it sends too slowly');

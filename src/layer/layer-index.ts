@@ -55,7 +55,8 @@ export function openLayerIndex(
       return text !== undefined && /^[a-z0-9]+$/.test(text) ? (text as SnapshotId) : undefined;
     },
     putSnapshot(chain, snapshot) {
-      writeFileAtomic(chainPath(chain), snapshot);
+      // A cached build finds all of it here, and a file is read sooner than it is replaced.
+      if (readText(chainPath(chain)) !== snapshot) writeFileAtomic(chainPath(chain), snapshot);
     },
   };
 }

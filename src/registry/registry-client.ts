@@ -21,7 +21,10 @@ import { discard, type HttpRequest, type HttpResponse, type Transport } from '..
 export interface Endpoint {
   /** Host and port, as credentials are kept under: `docker.io`, `localhost:5000`. */
   readonly name: string;
-  /** `https://host`, then `http://host` where plain HTTP is allowed. The first that answers is kept. */
+  /**
+   * `https://host`, and `http://host` where plain HTTP is allowed, in the order in which they are tried. The
+   * first that answers is kept.
+   */
   readonly origins: readonly string[];
 }
 
@@ -233,14 +236,24 @@ class HttpRegistryClient implements RegistryClient {
     const request = { method, headers, body, authorization };
     if (path instanceof URL) return this.#transport.send({ ...request, url: path }, signal);
     const origins = this.#origins;
+    let doubted: HttpResponse | undefined;
     for (const [index, origin] of origins.entries()) {
       const url = new URL(`/v2/${repository}/${path}`, origin);
       try {
         const response = await this.#transport.send({ ...request, url }, signal);
+        if (index < origins.length - 1 && mayWantTls(response) && body === undefined) {
+          doubted = response;
+          continue;
+        }
+        if (doubted !== undefined) discard(doubted);
         this.#origins = [origin];
         return response;
       } catch (error) {
         signal.throwIfAborted();
+        if (doubted !== undefined && error instanceof Error && speaksNoTls(error.cause)) {
+          this.#origins = [doubted.url.origin];
+          return doubted;
+        }
         // Who speaks TLS and refuses us is not asked in plain: that would give our credentials away.
         const isSilent = error instanceof TransientError;
         const isPlain = error instanceof Error && speaksNoTls(error.cause);
@@ -298,6 +311,11 @@ class HttpRegistryClient implements RegistryClient {
     const found = await readErrorBody(response, signal);
     throw registryFailed(this.name, what, `${blob.digest}: ${found}`);
   }
+}
+
+/** What servers that speak TLS answer to plain HTTP. A registry may say it, too. */
+function mayWantTls({ status, url }: HttpResponse): boolean {
+  return status === 400 && url.protocol === 'http:';
 }
 
 /** An answer with a blob from some place on. */

@@ -12,16 +12,19 @@ export function cgroupName(id: string): string {
 }
 
 /**
- * Removes the cgroups of a step. They are empty by then, so removing them is enough. `parent` is the
- * cgroup they were made below, from the root of each hierarchy.
+ * Removes the cgroups of a step, wherever a runtime made them. They are empty by then, so removing them is
+ * enough. `parent` is the cgroup they were made below, from the root of each hierarchy.
  */
 export function removeCgroups(name: string, parent = ''): void {
-  for (const hierarchy of hierarchies()) {
-    try {
-      rmdirSync(path.join(hierarchy, parent, name));
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EBUSY', 'EPERM')) throw error;
-    }
+  for (const hierarchy of hierarchies()) removeCgroup(path.join(hierarchy, parent, name));
+}
+
+/** Removes one cgroup, which is empty, or leaves it where it cannot be removed. */
+export function removeCgroup(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EBUSY', 'EPERM')) throw error;
   }
 }
 

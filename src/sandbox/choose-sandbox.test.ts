@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { noSandbox } from './errors.ts';
 import { readHostFacts } from './host-facts.ts';
 import { probeRuntime } from './probe-runtime.ts';
 import { canRunSteps } from './sandbox.contract.ts';
+import type { SandboxSpec } from './sandbox.ts';
 import { sweepStepDirs } from './step-dir.ts';
 
 const { signal } = new AbortController();
@@ -43,6 +44,19 @@ describe('probeRuntime()', () => {
   });
 });
 
+const SPEC: Omit<SandboxSpec, 'rootfs'> = {
+  id: 'choose',
+  args: ['/bin/true'],
+  env: [],
+  cwd: '/',
+  user: { uid: 0, gid: 0, groups: [0], home: '/' },
+  hostname: 'choose',
+  mounts: [],
+  network: { kind: 'host' },
+  shmBytes: 65_536,
+  stopTimeoutMs: 0,
+};
+
 describe.skipIf(!canRunSteps)('openSandbox()', () => {
   test('remembers that a runtime works, and asks again when the memory is damaged', async () => {
     const options = { isolation: 'oci', env: process.env, cacheDir: dir, signal } as const;
@@ -54,8 +68,23 @@ describe.skipIf(!canRunSteps)('openSandbox()', () => {
     expect((await openSandbox(options)).name).toBe(first.name);
   });
 
+  test('tries namespaces once, and again after a step could not be started', async () => {
+    const options = { isolation: 'namespaces', env: process.env, cacheDir: dir, signal } as const;
+    const before = await openSandbox(options);
+    expect(readdirSync(dir)).toEqual(['probe-namespaces.json']);
+    const { ino } = statSync(path.join(dir, 'probe-namespaces.json'));
+    const sandbox = await openSandbox(options);
+    expect(sandbox.description).toBe(before.description);
+    expect(statSync(path.join(dir, 'probe-namespaces.json')).ino).toBe(ino);
+
+    const io = { kind: 'captured', onOutput: () => undefined } as const;
+    const nowhere = { ...SPEC, rootfs: path.join(dir, 'nowhere') };
+    await expect(sandbox.run(nowhere, io, signal)).rejects.toMatchObject({ code: 'SANDBOX_START' });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
   test('is described with all alternatives and one default', async () => {
-    const host = await describeHost({ env: process.env, cacheDir: dir, signal });
+    const host = await describeHost({ env: process.env, signal });
     expect(host.sandboxes.map(({ name }) => name)).toEqual(['namespaces', 'crun', 'runc']);
     expect(host.sandboxes.filter(({ isDefault }) => isDefault)).toHaveLength(1);
     const chosen = await openSandbox({ isolation: 'auto', env: {}, cacheDir: dir, signal });

@@ -159,11 +159,11 @@ export interface SandboxDescription {
   readonly isDefault: boolean;
 }
 
-/** Probes everything, also what `auto` would not get to. */
+/** Tries everything anew, also what `auto` would not get to. */
 export async function describeHost(
-  options: Omit<OpenSandboxOptions, 'isolation'>,
+  options: Omit<OpenSandboxOptions, 'isolation' | 'cacheDir'>,
 ): Promise<HostDescription> {
-  const probeOptions = probeOptionsOf(options);
+  const probeOptions = probeOptionsOf({ ...options, cacheDir: undefined });
   const { host } = probeOptions;
   const probes: SandboxProbe[] = [];
   for (const name of CANDIDATES.auto) {

@@ -25,6 +25,8 @@ export interface HostFacts {
   /** cgroup v1 with a v2 mount beside it, which older crun versions refuse. */
   readonly hasHybridCgroups: boolean;
   readonly hasCgroupV2: boolean;
+  /** What the kernel allows this process, as text: any difference, and what worked may work no more. */
+  readonly rights: string;
   /** The capabilities that this process may hand on, as a bit set. */
   readonly boundingCapabilities: bigint;
   /** Directory for what must not reach a disk: on a tmpfs where there is one. */
@@ -33,6 +35,7 @@ export interface HostFacts {
 
 /** Reads the facts. `env` is this process's environment, for XDG_RUNTIME_DIR. */
 export function readHostFacts(env: Readonly<Record<string, string | undefined>>): HostFacts {
+  const status = readFileSync('/proc/self/status', 'latin1');
   return {
     architecture: hostPlatform(process.arch).architecture,
     launcher: launcherArchitecture(process.arch),
@@ -43,7 +46,8 @@ export function readHostFacts(env: Readonly<Record<string, string | undefined>>)
     canSetGroups: readFileSync('/proc/self/setgroups', 'latin1').trim() === 'allow',
     hasHybridCgroups: existsSync(path.join(UNIFIED, 'cgroup.procs')),
     hasCgroupV2: existsSync('/sys/fs/cgroup/cgroup.controllers'),
-    boundingCapabilities: readBoundingSet(),
+    rights: readRights(status),
+    boundingCapabilities: boundingSet(status),
     runtimeBase: runtimeDirectory(env),
   };
 }
@@ -54,8 +58,25 @@ export const UNIFIED = '/sys/fs/cgroup/unified';
 const LAST_ID = 4_294_967_294;
 const TTY_GROUP = 5;
 
-function readBoundingSet(): bigint {
-  const status = readFileSync('/proc/self/status', 'latin1');
+/** Capabilities, system call filters, ids, the label of a security module, and since when the kernel runs. */
+function readRights(status: string): string {
+  const lines = status.match(/^(?:Cap\w+|NoNewPrivs|Seccomp\w*):.*$/gm) ?? [];
+  const files = ['/proc/self/attr/current', '/proc/self/uid_map', '/proc/self/gid_map', BOOT_ID];
+  return [...lines, ...files.map(readLine)].join(' ').replace(/\s+/g, ' ');
+}
+
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+function readLine(file: string): string {
+  try {
+    return readFileSync(file, 'latin1').trim();
+  } catch {
+    // A kernel without security modules has no labels.
+    return '';
+  }
+}
+
+function boundingSet(status: string): bigint {
   return BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
 }
 
@@ -65,10 +86,4 @@ function hasId(file: string, id: number): boolean {
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
     .some(([first = 0, , count = 0]) => id >= first && id < first + count);
-}
-
-/** Compares a kernel release with a version, e.g. 5.12. */
-export function isKernelAtLeast(kernel: string, major: number, minor: number): boolean {
-  const [, ownMajor = '0', ownMinor = '0'] = /^(\d+)\.(\d+)/.exec(kernel) ?? [];
-  return Number(ownMajor) > major || (Number(ownMajor) === major && Number(ownMinor) >= minor);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
+import { isKernelAtLeast } from '../host/kernel-version.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import {
   argumentsTooLong,
@@ -9,12 +10,13 @@ import {
   programNotFound,
   wrongProgramFormat,
 } from './errors.ts';
-import { isKernelAtLeast, type HostFacts } from './host-facts.ts';
+import type { HostFacts } from './host-facts.ts';
 import { beginGuarded, CLONE_NEWNS, throwIfFailed, type LaunchEnd } from './launcher/start.ts';
 import { joinNetwork } from './join-network.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
 import { watchMemory } from './out-of-memory.ts';
+import { forgetProbe, recallProbe, rememberProbe } from './probe-memory.ts';
 import { tryStart, type ProbeOptions, type SandboxProbe } from './probe-runtime.ts';
 import { runGuarded } from './run-guarded.ts';
 import { limitsOf, STEP_CAPABILITY_MASK } from './runtime-spec.ts';
@@ -46,8 +48,16 @@ class NamespacesSandbox implements Sandbox {
   readonly #seccomp: Buffer;
   readonly #lastCapability: number;
   readonly #procView: ProcView;
+  readonly #onCannotStart: () => void;
 
-  constructor(host: HostFacts, launcher: LauncherArchitecture, procView: ProcView) {
+  /** `onCannotStart` is called when the kernel refuses what a step is made of. */
+  constructor(
+    host: HostFacts,
+    launcher: LauncherArchitecture,
+    procView: ProcView,
+    onCannotStart: () => void,
+  ) {
+    this.#onCannotStart = onCannotStart;
     this.#host = host;
     this.#procView = procView;
     this.#launcher = launcher;
@@ -68,7 +78,9 @@ class NamespacesSandbox implements Sandbox {
     using cgroup = tryOpenStepCgroup(spec.id, spec.limits);
     const stepIo = openStepIoWithTerminal(io);
     const program = this.#programOrClose(spec, io.kind, stepIo, cgroup);
-    const end = explainExec(await runGuarded(program, stepIo, spec.stopTimeoutMs, signal), spec);
+    const launch = await runGuarded(program, stepIo, spec.stopTimeoutMs, signal);
+    if (launch.kind === 'failed' && launch.about !== EXECUTING) this.#onCannotStart();
+    const end = explainExec(launch, spec);
     const exit: ProcessExit = end.kind === 'exited' ? end : { ...end, isOutOfMemory: false };
     return memory.explain(exit, cgroup);
   }
@@ -163,7 +175,7 @@ class NamespacesSandbox implements Sandbox {
   }
 }
 
-/** Whether steps can run in namespaces directly here, tried with a small program. */
+/** Whether steps can run in namespaces directly here, tried once with a small program. */
 export async function probeNamespaces(
   options: ProbeOptions,
   signal: AbortSignal,
@@ -174,11 +186,26 @@ export async function probeNamespaces(
   if (!isKernelAtLeast(host.kernel, 5, 12)) {
     return skip(`namespaces need Linux 5.12, this is ${host.kernel}`);
   }
+  const { cacheDir } = options;
+  const { launcher } = host;
+  const usable = (procView: ProcView): Extract<SandboxProbe, { isUsable: true }> => {
+    const forget = (): void => {
+      forgetProbe(cacheDir, 'namespaces');
+    };
+    const sandbox = new NamespacesSandbox(host, launcher, procView, forget);
+    return { name: 'namespaces', isUsable: true, sandbox };
+  };
+  const key = [host.kernel, host.uid, host.userNamespace !== undefined, host.rights].join(' ');
+  const known = recallProbe(cacheDir, 'namespaces', key)?.['procView'];
+  if (known === 'own' || known === 'surrounding') return usable(known);
   let reason: string | undefined;
   for (const procView of ['own', 'surrounding'] as const) {
-    const sandbox = new NamespacesSandbox(host, host.launcher, procView);
-    reason = await tryStart(sandbox, host, host.launcher, signal);
-    if (reason === undefined) return { name: 'namespaces', isUsable: true, sandbox };
+    const probe = usable(procView);
+    reason = await tryStart(probe.sandbox, host, launcher, signal);
+    if (reason === undefined) {
+      rememberProbe(cacheDir, 'namespaces', key, { procView });
+      return probe;
+    }
     if (!reason.startsWith(MOUNTING_PROC)) break;
   }
   return skip(`namespaces do not work here: ${reason ?? 'no reason given'}`);

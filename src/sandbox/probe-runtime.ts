@@ -1,7 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import { findProgram, runProcess, shownOutput } from '../host/child-process.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { NOT_EXECUTABLE, NOT_INSTALLED } from './errors.ts';
@@ -9,6 +9,7 @@ import type { HostFacts } from './host-facts.ts';
 import { LaunchProgram } from './launcher/program.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import { OciSandbox, type OciRuntime } from './oci-runtime.ts';
+import { recallProbe, rememberProbe } from './probe-memory.ts';
 import type { Sandbox, SandboxSpec } from './sandbox.ts';
 import { makeStepDir } from './step-dir.ts';
 
@@ -41,9 +42,16 @@ export async function probeRuntime(
   const program = findProgram(name, searchPath) ?? findProgram(name);
   if (program === undefined) return skipped(name, `${name}${NOT_INSTALLED}`);
   const key = cacheKey(program, host);
-  const known = readCache(options.cacheDir, name, key);
+  const known = recallProbe(options.cacheDir, name, key);
   if (known !== undefined) {
-    const runtime = { name, program, ...known };
+    const { version, usesCgroups, takesFilter } = known;
+    const runtime = {
+      name,
+      program,
+      version: String(version),
+      usesCgroups: usesCgroups === true,
+      takesFilter: takesFilter === true,
+    };
     return { name, isUsable: true, sandbox: new OciSandbox(runtime, host, host.launcher) };
   }
   const version = await readVersion(program, signal);
@@ -55,7 +63,7 @@ export async function probeRuntime(
     const sandbox = new OciSandbox(runtime, host, host.launcher);
     const reason = await tryStart(sandbox, host, host.launcher, signal);
     if (reason === undefined) {
-      writeCache(options.cacheDir, name, { key, version, usesCgroups, takesFilter });
+      rememberProbe(options.cacheDir, name, key, { version, usesCgroups, takesFilter });
       return { name, isUsable: true, sandbox };
     }
     reasons.push(reason);
@@ -113,7 +121,7 @@ async function tryStartIn(
 
 function probeSpec(rootfs: string): SandboxSpec {
   return {
-    id: `probe-${process.pid}-${performance.now().toString(36).replace('.', '')}`,
+    id: `probe-${randomBytes(8).toString('hex')}`,
     rootfs,
     args: ['/probe'],
     env: [],
@@ -136,13 +144,6 @@ function skipped(name: SandboxName, reason: string): SandboxProbe {
   return { name, isUsable: false, reason };
 }
 
-interface CachedProbe {
-  readonly key: string;
-  readonly version: string;
-  readonly usesCgroups: boolean;
-  readonly takesFilter: boolean;
-}
-
 /** Everything a success depends on: program file, kernel, user and kind of cgroups. */
 function cacheKey(program: string, host: HostFacts): string {
   const { mtimeMs, size } = statSync(program);
@@ -154,38 +155,4 @@ function cacheKey(program: string, host: HostFacts): string {
     host.userNamespace !== undefined,
   ];
   return [program, mtimeMs, size, ...facts].join(' ');
-}
-
-const MAX_CACHE_BYTES = 4096;
-
-function readCache(
-  cacheDir: string | undefined,
-  name: string,
-  key: string,
-): Omit<CachedProbe, 'key'> | undefined {
-  if (cacheDir === undefined) return undefined;
-  try {
-    const bytes = readFileCapped(cacheFile(cacheDir, name), MAX_CACHE_BYTES);
-    if (bytes === undefined) return undefined;
-    const cached = JSON.parse(bytes.toString()) as Partial<CachedProbe>;
-    if (cached.key !== key || typeof cached.version !== 'string') return undefined;
-    return {
-      version: cached.version,
-      usesCgroups: cached.usesCgroups === true,
-      takesFilter: cached.takesFilter === true,
-    };
-  } catch {
-    // A damaged cache is no cache.
-    return undefined;
-  }
-}
-
-function writeCache(cacheDir: string | undefined, name: string, probe: CachedProbe): void {
-  if (cacheDir === undefined) return;
-  mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
-  writeFileAtomic(cacheFile(cacheDir, name), JSON.stringify(probe));
-}
-
-function cacheFile(cacheDir: string, name: string): string {
-  return path.join(cacheDir, `probe-${name}.json`);
 }

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { hasCode } from '../host/sys.ts';
-import { CGROUP_ROOT, cgroupName, removeCgroups } from './cgroups.ts';
+import { CGROUP_ROOT, cgroupName, removeCgroup } from './cgroups.ts';
 import {
   cpuPeriod,
   neededControllers,
@@ -26,7 +27,7 @@ export function openStepCgroup(id: string, limits: StepLimits): StepCgroup {
   const name = cgroupName(id);
   const made: string[] = [];
   const close = (): void => {
-    removeCgroups(name, limits.cgroupParent);
+    for (const dir of made) removeCgroup(dir);
   };
   try {
     const controllers = neededControllers(limits);
@@ -34,9 +35,11 @@ export function openStepCgroup(id: string, limits: StepLimits): StepCgroup {
     for (const group of isUnified ? [controllers] : controllers.map((one) => [one])) {
       if (group.length === 0) continue;
       const dir = isUnified
-        ? makeUnified(name, group, limits.cgroupParent)
-        : makeVersion1(name, group[0] ?? 'pids', limits.cgroupParent);
+        ? unifiedPlace(name, group, limits.cgroupParent)
+        : version1Place(name, group[0] ?? 'pids', limits.cgroupParent);
+      mkdirSync(dir);
       made.push(dir);
+      if (!isUnified && group[0] === 'cpuset') openCpuset(dir);
       for (const controller of group) {
         writeLimits(dir, isUnified ? UNIFIED_FILES : VERSION_1_FILES, controller, limits);
       }
@@ -73,9 +76,7 @@ export function tryOpenStepCgroup(
 /** Why `limits` cannot be put in force by this process, or undefined. Tries it. */
 export function cgroupProblem(limits: StepLimits): string | undefined {
   try {
-    openStepCgroup(`probe-${performance.now().toString(36).replace('.', '')}`, limits)[
-      Symbol.dispose
-    ]();
+    openStepCgroup(`probe-${randomBytes(8).toString('hex')}`, limits)[Symbol.dispose]();
     return undefined;
   } catch (error) {
     if (hasCode(error, 'EACCES', 'EPERM', 'EROFS')) return 'this process may not make cgroups';
@@ -86,21 +87,21 @@ export function cgroupProblem(limits: StepLimits): string | undefined {
   }
 }
 
-function makeVersion1(name: string, controller: Controller, parent = ''): string {
+/** Makes what the cgroup will be below. */
+function version1Place(name: string, controller: Controller, parent = ''): string {
   const hierarchy = path.join(CGROUP_ROOT, controller);
   // Not there where the kernel, or this container, is without the controller.
   statSync(path.join(hierarchy, 'cgroup.procs'));
   const above = path.join(hierarchy, parent);
   mkdirSync(above, { recursive: true });
-  const dir = path.join(above, name);
-  mkdirSync(dir);
-  if (controller === 'cpuset') {
-    // Nothing can enter before both are set.
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      inheritCpuset(hierarchy, dir, file);
-    }
+  return path.join(above, name);
+}
+
+/** Nothing can enter a cpuset before both are set. */
+function openCpuset(dir: string): void {
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    inheritCpuset(path.join(CGROUP_ROOT, 'cpuset'), dir, file);
   }
-  return dir;
 }
 
 function inheritCpuset(hierarchy: string, dir: string, file: string): void {
@@ -112,8 +113,8 @@ function inheritCpuset(hierarchy: string, dir: string, file: string): void {
   );
 }
 
-/** Controllers have to be passed on from each level to the next. */
-function makeUnified(name: string, controllers: readonly Controller[], parent = ''): string {
+/** Makes what the cgroup will be below. Controllers have to be passed on from each level to the next. */
+function unifiedPlace(name: string, controllers: readonly Controller[], parent = ''): string {
   let dir = CGROUP_ROOT;
   const levels = parent.split('/').filter((level) => level !== '');
   for (const level of [...levels, name]) {
@@ -124,7 +125,7 @@ function makeUnified(name: string, controllers: readonly Controller[], parent = 
       writeFileSync(path.join(dir, 'cgroup.subtree_control'), text);
     }
     dir = path.join(dir, level);
-    if (level === name || !existsSync(dir)) mkdirSync(dir);
+    if (level !== name && !existsSync(dir)) mkdirSync(dir);
   }
   return dir;
 }

@@ -1,6 +1,5 @@
 import { closeSync, openSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { ReadStream } from 'node:tty';
 import { createPipe, type Pipe } from '../host/native-process.ts';
 import { openPseudoTerminal, setTerminalSize, writeWhole } from '../host/pseudo-terminal.ts';
 import type { SandboxIo } from './sandbox.ts';
@@ -110,6 +109,7 @@ function joinTerminal(masterFd: number): Promise<void> {
   stdout.on('resize', resize);
   if (stdin.isTTY) stdin.setRawMode(true);
   stdin.on('data', toMaster);
+  const { ReadStream } = process.getBuiltinModule('node:tty');
   const master = new ReadStream(masterFd);
   master.on('data', (bytes: Buffer) => stdout.write(bytes));
   return new Promise((resolve) => {

@@ -7,25 +7,8 @@ import { hasCode } from '../host/sys.ts';
 import { networkNotIsolated } from './errors.ts';
 import { makeNetworkNamespace } from './network-namespace.ts';
 import { connectOutgoing, type NetworkGap } from './outgoing-network.ts';
-import type { SandboxNetwork } from './sandbox.ts';
 import { makeStepDir } from './step-dir.ts';
-
-/**
- * The networks of a build's steps: each step has a namespace with a way out to itself while it runs.
- * The next one gets the same namespace: all processes of the one before are gone, and none had the right to
- * change it. So a build starts one for each step that runs at the same time, not one for each step.
- */
-export interface StepNetworks extends AsyncDisposable {
-  /** @throws BuildError NETWORK_NOT_ISOLATED, the signal's reason */
-  take(signal: AbortSignal): Promise<StepNetwork>;
-}
-
-/** The network of one step, given back when it is disposed of. */
-export interface StepNetwork extends Disposable {
-  readonly network: SandboxNetwork;
-  /** Undefined: those of the host. */
-  readonly nameServer: string | undefined;
-}
+import { HOST_NETWORK, type StepNetwork, type StepNetworks } from './step-network.ts';
 
 /** What networks are made with. */
 export interface StepNetworksOptions {
@@ -38,20 +21,6 @@ export interface StepNetworksOptions {
   /** Is told once that the host's network is used, and why. */
   readonly onGap: (gap: NetworkGap) => void;
 }
-
-/** The host's own network, for steps that asked for it. */
-export const HOST_NETWORK: StepNetwork = {
-  network: { kind: 'host' },
-  nameServer: undefined,
-  [Symbol.dispose]: () => undefined,
-};
-
-/** No network but loopback. */
-export const NO_NETWORK: StepNetwork = {
-  network: { kind: 'none' },
-  nameServer: undefined,
-  [Symbol.dispose]: () => undefined,
-};
 
 /** In a container that allows none. */
 const NO_NAMESPACES: NetworkGap = {

@@ -158,7 +158,10 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
   #chainBelow(id: SnapshotId): CommittedSnapshot[] {
     const chain: CommittedSnapshot[] = [];
     for (let next: SnapshotId | undefined = id; next !== undefined;) {
-      const snapshot = this.#read(next);
+      // Only the first can be gone: whoever removes takes children before their parents.
+      const known: CommittedSnapshot | undefined =
+        next === id ? undefined : this.#records.get(next);
+      const snapshot: CommittedSnapshot | undefined = known ?? this.#read(next);
       if (snapshot === undefined) throw snapshotNotFound(next);
       chain.push(snapshot);
       next = snapshot.parent;

@@ -1,6 +1,8 @@
 import { closeSync, constants, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { BuildError } from '../diagnostics/build-error.ts';
+import { isKernelAtLeast } from '../host/kernel-version.ts';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
 import { MAX_MOUNT_OPTION_BYTES, mount, umount } from '../host/mount.ts';
 import { fchdir } from '../host/sys.ts';
@@ -88,9 +90,22 @@ function options(lowers: readonly string[], upper: string, work: string): string
     `upperdir=${upper}`,
     `workdir=${work}`,
     ...['metacopy=off', 'index=off'],
+    ...(isVolatileKnown() ? ['volatile'] : []),
     // Where the kernel follows redirects by default, `off` means `follow`, which userxattr forbids.
     ...(isUserNamespace() ? ['userxattr', 'redirect_dir=nofollow'] : ['redirect_dir=off']),
   ].join(',');
+}
+
+let knowsVolatile: boolean | undefined;
+
+/**
+ * `volatile`, since Linux 5.10. Without it each unmount waits until the whole file system is on the disk, and
+ * so does each fsync of a step. Of what a step leaves nothing is trusted after a loss of power before the
+ * build has synced it all, once (sync-journal.ts).
+ */
+function isVolatileKnown(): boolean {
+  knowsVolatile ??= isKernelAtLeast(release(), 5, 10);
+  return knowsVolatile;
 }
 
 let inUserNamespace: boolean | undefined;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { COVER, type MountedChain, type Mounter, type MountRequest } from './mounter.ts';
 import { mountOverlay, unmountOverlay } from './overlay-mount.ts';
@@ -14,7 +14,8 @@ function mount({ base, id, path, lowers, hasCover }: MountRequest): MountedChain
   const own = `active/${id}`;
   for (const name of ['merged', 'work']) mkdirSync(join(path, name), { mode: 0o700 });
   const clear = (): void => {
-    for (const name of ['merged', 'work', 'links']) removeTree(join(path, name));
+    removeWork(join(path, 'work'));
+    for (const name of ['merged', 'links']) removeTree(join(path, name));
   };
   const below = lowers.length === 0 ? ['empty'] : lowers.map((lower) => `${lower.id}/fs`);
   const dirs = {
@@ -40,6 +41,16 @@ function mount({ base, id, path, lowers, hasCover }: MountRequest): MountedChain
       return Promise.resolve();
     },
   };
+}
+
+/** What the kernel leaves in it after an unmount is known, so that mostly nothing has to be listed. */
+function removeWork(work: string): void {
+  try {
+    for (const left of ['/work/incompat/volatile', '/work/incompat', '/work', ''])
+      rmdirSync(work + left);
+  } catch {
+    removeTree(work);
+  }
 }
 
 /**

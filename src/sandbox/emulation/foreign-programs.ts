@@ -1,6 +1,6 @@
 import type { Platform } from '../../core/platform.ts';
 import { formatPlatform } from '../../core/platform.ts';
-import { isKernelAtLeast } from '../host-facts.ts';
+import { isKernelAtLeast } from '../../host/kernel-version.ts';
 import { findEmulator } from './find-emulator.ts';
 import { HANDLER_DIRECTORY, handlerFor, readHandlers } from './kernel-handlers.ts';
 import { predecessorOf, runsPredecessor } from './native-programs.ts';

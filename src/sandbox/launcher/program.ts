@@ -42,26 +42,23 @@ export class LaunchProgram {
 
   /** What the record at `address` was about, for messages. */
   aboutAt(address: bigint): string | undefined {
-    const start = BASE_ADDRESS + BigInt(this.#recordsOffset());
-    return this.#records[Number((address - start) / BigInt(RECORD_BYTES))]?.about;
+    const start = BASE_ADDRESS + this.#recordsOffset();
+    return this.#records[(Number(address) - start) / RECORD_BYTES]?.about;
   }
 
   /** The ELF file. */
   build(): Buffer {
     const code = launcherCode(this.#architecture);
-    const words = this.#records.flatMap((record) => [
-      record.number,
-      ...[0, 1, 2, 3, 4, 5].map((index) => record.args[index] ?? 0),
-      record.rule,
-      record.value,
-    ]);
-    // Records may add to the data, so the data comes last and its place is only known here.
-    const dataOffset = this.#recordsOffset() + words.length * WORD_BYTES;
-    const placed = words.map((word) => this.#data.place(word));
-    const base = BASE_ADDRESS + BigInt(dataOffset);
-    const table = Buffer.alloc(words.length * WORD_BYTES);
-    placed.forEach((word, index) => {
-      table.writeBigUInt64LE(resolve(word, base), index * WORD_BYTES);
+    const table = Buffer.alloc(this.#records.length * RECORD_BYTES);
+    const dataOffset = this.#recordsOffset() + table.length;
+    const base = BASE_ADDRESS + dataOffset;
+    this.#records.forEach(({ number, args, rule, value }, index) => {
+      const start = index * RECORD_BYTES;
+      [number, ...args].forEach((word, at) => {
+        writeWord(table, start + at * WORD_BYTES, this.#data.place(word), base);
+      });
+      writeWord(table, start + 7 * WORD_BYTES, rule, base);
+      writeWord(table, start + 8 * WORD_BYTES, this.#data.place(value), base);
     });
     const body = Buffer.concat([code, table, this.#data.bytes(base)]);
     return Buffer.concat([elfHeaders(this.#architecture, body.length), body]);
@@ -118,14 +115,23 @@ const WORD_BYTES = 8;
 const RECORD_BYTES = 9 * WORD_BYTES;
 
 /** Where the file is mapped. The usual place of programs that are not position-independent. */
-const BASE_ADDRESS = 0x400000n;
+const BASE_ADDRESS = 0x400000;
 
 /** A word of the file: a number, or the place of something in the data area. */
-type Placed = bigint | { readonly offset: number };
+type Placed = number | bigint | { readonly offset: number };
 
-function resolve(word: Placed, base: bigint): bigint {
-  return typeof word === 'bigint' ? word : base + BigInt(word.offset);
+/** Each step writes a thousand of these, so numbers do not become big integers first. */
+function writeWord(buffer: Buffer, at: number, word: Placed, base: number): void {
+  if (typeof word === 'bigint') {
+    buffer.writeBigUInt64LE(BigInt.asUintN(64, word), at);
+    return;
+  }
+  const value = typeof word === 'number' ? word : base + word.offset;
+  buffer.writeInt32LE(value | 0, at);
+  buffer.writeInt32LE(Math.floor(value / 2 ** 32), at + 4);
 }
+
+const PADDING = Buffer.alloc(WORD_BYTES);
 
 /** Bytes that arguments point to, and the pointers among them. */
 class DataArea {
@@ -134,16 +140,15 @@ class DataArea {
   #length = 0;
 
   place(value: Argument): Placed {
-    if (typeof value === 'number') return BigInt.asUintN(64, BigInt(value));
-    if (typeof value === 'bigint') return BigInt.asUintN(64, value);
+    if (typeof value === 'number' || typeof value === 'bigint') return value;
     if (typeof value === 'string') return this.#add(Buffer.from(`${value}\0`, 'utf8'));
     if (value instanceof Uint8Array) return this.#add(Buffer.from(value));
     return this.#words('words' in value ? value.words : [...value, 0]);
   }
 
-  bytes(base: bigint): Buffer {
+  bytes(base: number): Buffer {
     const all = Buffer.concat(this.#chunks);
-    for (const { at, to } of this.#pointers) all.writeBigUInt64LE(resolve(to, base), at);
+    for (const { at, to } of this.#pointers) writeWord(all, at, to, base);
     return all;
   }
 
@@ -157,7 +162,8 @@ class DataArea {
   #add(bytes: Buffer): Placed {
     const offset = this.#length;
     const padding = (WORD_BYTES - (bytes.length % WORD_BYTES)) % WORD_BYTES;
-    this.#chunks.push(bytes, Buffer.alloc(padding));
+    this.#chunks.push(bytes);
+    if (padding > 0) this.#chunks.push(PADDING.subarray(0, padding));
     this.#length += bytes.length + padding;
     return { offset };
   }
@@ -189,7 +195,7 @@ function elfHeaders(architecture: LauncherArchitecture, bodyBytes: number): Buff
   header.writeUInt16LE(ET_EXEC, 16);
   header.writeUInt16LE(ELF_MACHINE[architecture], 18);
   header.writeUInt32LE(1, 20);
-  header.writeBigUInt64LE(BASE_ADDRESS + BigInt(HEADER_BYTES), 24);
+  header.writeBigUInt64LE(BigInt(BASE_ADDRESS + HEADER_BYTES), 24);
   header.writeBigUInt64LE(BigInt(ELF_HEADER_BYTES), 32);
   header.writeUInt16LE(ELF_HEADER_BYTES, 52);
   header.writeUInt16LE(PROGRAM_HEADER_BYTES, 54);
@@ -198,8 +204,8 @@ function elfHeaders(architecture: LauncherArchitecture, bodyBytes: number): Buff
   let at = ELF_HEADER_BYTES;
   header.writeUInt32LE(PT_LOAD, at);
   header.writeUInt32LE(READ_EXECUTE, at + 4);
-  header.writeBigUInt64LE(BASE_ADDRESS, at + 16);
-  header.writeBigUInt64LE(BASE_ADDRESS, at + 24);
+  header.writeBigUInt64LE(BigInt(BASE_ADDRESS), at + 16);
+  header.writeBigUInt64LE(BigInt(BASE_ADDRESS), at + 24);
   header.writeBigUInt64LE(size, at + 32);
   header.writeBigUInt64LE(size, at + 40);
   header.writeBigUInt64LE(LARGEST_PAGE_BYTES, at + 48);
