@@ -236,7 +236,9 @@ class HttpRegistryClient implements RegistryClient {
     const request = { method, headers, body, authorization };
     if (path instanceof URL) return this.#transport.send({ ...request, url: path }, signal);
     const origins = this.#origins;
+    // What plain HTTP gave, where it may be that TLS is wanted.
     let doubted: HttpResponse | undefined;
+    let broken: unknown;
     for (const [index, origin] of origins.entries()) {
       const url = new URL(`/v2/${repository}/${path}`, origin);
       try {
@@ -250,7 +252,9 @@ class HttpRegistryClient implements RegistryClient {
         return response;
       } catch (error) {
         signal.throwIfAborted();
-        if (doubted !== undefined && error instanceof Error && speaksNoTls(error.cause)) {
+        if (index > 0 && error instanceof Error && speaksNoTls(error.cause)) {
+          if (broken !== undefined) throw broken;
+          if (doubted === undefined) throw error;
           this.#origins = [doubted.url.origin];
           return doubted;
         }
@@ -258,6 +262,7 @@ class HttpRegistryClient implements RegistryClient {
         const isSilent = error instanceof TransientError;
         const isPlain = error instanceof Error && speaksNoTls(error.cause);
         if (index === origins.length - 1 || !(isSilent || isPlain)) throw error;
+        if (url.protocol === 'http:') broken = error;
       }
     }
     throw new TypeError(`Registry "${this.name}" has no address`);
