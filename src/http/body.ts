@@ -1,4 +1,4 @@
-import { monotonicMs } from '../core/monotonic-clock.ts';
+import { clockMs } from '../core/clock.ts';
 import { TransientError } from './retry.ts';
 import type { HttpResponse } from './transport.ts';
 
@@ -44,7 +44,7 @@ export async function* openBody(
   try {
     for (;;) {
       signal.throwIfAborted();
-      const before = monotonicMs();
+      const before = clockMs();
       const timer = setTimeout(() => message.destroy(new Error('nothing more came')), windowMs);
       const abort = (): void => void message.destroy();
       signal.addEventListener('abort', abort, { once: true });
@@ -53,7 +53,7 @@ export async function* openBody(
         signal.removeEventListener('abort', abort);
       });
       if (next.done === true) return;
-      waited += monotonicMs() - before;
+      waited += clockMs() - before;
       received += next.value.length;
       if (waited >= windowMs) {
         if (received < MIN_BYTES_PER_WINDOW) throw new Error('it sends too slowly');

@@ -1,4 +1,4 @@
-import { monotonicMs } from '../core/monotonic-clock.ts';
+import { clockMs } from '../core/clock.ts';
 import { readBody } from '../http/body.ts';
 import { readErrorBody } from './error-body.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
@@ -54,7 +54,7 @@ export function createAuthenticator(
   return {
     header(access) {
       const header = known.get(keyOf(access));
-      return header !== undefined && header.until > monotonicMs() ? header.value : undefined;
+      return header !== undefined && header.until > clockMs() ? header.value : undefined;
     },
     async answer(response, access, signal) {
       const challenges = parseChallenges(response.headers['www-authenticate'] ?? '');
@@ -163,7 +163,7 @@ function readToken(body: Buffer, registry: string): KnownHeader {
   const seconds = typeof lifetime === 'number' && lifetime > 0 ? lifetime : DEFAULT_LIFETIME_S;
   return {
     value: `Bearer ${token}`,
-    until: monotonicMs() + Math.max(seconds * 1000 - MARGIN_MS, 0),
+    until: clockMs() + Math.max(seconds * 1000 - MARGIN_MS, 0),
   };
 }
 

@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { hashKeyParts, type CacheKey, type KeyParts } from '../cache/cache-key.ts';
 import type { CacheRecord, CacheStore } from '../cache/cache-store.ts';
 import { inputParts, inputUses, type InputUse } from '../cache/input-parts.ts';
 import { missReason } from '../cache/miss-reason.ts';
 import { opParts } from '../cache/op-parts.ts';
+import { DisposeStack } from '../core/dispose-stack.ts';
 import { timeText } from '../core/time-text.ts';
 import { blame } from '../diagnostics/blame.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
@@ -100,6 +102,8 @@ export class Solver {
   readonly #results = new Map<OpId, Promise<Finished>>();
   readonly #hashes = new Map<string, Promise<string>>();
   readonly #records = new Map<OpId, CacheRecord>();
+  /** Results that are being kept. */
+  readonly #writes: Promise<void>[] = [];
   /** Names of imported results that turned out not to be there. */
   readonly #lost = new Set<string>();
 
@@ -112,14 +116,16 @@ export class Solver {
   }
 
   /** Finishes one op and everything it needs. Rejects with the first failure of any of them. */
-  solve(id: OpId, signal: AbortSignal): Promise<SolvedOp> {
-    return this.#finish(id, signal);
+  async solve(id: OpId, signal: AbortSignal): Promise<SolvedOp> {
+    const solved = await this.#finish(id, signal);
+    await Promise.all(this.#writes);
+    return solved;
   }
 
   /** The cached result of an op, or undefined when it would have to run. Runs nothing. */
   async peek(id: OpId, signal: AbortSignal): Promise<SolvedOp | undefined> {
     const { hit } = await this.#probe(id, signal);
-    return hit === undefined || hit.isRemote === true ? undefined : fromRecord(hit);
+    return hit === undefined || hit.isRemote === true ? undefined : finishedBy(hit);
   }
 
   /** The record of an op's result, as far as one was found or made; it may be one of an imported cache. */
@@ -141,6 +147,7 @@ export class Solver {
   /** Resolves when nothing runs any more, however it ended. */
   async settle(): Promise<void> {
     await Promise.allSettled([...this.#probes.values(), ...this.#results.values()]);
+    await Promise.allSettled(this.#writes);
   }
 
   #probe(id: OpId, signal: AbortSignal): Promise<Probe> {
@@ -196,7 +203,7 @@ export class Solver {
     keys: Keys,
     signal: AbortSignal,
   ): Promise<Finished | undefined> {
-    if (hit?.isRemote !== true) return hit === undefined ? undefined : fromRecord(hit);
+    if (hit?.isRemote !== true) return hit === undefined ? undefined : finishedBy(hit);
     const snapshot = await this.#deps.fetch?.(id, hit, signal);
     if (snapshot === undefined) {
       this.#lost.add(hit.snapshot ?? '');
@@ -214,18 +221,25 @@ export class Solver {
     signal: AbortSignal,
   ): Promise<Finished> {
     const parts = keys.second ?? keys.first;
+    await using held = new DisposeStack();
     // Another build of the same step may be running: wait for it and take what it made.
-    await using _lock = await this.#deps.cache.lock(hashKeyParts(parts), signal);
+    held.use(await this.#deps.cache.lock(hashKeyParts(parts), signal));
     const made = this.#lookup(id, parts);
     if (made !== undefined) {
       this.#emitCached(id, made);
-      return fromRecord(made);
+      return finishedBy(made);
     }
     await using _slot = await this.#slots.take(signal);
     this.#deps.emit({ type: 'op-missed', op: id, because: this.#missReason(id, parts) });
     const began = this.#deps.now();
     const result = await this.#run(id, inputs, signal);
-    return this.#remember(id, keys, result, this.#deps.now() - began);
+    const durationMs = this.#deps.now() - began;
+    const facts = this.#factsOf(id, keys, result, durationMs);
+    const written = this.#writeLater(id, keys, facts, held.move());
+    // Whoever waits for all of it is told.
+    written.catch(() => undefined);
+    this.#writes.push(written);
+    return { ...finishedBy(facts), durationMs, isCached: false };
   }
 
   async #run(
@@ -249,7 +263,23 @@ export class Solver {
     }
   }
 
-  #remember(id: OpId, keys: Keys, result: RunResult, durationMs: number): Finished {
+  /**
+   * Keeps a result, under its lock, on the next turn of the event loop. By then the next step has been started,
+   * so that it does not wait for this.
+   */
+  async #writeLater(
+    id: OpId,
+    keys: Keys,
+    facts: ResultFacts,
+    lock: AsyncDisposable,
+  ): Promise<void> {
+    await using _lock = lock;
+    this.#records.set(id, recordsFor(keys, facts)[0]);
+    await setImmediate();
+    this.#put(id, keys, facts);
+  }
+
+  #factsOf(id: OpId, keys: Keys, result: RunResult, durationMs: number): ResultFacts {
     const { output, bytes } = result;
     if (output.kind === 'local') throw new TypeError('Only a source op has a local output');
     const parts = keys.second ?? keys.first;
@@ -259,22 +289,15 @@ export class Solver {
     const createdAt = timeText(this.#deps.now());
     const slot = this.#deps.slotOf(id);
     const about = { slot, name: this.#metadata[id]?.name, build: this.#deps.buildId };
-    const record = { ...about, resultKey, snapshot: output.id, createdAt, durationMs, bytes };
-    return { ...this.#put(id, keys, record), durationMs, isCached: false };
+    return { ...about, resultKey, snapshot: output.id, createdAt, durationMs, bytes };
   }
 
   /** Keeps a result under its keys. */
-  #put(id: OpId, keys: Keys, facts: Omit<CacheRecord, 'key' | 'parts'>): Finished {
-    const { first, second } = keys;
-    const contentKey = second === undefined ? facts.contentKey : hashKeyParts(second);
-    const record = { ...facts, key: hashKeyParts(first), parts: first, contentKey };
-    this.#deps.cache.put(record);
-    if (second !== undefined) {
-      // Last, as the miss of a later build is explained from it.
-      this.#deps.cache.put({ ...facts, key: hashKeyParts(second), parts: second });
-    }
-    this.#records.set(id, record);
-    return fromRecord(record);
+  #put(id: OpId, keys: Keys, facts: ResultFacts): Finished {
+    const records = recordsFor(keys, facts);
+    for (const record of records) this.#deps.cache.put(record);
+    this.#records.set(id, records[0]);
+    return finishedBy(facts);
   }
 
   /** Looks under both keys. A result found by content is put under the first key as well. */
@@ -393,12 +416,29 @@ function once<K, V>(known: Map<K, Promise<V>>, key: K, make: () => Promise<V>): 
   return promised;
 }
 
-function fromRecord(record: CacheRecord): Finished {
+/** A result without the key that it is found by. */
+type ResultFacts = Omit<CacheRecord, 'key' | 'parts'>;
+
+/** Under the first key, and under the second where there is one: last, as a miss is explained from it. */
+function recordsFor(
+  { first, second }: Keys,
+  facts: ResultFacts,
+): readonly [CacheRecord, ...CacheRecord[]] {
+  const firstKey = hashKeyParts(first);
+  if (second === undefined) return [{ ...facts, key: firstKey, parts: first }];
+  const key = hashKeyParts(second);
+  return [
+    { ...facts, key: firstKey, parts: first, contentKey: key },
+    { ...facts, key, parts: second },
+  ];
+}
+
+function finishedBy(facts: ResultFacts): Finished {
   return {
-    output: { kind: 'snapshot', id: record.snapshot },
-    resultKey: record.resultKey,
-    createdAt: record.createdAt,
-    bytes: record.bytes,
+    output: { kind: 'snapshot', id: facts.snapshot },
+    resultKey: facts.resultKey,
+    createdAt: facts.createdAt,
+    bytes: facts.bytes,
     durationMs: 0,
     isCached: true,
   };
