@@ -14,6 +14,8 @@ const { values: flags } = parseArgs({
     out: { type: 'string' },
     /** Only these of main, cli and lib. */
     only: { type: 'string', default: 'main,cli,lib' },
+    /** With lines and the names of source files, for profiles. */
+    readable: { type: 'boolean', default: false },
   },
 });
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -109,7 +111,7 @@ async function bundleCli() {
     minifySyntax: true,
     // `import('node:https')` becomes a require: sooner, and code from a cache may not import.
     supported: { 'dynamic-import': false },
-    minifyWhitespace: true,
+    minifyWhitespace: !flags.readable,
     outfile,
   });
   return readFile(outfile);

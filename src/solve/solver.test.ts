@@ -247,6 +247,37 @@ describe('Solver', () => {
     expect(reasons).toEqual(['never-built', 'never-built', 'changed']);
   });
 
+  test('keeps a result after what builds on it was started, and before it is done', async () => {
+    const order: string[] = [];
+    const store = memoryCacheStore();
+    const cache: CacheStore = {
+      ...store,
+      put(record) {
+        order.push(`keep ${record.slot}`);
+        store.put(record);
+      },
+    };
+    const { solver } = world((op) => {
+      order.push(`run ${op.kind === 'exec' ? JSON.stringify(op.args) : ''}`);
+      return 'made';
+    });
+    await solver([exec('a'), exec('b', 0)], { cache }).solve(id(1), never);
+    expect(order).toEqual(['run ["a"]', 'run ["b"]', 'keep slot 0', 'keep slot 1']);
+  });
+
+  test('fails when a result cannot be kept', async () => {
+    const cache: CacheStore = {
+      ...memoryCacheStore(),
+      put() {
+        throw new Error('disk full');
+      },
+    };
+    const { solver } = world(() => 'made');
+    const solving = solver([exec('a')], { cache });
+    await expect(solving.solve(id(0), never)).rejects.toThrow('disk full');
+    await solving.settle();
+  });
+
   test('gives the first failure and starts nothing that builds on it', async () => {
     const w = world((op) => {
       if (op.kind === 'exec') throw new Error('boom');
