@@ -58,11 +58,15 @@ export const UNIFIED = '/sys/fs/cgroup/unified';
 const LAST_ID = 4_294_967_294;
 const TTY_GROUP = 5;
 
-/** Capabilities, system call filters, ids, the label of a security module, and since when the kernel runs. */
+/**
+ * Capabilities, system call filters, ids, the label of a security module, what hides parts of /proc (no other
+ * one can be mounted then), and since when the kernel runs.
+ */
 function readRights(status: string): string {
   const lines = status.match(/^(?:Cap\w+|NoNewPrivs|Seccomp\w*):.*$/gm) ?? [];
   const files = ['/proc/self/attr/current', '/proc/self/uid_map', '/proc/self/gid_map', BOOT_ID];
-  return [...lines, ...files.map(readLine)].join(' ').replace(/\s+/g, ' ');
+  const hidden = readLine('/proc/self/mountinfo').match(/(?<= )\/proc\/\S+(?= )/g) ?? [];
+  return [...lines, ...files.map(readLine), ...hidden].join(' ').replace(/\s+/g, ' ');
 }
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
