@@ -33,7 +33,7 @@ export const exportRoot = defineCommand({
     const exportable = exportableImage(image, name, references, store);
     const { cwd, stdout, signal } = context;
     const deps = { blobs: store.blobs, root: store.root, cwd, stdout: stdout.stream() };
-    await exportImage({ type: 'tar', dest }, [exportable], deps, signal);
+    await exportImage({ type: 'tar', dest, isSplit: false }, [exportable], deps, signal);
     return 0;
   },
 });

@@ -4,7 +4,7 @@ import { addAnnotations, annotationsOn, checkAnnotations } from './annotations.t
 import { DEFAULT_ENCODING, type Annotation, type Output } from './output.ts';
 
 const oci: Output = { type: 'oci', dest: 'a', names: [], isTar: true, ...DEFAULT_ENCODING };
-const local: Output = { type: 'local', dest: 'a' };
+const local: Output = { type: 'local', dest: 'a', isSplit: undefined };
 
 function notesOf(text: string): readonly Annotation[] {
   const [output] = addAnnotations([oci, local], [text]);

@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDiskBlobStore } from '../content/disk-blob-store.ts';
 import type { WrittenImage } from '../events/event.ts';
 import { lgetxattr } from '../host/xattr.ts';
+import { openDirTree } from '../tree/dir-tree.ts';
 import { exportImage, type ExportDeps } from './export-image.ts';
 import type { ExportableImage } from './image-blobs.ts';
 import { idOf, sampleImage } from './image.fixture.ts';
@@ -196,6 +197,31 @@ describe('the files as a tar archive', () => {
     const names = tarList(inCwd('out.tar'));
     expect(names).toContain('linux_amd64/bin/tool');
     expect(names).toContain('linux_arm64/bin/tool');
+    await run('type=tar,dest=one.tar,platform-split=true');
+    expect(tarList(inCwd('one.tar'))).toContain('linux_amd64/bin/tool');
+  });
+
+  it.each(['tar', 'local'])('joins platforms where that is asked for: %s', async (type) => {
+    const arm = await sampleImage(join(work, 'arm'), 'arm64');
+    const path = join(work, 'joined');
+    mkdirSync(join(path, 'etc'), { recursive: true });
+    writeFileSync(join(path, 'etc/of-arm'), '');
+    await run(`type=${type},dest=out,platform-split=false`, [
+      image,
+      { ...arm, tree: openDirTree(path) },
+    ]);
+    const names = type === 'tar' ? tarList(inCwd('out')) : readdirSync(inCwd('out/etc')).sort();
+    expect(names).toContain(type === 'tar' ? 'etc/of-arm' : 'of-arm');
+    expect(names).toContain(type === 'tar' ? 'etc/owned' : 'owned');
+    if (type === 'tar') expect(names.filter((name) => name === 'etc/')).toHaveLength(1);
+    await expect(
+      run(`type=${type},dest=twice,platform-split=false`, [image, arm]),
+    ).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message:
+        'Cannot export to one directory: cannot overwrite absolute from linux/amd64 with linux/arm64 when split option is disabled',
+    });
+    expect(existsSync(inCwd('twice'))).toBe(false);
   });
 });
 

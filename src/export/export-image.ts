@@ -1,6 +1,6 @@
 import type { BlobStore } from '../content/blob-store.ts';
 import { digestOf } from '../core/sha256.ts';
-import { formatPlatform, type Platform } from '../core/platform.ts';
+import { formatPlatform } from '../core/platform.ts';
 import type { WrittenImage } from '../events/event.ts';
 import { formatReference, type ImageReference } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
@@ -11,8 +11,15 @@ import { writeArchive } from './destination.ts';
 import { pushWithoutName, unsupportedOutput } from './errors.ts';
 import { imageBlobs, type ExportableImage, type ImageBlobs } from './image-blobs.ts';
 import { dockerFiles, indexFile, LAYOUT_FILE, ociLayout, type Layout } from './oci-layout.ts';
-import type { Annotation, ArchiveOutput, EncodingOptions, ImageOutput, Output } from './output.ts';
-import { rootEntries } from './root-entries.ts';
+import type {
+  Annotation,
+  ArchiveOutput,
+  EncodingOptions,
+  FilesOutput,
+  ImageOutput,
+  Output,
+} from './output.ts';
+import { entriesOfRoots, type RootToExport } from './joined-entries.ts';
 
 /** What writing an image needs. */
 export interface ExportDeps {
@@ -64,10 +71,10 @@ export async function exportImage(
     case 'docker':
       return exportLayout(output, images, deps, signal);
     case 'tar':
-      return exportTar(output.dest, images, deps, signal);
+      return exportTar(output, images, deps, signal);
     case 'local': {
       const { exportFiles } = await import('./local-files.ts');
-      const bytes = await exportFiles(output.dest, rootsOf(images), deps, signal);
+      const bytes = await exportFiles(output.dest, rootsOf(images, output), deps, signal);
       return { destination: `local ${output.dest}`, digest: idOf(images), bytes };
     }
     case 'image':
@@ -141,16 +148,14 @@ function archiveMembers(layout: Layout, extra: readonly ArchiveMember[]): Archiv
 }
 
 async function exportTar(
-  dest: string,
+  output: FilesOutput,
   images: readonly ExportableImage[],
   deps: ExportDeps,
   signal: AbortSignal,
 ): Promise<WrittenImage> {
-  const roots = rootsOf(images);
-  const entries = function* (): ReturnType<typeof rootEntries> {
-    for (const { tree, prefix } of roots) yield* rootEntries(tree, prefix, deps.epoch);
-  };
-  const bytes = await writeArchive(dest, entriesTar(entries(), signal), deps, signal);
+  const { dest } = output;
+  const entries = entriesOfRoots(rootsOf(images, output), deps.epoch);
+  const bytes = await writeArchive(dest, entriesTar(entries, signal), deps, signal);
   return { destination: `tar ${dest}`, digest: idOf(images), bytes };
 }
 
@@ -204,13 +209,15 @@ function referencesOf(
   return [...new Map(references.map((value) => [formatReference(value), value])).values()];
 }
 
-/** Files of several platforms go to a directory each, such as `linux_amd64/`. */
+/** Files of several platforms go to a directory each, such as `linux_amd64/`, unless they are to be joined. */
 function rootsOf(
   images: readonly ExportableImage[],
-): { readonly tree: ExportableImage['tree']; readonly prefix: string }[] {
-  const prefixOf = (platform: Platform): string =>
-    images.length === 1 ? '' : `${formatPlatform(platform).replaceAll('/', '_')}/`;
-  return images.map(({ tree, platform }) => ({ tree, prefix: prefixOf(platform) }));
+  { isSplit = images.length > 1 }: FilesOutput,
+): RootToExport[] {
+  return images.map(({ tree, platform }) => {
+    const name = formatPlatform(platform);
+    return { tree, platform: name, prefix: isSplit ? `${name.replaceAll('/', '_')}/` : '' };
+  });
 }
 
 function idOf([first]: readonly ExportableImage[]): string {

@@ -22,11 +22,10 @@ import { lsetxattr } from '../host/xattr.ts';
 import { idMap } from '../tree/copy-up.ts';
 import type { LayerEntry } from '../layer/node-entry.ts';
 import type { TarEntry } from '../layer/tar-entry.ts';
-import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath } from '../tree/node.ts';
 import { cannotWriteTo } from './errors.ts';
+import { entriesOfRoots, type RootToExport } from './joined-entries.ts';
 import { mergeDirectory } from './merge-directory.ts';
-import { rootEntries } from './root-entries.ts';
 
 /** Files larger than this are copied while other work goes on. */
 const LARGE_FILE_BYTES = 4 * 1024 * 1024;
@@ -35,12 +34,6 @@ export interface LocalFilesDeps {
   readonly cwd: string;
   readonly epoch?: number | undefined;
   readonly note?: ((text: string) => void) | undefined;
-}
-
-/** A file system and the directory (empty, or with a slash at its end) that it goes to. */
-export interface RootToExport {
-  readonly tree: FileTree;
-  readonly prefix: string;
 }
 
 /**
@@ -95,12 +88,12 @@ async function writeRoots(
   signal: AbortSignal,
 ): Promise<void> {
   const breather = createBreather(signal);
-  for (const { tree, prefix } of roots) {
+  for (const { prefix } of roots) {
     if (prefix !== '') mkdirSync(writer.hostPath(prefix.slice(0, -1) as BytePath));
-    for (const entry of rootEntries(tree, prefix, epoch)) {
-      await writer.add(entry);
-      if (breather.isDue()) await breather.breathe();
-    }
+  }
+  for (const entry of entriesOfRoots(roots, epoch)) {
+    await writer.add(entry);
+    if (breather.isDue()) await breather.breathe();
   }
   writer.finish();
 }

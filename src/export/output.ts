@@ -2,11 +2,17 @@
 export type Output =
   | ArchiveOutput
   | ImageOutput
-  /** The files of the image. */
-  | { readonly type: 'local'; readonly dest: string }
-  | { readonly type: 'tar'; readonly dest: string }
+  | FilesOutput
   /** Nothing is written: the steps run, and their results stay in the cache. */
   | { readonly type: 'cacheonly' };
+
+/** The files of the image, in a directory or an archive. */
+export interface FilesOutput {
+  readonly type: 'local' | 'tar';
+  readonly dest: string;
+  /** Each platform has a directory of its own. Undefined: where there are several. */
+  readonly isSplit: boolean | undefined;
+}
 
 /** The local store, a registry, or both. */
 export interface ImageOutput extends EncodingOptions {

@@ -35,8 +35,8 @@ const STORE_KEYS = [
 const KEYS: Readonly<Record<OutputType, readonly string[]>> = {
   oci: ['type', 'dest', 'tar', ...IMAGE_KEYS],
   docker: ['type', 'dest', 'tar', ...IMAGE_KEYS],
-  local: ['type', 'dest'],
-  tar: ['type', 'dest'],
+  local: ['type', 'dest', 'platform-split', 'mode'],
+  tar: ['type', 'dest', 'platform-split'],
   image: ['type', 'push', ...STORE_KEYS],
   registry: ['type', ...STORE_KEYS],
   cacheonly: ['type'],
@@ -57,7 +57,6 @@ const REFUSED: Readonly<Record<string, readonly [found: string, hint: string]>> 
     'all outputs of a build have one time',
     'Use --source-date-epoch, or set SOURCE_DATE_EPOCH.',
   ],
-  mode: ['files of the directory that are not in the image always stay', 'Leave mode= out.'],
 };
 
 /**
@@ -70,8 +69,8 @@ export function parseOutput(text: string): Output {
   const fault: OptionFault = (found, hint) => invalidOutput(text, found, hint);
   const csv = csvFields(text);
   const [only = ''] = csv.ok && csv.fields.length === 1 ? csv.fields : [];
-  if (only === '-') return { type: 'tar', dest: '-' };
-  if (only !== '' && !only.includes('=')) return { type: 'local', dest: only };
+  if (only === '-') return { type: 'tar', dest: '-', isSplit: undefined };
+  if (only !== '' && !only.includes('=')) return { type: 'local', dest: only, isSplit: undefined };
   const values = new OptionValues(text, fault);
   const type = values.type(
     TYPES,
@@ -98,9 +97,10 @@ function readOutput(type: OutputType, values: OptionValues): Output {
     case 'oci':
       return readArchive(type, values);
     case 'tar':
-      return { type, dest: values.get('dest') ?? '-' };
+      return { type, dest: values.get('dest') ?? '-', isSplit: readSplit(values) };
     case 'local':
-      return { type, dest: readDirectory(values) };
+      checkMode(values);
+      return { type, dest: readDirectory(values), isSplit: readSplit(values) };
     case 'image':
       return readImage(values, values.flag('push', false));
     case 'registry':
@@ -110,6 +110,24 @@ function readOutput(type: OutputType, values: OptionValues): Output {
     default:
       return type satisfies never;
   }
+}
+
+function readSplit(values: OptionValues): boolean | undefined {
+  return values.get('platform-split') === undefined
+    ? undefined
+    : values.flag('platform-split', true);
+}
+
+/** `copy` is what is done anyway. @throws BuildError UNSUPPORTED */
+function checkMode(values: OptionValues): void {
+  const mode = values.get('mode') ?? 'copy';
+  if (mode === 'copy') return;
+  if (mode !== 'delete') throw values.fault(`invalid mode "${mode}"`, 'Known is mode=copy.');
+  throw unsupportedOutput(
+    `"${values.text}"`,
+    'mode=delete: files of the directory that are not in the image always stay',
+    'Leave mode= out.',
+  );
 }
 
 function readArchive(type: 'oci' | 'docker', values: OptionValues): Output {
