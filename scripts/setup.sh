@@ -21,15 +21,32 @@ need_commands() {
   fi
   say "installing packages of Debian:$missing"
   log=$(mktemp)
+  forbid_services
   # shellcheck disable=SC2086 # one word for each package
   if ! { apt-get update && DEBIAN_FRONTEND=noninteractive \
     apt-get install --yes --no-install-recommends $missing; } </dev/null >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     rm -f "$log"
+    allow_services
     echo 'Cannot install packages: apt-get failed' >&2
     exit 6
   fi
   rm -f "$log"
+  allow_services
+}
+
+# Packages such as docker.io start their daemon when they are installed, unless this file says no.
+policy=/usr/sbin/policy-rc.d
+has_policy=no
+forbid_services() {
+  [ ! -e "$policy" ] || return 0
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  has_policy=yes
+}
+allow_services() {
+  [ "$has_policy" = no ] || rm -f "$policy"
+  has_policy=no
 }
 
 # npm ci, unless node_modules is what package-lock.json asks for.

@@ -54,7 +54,7 @@ export async function saveImages(
   for (const { name, images, references } of imagesOf(names, options.platform, store)) {
     const all: ImageBlobs[] = [];
     for (const image of images) {
-      all.push(await blobsOf({ image, name }, store, options.format, signal));
+      all.push(await blobsOf({ image, name }, store, signal));
     }
     saved.push({ all, main: all[mainOf(all, options.host)] ?? all[0], references });
   }
@@ -115,12 +115,10 @@ function imagesOf(
 async function blobsOf(
   { image, name }: { readonly image: StoredImage; readonly name: string },
   store: Store,
-  format: SaveOptions['format'],
   signal: AbortSignal,
 ): Promise<ImageBlobs> {
-  const encoding = { ...DEFAULT_ENCODING, ociMediaTypes: format === 'oci' };
   const deps = { blobs: store.blobs, root: store.root };
-  return imageBlobs(exportableImage(image, name, [], store), encoding, deps, signal);
+  return imageBlobs(exportableImage(image, name, [], store), DEFAULT_ENCODING, deps, signal);
 }
 
 function dockerMembers(saved: readonly SavedBlobs[]): ArchiveMember[] {

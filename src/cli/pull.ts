@@ -1,9 +1,11 @@
 import { pullImages } from '../build/pull-image.ts';
+import { formatReference } from '../core/image-reference.ts';
 import { hostPlatform } from '../core/platform.ts';
+import { parseReference } from '../image/reference.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { readPlatforms } from './build-values.ts';
-import { listFlag } from './flag-table.ts';
+import { listFlag, switchFlag } from './flag-table.ts';
 import { formatBytes } from './format.ts';
 import { openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
@@ -14,7 +16,14 @@ export const pull = defineCommand({
   usage: '[OPTIONS] NAME[:TAG|@DIGEST]',
   summary: 'Fetch an image from a registry',
   flags: {
+    'all-tags': switchFlag('Fetch all tags', {
+      short: 'a',
+      status: 'unsupported',
+      note: 'name the tags one by one; "list-tags" has them',
+    }),
+    'disable-content-trust': switchFlag('Skip signatures', { status: 'ignored' }),
     platform: listFlag('PLATFORM', 'Platform to fetch; several, between commas, give an index'),
+    quiet: switchFlag('Print nothing but the full name', { short: 'q' }),
     root: ROOT_FLAG,
   },
   words: { min: 1, max: 1, expected: 'one image name' },
@@ -40,6 +49,10 @@ export const pull = defineCommand({
       },
       signal,
     );
+    if (flags.quiet === true) {
+      context.stdout.write(`${formatReference(parseReference(name))}\n`);
+      return 0;
+    }
     context.stderr.write(`Pulled ${name}, fetched ${formatBytes(fetchedBytes)}\n`);
     for (const { manifestDigest } of pulled) context.stdout.write(`${manifestDigest}\n`);
     return 0;

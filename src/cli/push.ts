@@ -1,7 +1,9 @@
 import { pushImage } from '../build/push-image.ts';
+import { formatReference } from '../core/image-reference.ts';
+import { parseReference } from '../image/reference.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
-import { textFlag } from './flag-table.ts';
+import { switchFlag, textFlag } from './flag-table.ts';
 import { formatBytes } from './format.ts';
 import { openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { readPlatform } from './platform-flag.ts';
@@ -13,7 +15,14 @@ export const push = defineCommand({
   usage: '[OPTIONS] NAME[:TAG]',
   summary: 'Send an image to a registry',
   flags: {
+    'all-tags': switchFlag('Send all tags', {
+      short: 'a',
+      status: 'unsupported',
+      note: 'name the tags one by one',
+    }),
+    'disable-content-trust': switchFlag('Skip signatures', { status: 'ignored' }),
     platform: textFlag('PLATFORM', 'Send only the image for this platform'),
+    quiet: switchFlag('Print nothing but the full name', { short: 'q' }),
     root: ROOT_FLAG,
   },
   words: { min: 1, max: 1, expected: 'one image name' },
@@ -28,6 +37,10 @@ export const push = defineCommand({
     const { env, homeDir, signal } = context;
     const access = { registries: config.registries, env, homeDir, caCerts: config.caCerts };
     const pushed = await pushImage(name, platform, store, access, signal);
+    if (flags.quiet === true) {
+      context.stdout.write(`${formatReference(parseReference(name))}\n`);
+      return 0;
+    }
     const size = pushed.bytes === undefined ? '' : `, ${formatBytes(pushed.bytes)}`;
     const sent = pushed.sentBytes === undefined ? '' : ` (sent ${formatBytes(pushed.sentBytes)})`;
     context.stderr.write(`Pushed ${name}${size}${sent}\n`);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DifferentialCase } from './case.ts';
-import type { DockerDaemon } from './docker-daemon.ts';
+import type { DockerDaemon } from '../support/docker-daemon.ts';
 import type { Outcome, WrittenCase } from './outcome.ts';
 import { readLayers } from './read-tree.ts';
 

@@ -7,7 +7,7 @@ import { makeBaseImages, writeDockerArchive, type BaseImageFiles } from './base-
 import { SERVER, type DifferentialCase } from './case.ts';
 import { CASE_GROUPS } from './cases/all.ts';
 import { buildWithDocker } from './docker-build.ts';
-import { startDocker, whyNoDocker, type DockerDaemon } from './docker-daemon.ts';
+import { startDocker, whyNoDocker, type DockerDaemon } from '../support/docker-daemon.ts';
 import { judge } from './judge.ts';
 import type { WrittenCase } from './outcome.ts';
 import { openOwnBuilder, type OwnBuilder } from './own-build.ts';

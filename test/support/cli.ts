@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { assertImagesValid } from './image-documents.ts';
 import { mountsBelow, processesUsing } from './leftovers.ts';
 import { PROGRAM } from './program.ts';
 
@@ -90,6 +91,7 @@ export function openRig(options: RigOptions = {}): Rig {
     async [Symbol.asyncDispose]() {
       try {
         await assertNothingLeft(dir);
+        assertImagesValid(dir);
       } finally {
         clearAway(dir);
       }
