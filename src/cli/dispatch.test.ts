@@ -158,9 +158,11 @@ describe('dispatch()', () => {
   });
 
   test('images and ps of a new store have headings alone', async () => {
-    expect((await start('images')).stdout).toBe('REPOSITORY   TAG   IMAGE ID   CREATED   SIZE\n');
+    expect((await start('images')).stdout).toBe(
+      'REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n',
+    );
     expect((await start('ps', '-a')).stdout).toBe(
-      'CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES\n',
+      'CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES\n',
     );
   });
 
