@@ -1,9 +1,10 @@
 import { closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
-import { decompress, withStart } from '../layer/decompress.ts';
+import { bounded, decompress, withStart, type SizeLimits } from '../layer/decompress.ts';
+import { DEFAULT_UNPACK_LIMITS } from '../layer/unpack-limits.ts';
 import { contextChanged } from '../tree/errors.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
-import { noDecompressor } from './file-errors.ts';
+import { archiveTooLarge, noDecompressor } from './file-errors.ts';
 
 const CHUNK_BYTES = 1 << 18;
 
@@ -27,8 +28,8 @@ const PROGRAM_DIRS = ['/usr/bin', '/bin', '/usr/local/bin'] as const;
 /**
  * The bytes of an archive without its compression (gzip, bzip2, xz, zstd), which its first bytes tell.
  *
- * @throws BuildError ARCHIVE_TOOL_MISSING when a program for it is not installed, CONTEXT_CHANGED,
- * COMPRESSION_INVALID, FILTER_FAILED
+ * @throws BuildError ARCHIVE_TOOL_MISSING when a program for it is not installed, ARCHIVE_TOO_LARGE,
+ * CONTEXT_CHANGED, COMPRESSION_INVALID, FILTER_FAILED
  */
 export function plainArchive(
   archive: TreeNode,
@@ -39,6 +40,21 @@ export function plainArchive(
 
 /** As `plainArchive` for an archive that arrives; `name` is for messages. */
 export async function* plainBytes(
+  source: AsyncIterable<Uint8Array>,
+  name: BytePath,
+  signal: AbortSignal,
+  limits: SizeLimits = DEFAULT_UNPACK_LIMITS,
+): AsyncGenerator<Uint8Array, void> {
+  yield* bounded(source, (counted) => openPlain(counted, name, signal), {
+    limits,
+    tooLarge: (found) => archiveTooLarge(name, found),
+  });
+}
+
+/** No limits but our own: those of layers have another message. */
+const UNBOUNDED = { bytes: Infinity, ratio: Infinity, ratioFromBytes: Infinity };
+
+async function* openPlain(
   source: AsyncIterable<Uint8Array>,
   name: BytePath,
   signal: AbortSignal,
@@ -53,7 +69,7 @@ export async function* plainBytes(
   if (beginsWith(start, ZSTD_MAGIC) && !('createZstdDecompress' in (await import('node:zlib')))) {
     programFor(name, 'zstd');
   }
-  yield* decompress(bytes, signal);
+  yield* decompress(bytes, signal, UNBOUNDED);
 }
 
 /** True for the first bytes of a tar archive, and of anything in a compression that archives come in. */

@@ -5,6 +5,7 @@ import { hasCode, makeDevice, mkfifo, mknod, NODE_TYPE } from '../host/sys.ts';
 import type { TarEntry } from '../layer/tar-entry.ts';
 import { readTar, type ReadEntry } from '../layer/tar-read.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
+import { DEFAULT_UNPACK_LIMITS } from '../layer/unpack-limits.ts';
 import { readNode } from '../tree/node.ts';
 import { namesOf } from '../tree/resolve.ts';
 import { isContentXattr } from '../tree/xattrs.ts';
@@ -12,7 +13,7 @@ import { plainArchive } from './file-archive-bytes.ts';
 import type { CopyScope } from './file-copy.ts';
 import { createLike } from './file-content.ts';
 import { makeDirectories, resolveDestination } from './file-destination.ts';
-import { badArchiveEntry, deviceNotPermitted } from './file-errors.ts';
+import { archiveTooLarge, badArchiveEntry, deviceNotPermitted } from './file-errors.ts';
 import { setMetadata, setMode, setOwner, setTime, setXattr } from './file-metadata.ts';
 import type { OwnerIds } from './file-owner.ts';
 import type { Slot } from './file-upper.ts';
@@ -62,13 +63,27 @@ export async function unpackEntries(
   const { destination, scope, owner } = unpacking;
   makeDirectories(scope.upper, destination, { mode: 0o755, owner });
   const unpacker = new Unpacker(unpacking);
-  for await (const entry of entries) {
+  for await (const entry of boundedEntries(entries, DEFAULT_UNPACK_LIMITS.entries)) {
     await unpacker.unpack(entry);
     if (scope.breather.isDue()) await scope.breather.breathe();
   }
   unpacker.finish();
   // Entries of an archive can replace one another.
   scope.upper.recount();
+}
+
+/** The entries, as long as they are no more than `max`. @throws BuildError ARCHIVE_TOO_LARGE */
+export async function* boundedEntries(
+  entries: AsyncIterable<ReadEntry>,
+  max: number,
+): AsyncGenerator<ReadEntry, void> {
+  let count = 0;
+  for await (const entry of entries) {
+    if (++count > max) {
+      throw archiveTooLarge(entry.entry.name, `it is entry ${count}, and ${max} are the limit`);
+    }
+    yield entry;
+  }
 }
 
 async function* withFirst(

@@ -96,6 +96,16 @@ export function badArchiveEntry(name: BytePath, found: string): BuildError {
   });
 }
 
+/** An archive of ADD, or of a build context, is larger than any real one. */
+export function archiveTooLarge(path: BytePath, found: string): BuildError {
+  return new BuildError({
+    code: 'ARCHIVE_TOO_LARGE',
+    class: 'input',
+    message: `Cannot unpack "${shown(path)}": ${found}`,
+    hint: 'Make several archives of it, or use COPY to take it as it is',
+  });
+}
+
 /** An archive of ADD is compressed with something that this host cannot decompress. */
 export function noDecompressor(path: BytePath, program: string): BuildError {
   return new BuildError({

@@ -15,23 +15,42 @@ const MAGIC_BYTES = 4;
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-  limits: UnpackLimits = DEFAULT_UNPACK_LIMITS,
+  limits: SizeLimits = DEFAULT_UNPACK_LIMITS,
+): AsyncGenerator<Uint8Array, void> {
+  yield* bounded(source, (counted) => openPlain(counted, signal), {
+    limits,
+    tooLarge: layerTooLarge,
+  });
+}
+
+/** Limits of bytes alone. */
+export type SizeLimits = Pick<UnpackLimits, 'bytes' | 'ratio' | 'ratioFromBytes'>;
+
+/**
+ * The bytes that `open` makes of `source`, as long as they stay within limits.
+ * @throws what `tooLarge` makes of the reason
+ */
+export async function* bounded(
+  source: AsyncIterable<Uint8Array>,
+  open: (
+    source: AsyncIterable<Uint8Array>,
+  ) => Promise<AsyncIterable<Uint8Array>> | AsyncIterable<Uint8Array>,
+  bounds: { readonly limits: SizeLimits; readonly tooLarge: (found: string) => Error },
 ): AsyncGenerator<Uint8Array, void> {
   const counts = { read: 0, written: 0 };
-  const [start, rest] = await withStart(counted(source, counts), MAGIC_BYTES);
-  const plain = await openPlain(start, rest, signal);
-  for await (const chunk of plain) {
+  for await (const chunk of await open(counted(source, counts))) {
     counts.written += chunk.length;
-    checkBounds(counts, limits);
+    const found = excess(counts, bounds.limits);
+    if (found !== undefined) throw bounds.tooLarge(found);
     yield chunk;
   }
 }
 
 async function openPlain(
-  start: Buffer,
-  rest: AsyncIterable<Uint8Array>,
+  source: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
+  const [start, rest] = await withStart(source, MAGIC_BYTES);
   if (start[0] === 0x1f && start[1] === 0x8b) {
     const { createGunzip } = await import('node:zlib');
     return through(createGunzip({ chunkSize: OUTPUT_CHUNK_BYTES }), rest, signal);
@@ -127,10 +146,9 @@ async function* counted(
   }
 }
 
-function checkBounds({ read, written }: Counts, limits: UnpackLimits): void {
+function excess({ read, written }: Counts, limits: SizeLimits): string | undefined {
   const { bytes, ratio, ratioFromBytes } = limits;
-  if (written > bytes) throw layerTooLarge(`it has more than ${String(bytes)} bytes`);
-  if (read >= ratioFromBytes && written > read * ratio) {
-    throw layerTooLarge(`${String(read)} compressed bytes became ${String(written)}`);
-  }
+  if (written > bytes) return `it has more than ${String(bytes)} bytes`;
+  if (read < ratioFromBytes || written <= read * ratio) return undefined;
+  return `${String(read)} compressed bytes became ${String(written)}`;
 }
