@@ -11,6 +11,7 @@ import { ADD_CASES } from './add.ts';
 import { IGNORE_CASES } from './ignore.ts';
 import { COPY_METADATA_CASES } from './copy-metadata.ts';
 import { COPY_FROM_CASES } from './copy-from.ts';
+import { REAL_WORLD_CASES } from './real-world.ts';
 import { COPY_DESTINATION_CASES } from './copy.ts';
 
 /** Every case, by subject. */
@@ -27,5 +28,6 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   { name: 'WORKDIR and USER', cases: WORKDIR_USER_CASES },
   { name: 'RUN', cases: RUN_CASES },
   { name: 'ONBUILD', cases: ONBUILD_CASES },
+  { name: 'real files', cases: REAL_WORLD_CASES },
   { name: 'errors', cases: ERROR_CASES },
 ];
