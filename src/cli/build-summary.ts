@@ -7,7 +7,7 @@ export function renderStageTable(stages: readonly StageMeasure[]): string {
   if (stages.length === 0) return '';
   const rows = stages.map((stage) => [
     visibleLine(stage.name ?? `stage ${String(stage.index)}`) + (stage.isTarget ? ' *' : ''),
-    visibleLine(stage.baseName),
+    visibleLine(stage.baseName.replace(HUB, '')),
     formatBytes(stage.totalBytes),
     formatBytes(stage.addedBytes),
     stage.isTarget ? '-' : formatBytes(stage.leftBehindBytes),
@@ -15,6 +15,9 @@ export function renderStageTable(stages: readonly StageMeasure[]): string {
   ]);
   return renderTable([['STAGE', 'BASE', 'SIZE', 'ADDED', 'LEFT BEHIND', 'TIME'], ...rows]);
 }
+
+/** As users write names of Docker Hub; with it, the table is too wide for many terminals. */
+const HUB = /^docker\.io\/(library\/)?/;
 
 /** `Wrote image app:latest, sha256:…, 6.2MB`. */
 export function renderWrittenImage(image: WrittenImage): string {
