@@ -21,6 +21,8 @@ import { workloads } from './workloads.ts';
  */
 
 const CHECKOUT = join(import.meta.dirname, '..');
+/** Below the packages that the program loads; nothing else looks there. */
+const PROGRAM_DIR = join(CHECKOUT, 'node_modules/.cache/stagecraft-profile');
 const INTERVAL_US = 100;
 
 const { values, positionals } = parseArgs({
@@ -41,7 +43,7 @@ async function main(id: string, runs: number): Promise<void> {
     const context = join(dir, 'context');
     mkdirSync(context);
     workload.prepare(context, `${new URL(server.url).host}/bench/base:latest`);
-    const program = buildReadable(join(dir, 'dist'));
+    const program = buildReadable(PROGRAM_DIR);
     const profiles: CpuProfile[] = [];
     // The first fills the store, the second is the first to find the compiled program.
     for (let run = -2; run < runs; run++) {
@@ -49,7 +51,7 @@ async function main(id: string, runs: number): Promise<void> {
       const profile = profileOnce(program, context, dir, workload.noCache === true);
       if (run >= 0) profiles.push(profile);
     }
-    const places = placesOf(join(dir, 'dist/cli.cjs'));
+    const places = placesOf(join(PROGRAM_DIR, 'cli.cjs'));
     say(`${workload.id} ${workload.title}: main thread, mean of ${String(runs)} runs\n`);
     for (const { place, ms } of shareByPlace(profiles, places)) {
       say(`${ms.toFixed(1).padStart(8)} ms  ${place}`);
@@ -99,7 +101,7 @@ function profileOnce(
 
 /** The source file of each line of the bundle, from the comments that esbuild puts before each. */
 function placesOf(bundle: string): readonly string[] {
-  let place = 'program';
+  let place = 'src/cli/cli.ts';
   return readFileSync(bundle, 'latin1')
     .split('\n')
     .map((line) => (place = /^ *\/\/ (src\/\S+\.ts)$/.exec(line)?.[1] ?? place));
