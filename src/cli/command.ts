@@ -112,12 +112,21 @@ function checkFlagStatus(
   for (const name of given) {
     const flag = table[name];
     if (flag?.status === undefined || flag.status === 'ignored') continue;
-    // `--push=false` asks for nothing.
-    if (values[name] === false || values[name] === 'false') continue;
+    if (asksForNothing(values[name])) continue;
     const note = flag.note ?? 'it is not supported';
     if (flag.status === 'unsupported') throw unsupportedFlag(`--${name}`, note);
     if (!isStartedAnew(env)) stderr.write(`warning: "--${name}" has no effect: ${note}\n`);
   }
+}
+
+/** `--push=false`, `--provenance=false`, and what buildx makes of that: `--attest type=sbom,disabled=true`. */
+function asksForNothing(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(asksForNothing);
+  return (
+    value === false ||
+    value === 'false' ||
+    (typeof value === 'string' && /(?:^|,)disabled=true(?:,|$)/.test(value))
+  );
 }
 
 /** Picks one of the words a flag may have. @throws BuildError FLAG_VALUE_INVALID */

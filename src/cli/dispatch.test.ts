@@ -144,6 +144,9 @@ describe('dispatch()', () => {
   test('flags of Docker that ask for nothing we lack are taken', async () => {
     const words = [
       '--provenance=false',
+      '--attest=type=provenance,disabled=true',
+      '--attest',
+      'type=sbom,disabled=true',
       '--push=false',
       '--load',
       '--rm',
