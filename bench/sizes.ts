@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StageMeasure, WrittenImage } from '../src/events/event.ts';
 import { BASE_IMAGES } from '../test/bases/base-images.ts';
@@ -20,7 +20,9 @@ import {
  * Builds the examples in one stage and in several, and writes docs/sizes.md and the sizes in the READMEs
  * of the examples; exit status 1 when less is saved than a text says and no reason is known:
  *
- *   npm run bench:sizes
+ *   npm run bench:sizes [-- --missing]
+ *
+ * With `--missing`, only what bench/sizes.json does not have yet.
  *
  * Base images are stand-ins made of Debian's packages, those of single stages with the same packages as
  * the official images. Needs root, Debian's mmdebstrap and busybox-static, and the package registries.
@@ -28,6 +30,7 @@ import {
 
 const CHECKOUT = join(import.meta.dirname, '..');
 const PAGE = join(CHECKOUT, 'docs/sizes.md');
+const KNOWN = join(import.meta.dirname, 'sizes.json');
 const EXAMPLES = join(CHECKOUT, 'examples');
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -44,11 +47,6 @@ async function baseWords(dockerfile: string): Promise<string[]> {
     words.push('--build-context', `${name}=oci-layout://${await ensureBase(image, say)}`);
   }
   return words;
-}
-
-function measureExample(example: string, file: string, rig: Rig): Promise<Measured> {
-  say(`building examples/${example}/${file}`);
-  return measure(join(EXAMPLES, example), file, rig);
 }
 
 async function measure(dir: string, file: string, rig: Rig): Promise<Measured> {
@@ -72,15 +70,12 @@ async function measure(dir: string, file: string, rig: Rig): Promise<Measured> {
   return { bytes, heaviestBytes: Math.max(0, ...others.map(({ totalBytes }) => totalBytes)) };
 }
 
-/** Measures each Dockerfile of an example once. */
-function createMeasuring(rig: Rig): (example: string, file: string) => Promise<Measured> {
-  const known = new Map<string, Measured>();
-  return async (example, file) => {
-    const key = `${example}/${file}`;
-    const found = known.get(key) ?? (await measureExample(example, file, rig));
-    known.set(key, found);
-    return found;
-  };
+/** What was measured, by `example/file` or name of a base image. In the repository, so that runs add up. */
+type Known = Record<string, Measured>;
+
+function readKnown(): Known {
+  const isNeeded = process.argv.includes('--missing') && existsSync(KNOWN);
+  return isNeeded ? (JSON.parse(readFileSync(KNOWN, 'utf8')) as Known) : {};
 }
 
 /** Complains when a reduction is not reached and has no reason, or has a reason and is reached. */
@@ -107,32 +102,54 @@ function listNames(dir: string): readonly string[] {
   return readdirSync(dir).sort();
 }
 
-async function main(): Promise<void> {
-  await using rig = openRig();
-  const measuring = createMeasuring(rig);
-  const claims: MeasuredClaim[] = [];
-  for (const claim of SIZE_CLAIMS) {
-    const single = await measuring(claim.example, claim.single);
-    const multi = await measuring(claim.example, claim.multi);
-    claims.push({ claim, single, multi });
-  }
-  const bases: MeasuredBase[] = [];
-  for (const claim of BASE_CLAIMS) {
-    const context = rig.context({ Dockerfile: `FROM ${claim.name}\n` });
-    bases.push({ claim, bytes: (await measure(context, 'Dockerfile', rig)).bytes });
-  }
-  const files: MeasuredFile[] = [];
-  for (const { example, file } of exampleFiles()) {
-    files.push({ example, file, ...(await measuring(example, file)) });
-  }
-  writeFileSync(PAGE, sizesPage(claims, bases, files));
+/** Writes the pages of what is known; gives the claims that are. */
+function writePages(known: Known): readonly MeasuredClaim[] {
+  writeFileSync(KNOWN, `${JSON.stringify(known, undefined, 2)}\n`);
+  const claims = SIZE_CLAIMS.flatMap((claim): MeasuredClaim[] => {
+    const [single, multi] = [claim.single, claim.multi].map(
+      (file) => known[`${claim.example}/${file}`],
+    );
+    return single === undefined || multi === undefined ? [] : [{ claim, single, multi }];
+  });
+  const bases = BASE_CLAIMS.flatMap((claim): MeasuredBase[] => {
+    const found = known[claim.name];
+    return found === undefined ? [] : [{ claim, bytes: found.bytes }];
+  });
+  const all = exampleFiles();
+  const files = all.flatMap(({ example, file }): MeasuredFile[] => {
+    const found = known[`${example}/${file}`];
+    return found === undefined ? [] : [{ example, file, ...found }];
+  });
+  const missing = all.filter(({ example, file }) => known[`${example}/${file}`] === undefined);
+  const names = missing.map(({ example, file }) => `${example}/${file}`);
+  writeFileSync(PAGE, sizesPage(claims, bases, files, names));
   for (const example of new Set(files.map((each) => each.example))) {
     writeReadme(
       join(EXAMPLES, example),
       files.filter((each) => each.example === example),
     );
   }
-  for (const claim of claims) checkClaim(claim);
+  return claims;
+}
+
+async function main(): Promise<void> {
+  await using rig = openRig();
+  const known = readKnown();
+  for (const { name } of BASE_CLAIMS) {
+    if (known[name] !== undefined) continue;
+    say(`measuring ${name}`);
+    const context = rig.context({ Dockerfile: `FROM ${name}\n` });
+    known[name] = await measure(context, 'Dockerfile', rig);
+    writePages(known);
+  }
+  for (const { example, file } of exampleFiles()) {
+    const key = `${example}/${file}`;
+    if (known[key] !== undefined) continue;
+    say(`building examples/${key}`);
+    known[key] = await measure(join(EXAMPLES, example), file, rig);
+    writePages(known);
+  }
+  for (const claim of writePages(known)) checkClaim(claim);
   say(`written: ${PAGE} and the sizes in ${EXAMPLES}/*/README.md`);
 }
 

@@ -9,4 +9,4 @@ need_commands \
   unshare:util-linux ip:iproute2 tar:tar
 install_node_modules
 npm run --silent build
-exec node --import tsx bench/sizes.ts
+exec node --import tsx bench/sizes.ts "$@"

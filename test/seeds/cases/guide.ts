@@ -170,7 +170,8 @@ COPY --from=deps /app/node_modules ./node_modules
 CMD ["node", "dist/index.js"]
 `,
     has: ['app/node_modules/express/package.json'],
-    lacks: ['app/src', 'app/node_modules/nodemon'],
+    lacks: ['app/src'],
+    without: ['app/node_modules/nodemon'],
   },
   {
     section: 'Pattern 3: Test Stage',
