@@ -16,8 +16,8 @@ async function main(): Promise<void> {
   } catch (error) {
     status = reportFailure(error, context.stderr, context.signal);
   }
-  // Writing to files, pipes and terminals is synchronous on Linux, so nothing is lost. Connections that
-  // registries keep open must not keep us.
+  await Promise.all([context.stdout.flush(), context.stderr.flush()]);
+  // Connections that registries keep open must not keep us.
   process.exit(status);
 }
 

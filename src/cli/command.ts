@@ -8,6 +8,8 @@ import { isStartedAnew } from './user-identity.ts';
 export interface Output {
   /** Never throws; a reader that is gone ends the process quietly (exit.ts). */
   write(text: string | Uint8Array): void;
+  /** Resolves when all of it was taken, or nobody takes it any more. Without it the end may be lost. */
+  flush(): Promise<void>;
   /** For results that are written as they come; waits when the reader is slow. */
   stream(): NodeJS.WritableStream;
   readonly isTerminal: boolean;

@@ -15,6 +15,7 @@ function report(error: unknown, reason?: unknown): { status: number; text: strin
     stream: () => process.stderr,
     isTerminal: false,
     size: () => undefined,
+    flush: () => Promise.resolve(),
     onResize: () => () => undefined,
   };
   const status = reportFailure(error, stderr, interruption.signal);

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +78,28 @@ test('a slow reader of a pipe that does not block gets every byte in order', asy
   for await (const chunk of child.stdout as AsyncIterable<Buffer>) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
   expect(text).toBe(Array.from({ length: lines }, (_, i) => `${String(i)}\n`).join(''));
+});
+
+test('a reader that begins late gets all of it before the program ends', async () => {
+  const lines = 200_000;
+  const child = spawn(
+    process.execPath,
+    script(`for (let i = 0; i < ${String(lines)}; i++) out.write(i + '\\n');
+      process._rawDebug('written');
+      await out.flush();
+      process.exit(0);`),
+    { cwd: CWD, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  // Nothing is read until the program waits for that.
+  const written = once(child.stderr, 'data');
+  const chunks: Buffer[] = [];
+  child.stdout.pause();
+  const reading = (async () => {
+    await Promise.race([written, once(child.stdout, 'readable')]);
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) chunks.push(chunk);
+  })();
+  await reading;
+  expect(Buffer.concat(chunks).toString().trimEnd().split('\n')).toHaveLength(lines);
 });
 
 test('a reader that is gone is told once, after the write', () => {

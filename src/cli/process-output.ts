@@ -19,22 +19,58 @@ function isMemoryDevice(rdev: number): boolean {
   return ((rdev >> 8) & 0xfff) === 1;
 }
 
+/** What is held for a reader that is slower than we write. */
+const MAX_HELD_BYTES = 1024 * 1024;
+/** How long a write waits where more than that is held: between two of them, signals are handled. */
+const MAX_WAIT_MS = 100;
+const POLL_MS = 2;
+
 /**
  * Standard output or standard error. Files and pipes are written directly: the stream, which loads
- * sockets and terminals, is made at the first use by somebody who needs one, and when a pipe is full
- * that does not block.
+ * sockets and terminals, is made at the first use by somebody who needs one. What a full pipe that does not
+ * block has no room for is held and written later; writers wait when that becomes much.
  */
 export function openOutput(fd: 1 | 2, onFailure: (error: NodeJS.ErrnoException) => void): Output {
   let opened: NodeJS.WriteStream | undefined;
   let isBroken = false;
+  const held: Uint8Array[] = [];
+  let heldBytes = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let onTaken: (() => void) | undefined;
   const fail = (error: NodeJS.ErrnoException): void => {
     isBroken = true;
+    held.length = 0;
+    heldBytes = 0;
+    onTaken?.();
     onFailure(error);
+  };
+  const writeHeld = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    try {
+      for (let [first] = held; first !== undefined; [first] = held) {
+        const rest = writeUntilFull(fd, first);
+        heldBytes -= first.length - rest.length;
+        if (rest.length > 0) {
+          held[0] = rest;
+          timer = setTimeout(writeHeld, POLL_MS);
+          return;
+        }
+        held.shift();
+      }
+      onTaken?.();
+    } catch (error) {
+      // On the next turn, as streams do: nobody who writes expects to be interrupted.
+      isBroken = true;
+      setImmediate(fail, error as NodeJS.ErrnoException);
+    }
   };
   const stream = (): NodeJS.WriteStream => {
     if (opened !== undefined) return opened;
     opened = fd === 1 ? process.stdout : process.stderr;
     opened.on('error', fail);
+    clearTimeout(timer);
+    for (const bytes of held.splice(0)) opened.write(bytes);
     return opened;
   };
   const ownsTerminal = isTerminal(fd);
@@ -45,15 +81,30 @@ export function openOutput(fd: 1 | 2, onFailure: (error: NodeJS.ErrnoException) 
         stream().write(text);
         return;
       }
-      const bytes = typeof text === 'string' ? Buffer.from(text) : text;
-      try {
-        const rest = writeUntilFull(fd, bytes);
-        if (rest.length > 0) stream().write(rest);
-      } catch (error) {
-        // On the next turn, as streams do: nobody who writes expects to be interrupted.
-        isBroken = true;
-        setImmediate(fail, error as NodeJS.ErrnoException);
+      // A copy of bytes, which the caller may use again.
+      const bytes = typeof text === 'string' ? Buffer.from(text) : Uint8Array.from(text);
+      heldBytes += bytes.length;
+      held.push(bytes);
+      writeHeld();
+      for (let waited = 0; heldBytes > MAX_HELD_BYTES && waited < MAX_WAIT_MS; waited += POLL_MS) {
+        sleep(POLL_MS);
+        writeHeld();
       }
+    },
+    flush: async () => {
+      if (held.length > 0) {
+        await new Promise<void>((resolve) => {
+          onTaken = resolve;
+        });
+      }
+      const left = opened;
+      if (left === undefined || isBroken || left.writableLength === 0) return;
+      await new Promise<void>((resolve) => {
+        left.once('close', resolve);
+        left.write('', () => {
+          resolve();
+        });
+      });
     },
     stream,
     isTerminal: ownsTerminal,
@@ -68,6 +119,11 @@ export function openOutput(fd: 1 | 2, onFailure: (error: NodeJS.ErrnoException) 
       };
     },
   };
+}
+
+/** Holds this thread up. */
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** What a pipe that does not block has no room for now. Throws as `write(2)` does, but for that. */

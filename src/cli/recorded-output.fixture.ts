@@ -30,6 +30,7 @@ export function recordOutput(size?: {
       }),
     isTerminal: size !== undefined,
     size: () => current,
+    flush: () => Promise.resolve(),
     onResize: (listener) => {
       listeners.add(listener);
       return () => {
