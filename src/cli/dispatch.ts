@@ -13,6 +13,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./explain.ts')).explain,
   builds: async () => (await import('./builds.ts')).builds,
   run: async () => (await import('./run.ts')).run,
+  create: async () => (await import('./create.ts')).create,
+  start: async () => (await import('./start.ts')).start,
+  cp: async () => (await import('./cp.ts')).cp,
   ps: async () => (await import('./ps.ts')).ps,
   logs: async () => (await import('./logs.ts')).logs,
   stop: async () => (await import('./stop.ts')).stop,
@@ -94,6 +97,9 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   container: {
     run: 'run',
+    create: 'create',
+    start: 'start',
+    cp: 'cp',
     ls: 'ps',
     list: 'ps',
     ps: 'ps',
@@ -131,8 +137,8 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Commands of Docker's that people will try and that are not here. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(
   (
-    'attach commit cp create diff events exec kill ' +
-    'network pause port prune rename restart search start stats top ' +
+    'attach commit diff events exec kill ' +
+    'network pause port prune rename restart search stats top ' +
     'unpause update volume wait'
   ).split(' '),
 );

@@ -1,22 +1,23 @@
 import { exportableImage } from '../build/exportable-layers.ts';
-import { findRecord } from '../containers/container-record.ts';
+import { exportContainer } from '../build/copy-from-container.ts';
+import { findRecord, type ContainerRecord } from '../containers/container-record.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { exportImage } from '../export/export-image.ts';
 import { defineCommand } from './command.ts';
-import { badFlagValue, containerNotExportable } from './errors.ts';
+import { badFlagValue } from './errors.ts';
 import { textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
 
-/** `stagecraft export`: the files of an image, without its layers and config. */
+/** `stagecraft export`: the files of an image or a container, without layers and config. */
 export const exportRoot = defineCommand({
-  usage: '[OPTIONS] IMAGE',
-  summary: 'Write the files of an image into an archive',
+  usage: '[OPTIONS] IMAGE|CONTAINER',
+  summary: 'Write the files of an image or a container into an archive',
   flags: {
     output: textFlag('FILE', 'Write to a file instead of standard output', { short: 'o' }),
     root: ROOT_FLAG,
   },
-  words: { min: 1, max: 1, expected: 'one image' },
+  words: { min: 1, max: 1, expected: 'one image or container' },
   async run({ flags, words: [name = ''] }, context) {
     const dest = flags.output ?? '-';
     if (dest === '-' && context.stdout.isTerminal) {
@@ -28,7 +29,13 @@ export const exportRoot = defineCommand({
     await becomeRoot(context, root);
     await using store = openCommandStore(flags.root, context);
     using _use = store.use();
-    if (store.images.lookup(name) === undefined) refuseContainer(root, name);
+    const container = store.images.lookup(name) === undefined ? containerOf(root, name) : undefined;
+    if (container !== undefined) {
+      const { cwd, stdout, signal } = context;
+      const deps = { store, cwd, stdout: () => stdout.stream() };
+      await exportContainer(container.id, dest, deps, signal);
+      return 0;
+    }
     const { image, references } = store.images.find(name);
     const exportable = exportableImage(image, name, references, store);
     const { cwd, stdout, signal } = context;
@@ -38,12 +45,12 @@ export const exportRoot = defineCommand({
   },
 });
 
-function refuseContainer(root: string, name: string): void {
+function containerOf(root: string, name: string): ContainerRecord | undefined {
   try {
-    const record = findRecord(root, name);
-    throw containerNotExportable(record.name, record.image);
+    return findRecord(root, name);
   } catch (error) {
     const isNone = error instanceof BuildError && error.code === 'CONTAINER_NOT_FOUND';
-    if (!isNone) throw error;
+    if (isNone) return undefined;
+    throw error;
   }
 }

@@ -48,6 +48,11 @@ export const RUN_FLAGS = {
   workdir: textFlag('PATH', 'Working directory in the container', { short: 'w' }),
 } as const satisfies FlagTable;
 
+const { detach: _detach, ...others } = RUN_FLAGS;
+
+/** The flags of `stagecraft create`. */
+export const CREATE_FLAGS = others;
+
 /** What the flags and words of `run` ask for. @throws BuildError FLAG_VALUE_INVALID */
 export function containerOptions(
   flags: FlagValues<typeof RUN_FLAGS>,

@@ -1,20 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createContainer, type CreatedContainer } from '../containers/create-container.ts';
-import { startDetached } from '../containers/detached.ts';
-import { runForeground } from '../containers/run-foreground.ts';
-import { openSandbox } from '../sandbox/choose-sandbox.ts';
-import { visibleLine } from '../diagnostics/visible-text.ts';
-import type { Store } from '../build/open-store.ts';
 import { readIsolation } from './build-request.ts';
 import { defineCommand, type CommandContext } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { unsupportedFlag } from './errors.ts';
-import type { FlagValues } from './flag-table.ts';
 import { openCommandStore } from './open-command-store.ts';
-import { readPlatform } from './platform-flag.ts';
 import { becomeRoot } from './rootless.ts';
 import { containerOptions, RUN_FLAGS } from './run-flags.ts';
 import { openRunnableImage } from './runnable-image.ts';
+import { runHere, startInBackground } from './start-container.ts';
 import { storeRoot } from './store-root.ts';
 import { isRootUser } from './user-identity.ts';
 
@@ -46,9 +40,10 @@ export const run = defineCommand({
       // From here on the container's record keeps what it shows.
       use[Symbol.dispose]();
     }
-    return flags.detach === true
-      ? await runInBackground(container, flags, store.root, context)
-      : await runHere(container, flags, store, context);
+    if (flags.detach !== true) return await runHere(container, flags, store, context);
+    await startInBackground(container, flags.isolation, store.root, context);
+    context.stdout.write(`${container.record.id}\n`);
+    return 0;
   },
 });
 
@@ -56,78 +51,10 @@ export const run = defineCommand({
  * Going into a network namespace and back takes rights over the one outside, which root of a user
  * namespace does not have (setns(2)).
  */
-function checkPorts(ports: readonly string[], context: CommandContext): void {
+export function checkPorts(ports: readonly string[], context: CommandContext): void {
   if (ports.length === 0 || isRootUser(context)) return;
   throw unsupportedFlag(
     '--publish',
     'it needs root; with "--network=host" the ports of the container are those of the host',
-  );
-}
-
-async function runInBackground(
-  container: CreatedContainer,
-  flags: FlagValues<typeof RUN_FLAGS>,
-  root: string,
-  context: CommandContext,
-): Promise<number> {
-  const isolation = flags.isolation === undefined ? [] : ['--isolation', flags.isolation];
-  const platform = ['--platform', container.plan.platform];
-  const [program, ...words] = context.program;
-  const env = Object.entries(context.env).flatMap(([key, value]) =>
-    value === undefined ? [] : [[key, value] as const],
-  );
-  const { notes } = await startDetached(
-    container,
-    {
-      supervisorArgv: [
-        program,
-        ...words,
-        'internal-supervise',
-        '--root',
-        root,
-        ...platform,
-        ...isolation,
-      ],
-      env: Object.fromEntries(env),
-    },
-    context.signal,
-  );
-  for (const note of notes) context.stderr.write(`${visibleLine(note)}\n`);
-  context.stdout.write(`${container.record.id}\n`);
-  return 0;
-}
-
-async function runHere(
-  container: CreatedContainer,
-  flags: FlagValues<typeof RUN_FLAGS>,
-  store: Store,
-  context: CommandContext,
-): Promise<number> {
-  const { env, signal } = context;
-  const isolation = readIsolation(flags.isolation);
-  const cacheDir = `${store.root}/cache`;
-  const platform = readPlatform(container.plan.platform, context.arch);
-  const sandbox = await openSandbox({ isolation, platform, env, cacheDir, signal });
-  return await runForeground(
-    container,
-    {
-      isStdinOpen: flags.interactive ?? false,
-      isTerminal: flags.tty ?? false,
-      hasTerminal: context.isStdinTerminal,
-      onOutput: (stream, bytes) => {
-        context[stream].write(bytes);
-      },
-    },
-    {
-      root: store.root,
-      snapshotter: store.snapshots,
-      sandbox,
-      searchPath: env['PATH'] ?? '',
-      now: () => new Date(context.now()),
-      note: (text) => {
-        context.stderr.write(`${visibleLine(text)}\n`);
-      },
-    },
-    signal,
   );
 }

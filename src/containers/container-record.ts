@@ -19,6 +19,8 @@ export interface ContainerRecord {
   /** RFC 3339. */
   readonly createdAt: string;
   readonly ports: readonly PublishedPort[];
+  /** Snapshot of the files as it left them; undefined before its first end, and with `--rm`. */
+  readonly files?: string | undefined;
   readonly state: ContainerState;
 }
 

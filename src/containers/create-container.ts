@@ -99,10 +99,14 @@ export function readContainer(root: string, id: string): CreatedContainer | unde
 
 /** Snapshots that containers show now or will when they start: they must not be removed. */
 export function snapshotsInUse(root: string): ReadonlySet<string> {
-  const alive = listRecords(root).filter((record) =>
+  const records = listRecords(root);
+  const alive = records.filter((record) =>
     ['created', 'running'].includes(observeState(record).kind),
   );
-  return new Set(alive.flatMap((record) => readContainer(root, record.id)?.plan.snapshot ?? []));
+  return new Set([
+    ...alive.flatMap((record) => readContainer(root, record.id)?.plan.snapshot ?? []),
+    ...records.flatMap(({ files }) => files ?? []),
+  ]);
 }
 
 /** File in a container's directory that tells what to run. */

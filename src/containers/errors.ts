@@ -37,6 +37,25 @@ export function containerRunning(name: string): BuildError {
   });
 }
 
+/** `start` of a container that runs. */
+export function containerRuns(name: string): BuildError {
+  return new BuildError({
+    code: 'CONTAINER_RUNNING',
+    class: 'usage',
+    message: `Cannot start container "${name}": it is running`,
+  });
+}
+
+/** `cp` of a container that runs: its files change meanwhile, and their names with them. */
+export function containerNotStill(name: string): BuildError {
+  return new BuildError({
+    code: 'CONTAINER_RUNNING',
+    class: 'usage',
+    message: `Cannot copy files of container "${name}": it is running`,
+    hint: 'Stop it first',
+  });
+}
+
 /** An option of `run` that cannot be understood. */
 export function badContainerOption(option: string, value: string, what: string): BuildError {
   return new BuildError({

@@ -168,3 +168,53 @@ describe('images', () => {
     expect(await ok(list)).toBe('web:latest\n');
   });
 });
+
+describe('Files of containers', () => {
+  test('are copied out of one that never ran, as CI scripts do', async () => {
+    const id = (await ok(['create', '--name', 'taken', 'web'])).trim();
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    const to = join(rig.dir, 'taken');
+    await ok(['cp', 'taken:/www', to]);
+    expect(readFileSync(join(to, 'index.html'), 'utf8')).toBe('served\n');
+    await ok(['cp', `${id.slice(0, 12)}:/www/index.html`, join(rig.dir, 'one.html')]);
+    expect(readFileSync(join(rig.dir, 'one.html'), 'utf8')).toBe('served\n');
+    await ok(['cp', 'taken:/www/.', to]);
+    await ok(['rm', 'taken']);
+  });
+
+  test('are those that it left, also when it is started again', async () => {
+    const script = 'echo x >> /www/runs; cat /www/runs | wc -l';
+    await ok(['create', '--name', 'again', 'web', 'sh', '-c', script]);
+    expect(await ok(['start', '-a', 'again'])).toBe('1\n');
+    expect(await ok(['start', '-a', 'again'])).toBe('2\n');
+    const to = join(rig.dir, 'runs');
+    await ok(['cp', 'again:/www/runs', to]);
+    expect(readFileSync(to, 'utf8')).toBe('x\nx\n');
+    // Nothing that is in use goes, and nothing is left in the way of a mount.
+    await ok(['prune', '-f']);
+    expect(await ok(['export', 'again'])).toContain('www/runs');
+    const tar = await ok(['cp', 'again:/etc', '-']);
+    expect(tar).not.toContain('resolv.conf');
+    await ok(['rm', 'again']);
+  });
+
+  test('are not read while it runs, and links lead nowhere but into them', async () => {
+    await ok(['run', '-d', '--name', 'busy', 'web', 'sh', '-c', 'ln -s / /out; exec sleep 1000']);
+    expect(await rig.run(['cp', 'busy:/www', rig.dir])).toMatchObject({
+      status: 2,
+      stderr:
+        'error[CONTAINER_RUNNING]: Cannot copy files of container "busy": it is running\n  hint: Stop it first\n',
+    });
+    expect(await rig.run(['start', 'busy'])).toMatchObject({
+      status: 2,
+      stderr: 'error[CONTAINER_RUNNING]: Cannot start container "busy": it is running\n',
+    });
+    await ok(['stop', '-t', '1', 'busy']);
+    const { status, stderr } = await rig.run(['cp', `busy:/out${rig.dir}`, rig.dir]);
+    expect([status, stderr]).toEqual([
+      expect.any(Number),
+      expect.stringContaining('error[COPY_SOURCE_NOT_FOUND]') as string,
+    ]);
+    await ok(['rm', 'busy']);
+  });
+});
