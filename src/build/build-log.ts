@@ -7,14 +7,16 @@ import type { BuildEvent, Emit, MissReason } from '../events/event.ts';
 import { diskError } from '../host/disk-error.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
 import { replaceFile } from '../host/replace-file.ts';
+import { openStepLogs, tidyStepLogs, type StepLogs } from './step-logs.ts';
 
 /**
  * What builds did, kept to be asked for afterwards:
  *
  *   <store>/builds/<id>.json   one build, written when it is over
+ *   <store>/builds/<id>/       what its steps printed (step-logs.ts)
  *
- * Only events are read here: what progress shows and what is kept can never differ. No output of steps
- * is kept. The oldest records go when there are more than `MAX_BUILDS`.
+ * Only events are read here: what progress shows and what is kept can never differ. The oldest records go
+ * when there are more than `MAX_BUILDS`.
  */
 export interface BuildRecord {
   /** Begins with the time, so that ids sort by it. */
@@ -47,6 +49,15 @@ export interface StepRecord {
   readonly durationMs?: number | undefined;
   /** Bytes of files that it added. */
   readonly bytes?: number | undefined;
+  /** What it printed, where it printed anything. */
+  readonly output?: StepOutput | undefined;
+}
+
+/** What a step printed: the whole of it or its beginning and end are in the log `op`. */
+export interface StepOutput {
+  readonly op: number;
+  /** Bytes that it printed. */
+  readonly bytes: number;
 }
 
 /** Collects what one build tells. */
@@ -82,12 +93,14 @@ export function openBuildLog(
   const id = startedAt.toString(36).padStart(9, '0') + randomBytes(2).toString('hex');
   const steps = new Map<number, NotedStep>();
   const images: string[] = [];
+  const logs = openStepLogs(logDirectory(root, id));
   const note = (event: BuildEvent): void => {
     if (event.type === 'image-written') {
       images.push(`${event.image.destination} ${event.image.digest}`);
     } else if (event.type === 'graph-planned') {
       for (const { op, name } of event.ops) steps.set(op, { name, state: 'unneeded' });
     } else if ('op' in event) {
+      if (event.type === 'op-output') logs.write(event.op, event.bytes);
       const step = steps.get(event.op);
       if (step !== undefined) noteStep(step, event);
     }
@@ -99,6 +112,7 @@ export function openBuildLog(
       world.emit(event);
     },
     close(error) {
+      logs.close();
       // A file with a mistake in it has no steps to tell of.
       if (steps.size === 0) return;
       const status = error === undefined ? 'done' : signal.aborted ? 'aborted' : 'failed';
@@ -109,7 +123,7 @@ export function openBuildLog(
         ...about,
         status,
         error: status === 'failed' ? errorText(error) : undefined,
-        ...told(steps),
+        ...told(steps, logs),
         images,
       });
     },
@@ -143,19 +157,20 @@ function noteStep(step: NotedStep, event: Extract<BuildEvent, { readonly op: num
 }
 
 /** Where there are very many steps, those that ran are told first. */
-function told(steps: ReadonlyMap<number, NotedStep>): Pick<BuildRecord, 'steps' | 'omittedSteps'> {
-  const all = [...steps].sort(([a], [b]) => a - b).map(([, step]) => step);
+function told(
+  steps: ReadonlyMap<number, NotedStep>,
+  logs: StepLogs,
+): Pick<BuildRecord, 'steps' | 'omittedSteps'> {
+  const all = [...steps].sort(([a], [b]) => a - b).map(([op, step]) => ({ ...step, op }));
   const ran = all.filter(({ because }) => because !== undefined);
   const chosen = new Set(all.length > MAX_STEPS ? [...ran, ...all].slice(0, MAX_STEPS) : all);
   const kept = all.filter((step) => chosen.has(step));
   return {
-    steps: kept.map(({ name, state, because, durationMs, bytes }) => ({
-      name,
-      state,
-      because,
-      durationMs,
-      bytes,
-    })),
+    steps: kept.map(({ op, name, state, because, durationMs, bytes }) => {
+      const printed = logs.sizeOf(op);
+      const output = printed === undefined ? undefined : { op, bytes: printed };
+      return { name, state, because, durationMs, bytes, output };
+    }),
     omittedSteps: all.length - kept.length,
   };
 }
@@ -173,9 +188,17 @@ function writeRecord(root: string, record: BuildRecord): void {
     replaceFile(join(directory, `${record.id}.json`), JSON.stringify(record));
     const old = recordIds(root).slice(MAX_BUILDS);
     for (const id of old) rmSync(join(directory, `${id}.json`), { force: true });
+    if (old.length > 0 || record.steps.some(({ output }) => output !== undefined)) {
+      tidyStepLogs(directory, recordIds(root));
+    }
   } catch (error) {
     if (diskError(root, error) === undefined) throw error;
   }
+}
+
+/** Where the logs of a build's steps are. */
+export function logDirectory(root: string, id: string): string {
+  return join(root, 'builds', id);
 }
 
 /** Ids of the builds that are kept, latest first. */

@@ -19,7 +19,7 @@ export interface ContainerFilesDeps {
   /** Relative destinations start here. */
   readonly cwd: string;
   /** Asked for when something is written there. */
-  stdout(): NodeJS.WritableStream;
+  readonly stdout: () => NodeJS.WritableStream;
 }
 
 /** What is copied out of a container, and where to. */

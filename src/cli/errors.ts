@@ -1,5 +1,6 @@
 import { nearest } from '../core/suggest.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
+import { visibleLine } from '../diagnostics/visible-text.ts';
 
 /** Every error of the command line itself. Exit status 2 unless its class says otherwise. */
 
@@ -190,15 +191,19 @@ export function buildNotFound(id: string | undefined, found: string): BuildError
   });
 }
 
-/** The files of a container are to be written, and only those of its image are there. */
-export function containerNotExportable(name: string, image: string): BuildError {
+/** `--log` names no step that printed something, or several. `names` are those that did. */
+export function stepNotFound(wanted: string, found: string, names: readonly string[]): BuildError {
+  const [first] = names;
+  const shown = names.slice(0, MAX_NAMED_STEPS).map((name) => visibleLine(name));
   return new BuildError({
-    code: 'EXPORT_IMPOSSIBLE',
+    code: 'STEP_NOT_FOUND',
     class: 'usage',
-    message: `Cannot export container "${name}": what it wrote is not kept`,
-    hint: `Export its image: stagecraft export ${image}`,
+    message: `Cannot show what step "${wanted}" printed: ${found}`,
+    hint: first === undefined ? undefined : `These printed something: ${shown.join(', ')}`,
   });
 }
+
+const MAX_NAMED_STEPS = 10;
 
 /** A name in a registry that is to be deleted, and says neither tag nor digest. */
 export function nameWithoutTag(name: string): BuildError {

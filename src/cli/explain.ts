@@ -1,7 +1,14 @@
-import { readRecord, recordIds, type BuildRecord, type StepRecord } from '../build/build-log.ts';
+import {
+  logDirectory,
+  readRecord,
+  recordIds,
+  type BuildRecord,
+  type StepRecord,
+} from '../build/build-log.ts';
+import { readStepLog } from '../build/step-logs.ts';
 import { visibleLine } from '../diagnostics/visible-text.ts';
-import { defineCommand, oneOf } from './command.ts';
-import { buildNotFound } from './errors.ts';
+import { defineCommand, oneOf, type Output } from './command.ts';
+import { buildNotFound, stepNotFound } from './errors.ts';
 import { textFlag } from './flag-table.ts';
 import { formatAge, formatSeconds } from './format.ts';
 import { commandRoot, ROOT_FLAG } from './open-command-store.ts';
@@ -14,13 +21,21 @@ const FORMATS = ['text', 'json'] as const;
 export const explain = defineCommand({
   usage: '[OPTIONS] [BUILD]',
   summary: 'Show why the steps of a build ran',
-  flags: { format: textFlag('FORMAT', '"text" or "json"'), root: ROOT_FLAG },
+  flags: {
+    format: textFlag('FORMAT', '"text" or "json"'),
+    log: textFlag('STEP', 'Show what a step printed; STEP is its name or a part of it'),
+    root: ROOT_FLAG,
+  },
   words: { min: 0, max: 1, expected: 'the id of a build, or nothing for the last one' },
   async run({ flags, words: [wanted] }, context) {
     const format = oneOf('--format', flags.format ?? 'text', FORMATS);
     const root = commandRoot(flags.root, context);
     await becomeRoot(context, root);
     const record = findRecord(root, wanted);
+    if (flags.log !== undefined) {
+      writeLog(root, record, flags.log, context.stdout);
+      return 0;
+    }
     context.stdout.write(
       format === 'json'
         ? `${JSON.stringify({ ...record, steps: record.steps.map(withReason) }, undefined, 2)}\n`
@@ -41,6 +56,29 @@ function findRecord(root: string, wanted: string | undefined): BuildRecord {
   }
   if (other !== undefined) throw buildNotFound(wanted, `${String(found.length)} ids begin so`);
   return record;
+}
+
+/** @throws BuildError STEP_NOT_FOUND */
+function writeLog(root: string, record: BuildRecord, wanted: string, out: Output): void {
+  const named = record.steps.filter(({ name }) => name.includes(wanted));
+  const printed = named.flatMap(({ output }) => output ?? []);
+  const [first, other] = printed;
+  if (first === undefined || other !== undefined) {
+    const found =
+      named.length === 0
+        ? 'the build has no such step'
+        : first === undefined
+          ? 'it printed nothing, or did not run'
+          : `${String(printed.length)} steps that printed something have names like this`;
+    throw stepNotFound(
+      wanted,
+      found,
+      record.steps.filter(({ output }) => output !== undefined).map(({ name }) => name),
+    );
+  }
+  for (const piece of readStepLog(logDirectory(root, record.id), first.op, first.bytes)) {
+    out.write(piece);
+  }
 }
 
 function withReason(step: StepRecord): StepRecord & { readonly reason?: string } {

@@ -33,44 +33,21 @@ const POLL_MS = 2;
 export function openOutput(fd: 1 | 2, onFailure: (error: NodeJS.ErrnoException) => void): Output {
   let opened: NodeJS.WriteStream | undefined;
   let isBroken = false;
-  const held: Uint8Array[] = [];
-  let heldBytes = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let onTaken: (() => void) | undefined;
   const fail = (error: NodeJS.ErrnoException): void => {
     isBroken = true;
-    held.length = 0;
-    heldBytes = 0;
-    onTaken?.();
+    held.drop();
     onFailure(error);
   };
-  const writeHeld = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    try {
-      for (let [first] = held; first !== undefined; [first] = held) {
-        const rest = writeUntilFull(fd, first);
-        heldBytes -= first.length - rest.length;
-        if (rest.length > 0) {
-          held[0] = rest;
-          timer = setTimeout(writeHeld, POLL_MS);
-          return;
-        }
-        held.shift();
-      }
-      onTaken?.();
-    } catch (error) {
-      // On the next turn, as streams do: nobody who writes expects to be interrupted.
-      isBroken = true;
-      setImmediate(fail, error as NodeJS.ErrnoException);
-    }
-  };
+  const held = openHeldWrites(fd, (error) => {
+    // On the next turn, as streams do: nobody who writes expects to be interrupted.
+    isBroken = true;
+    setImmediate(fail, error);
+  });
   const stream = (): NodeJS.WriteStream => {
     if (opened !== undefined) return opened;
     opened = fd === 1 ? process.stdout : process.stderr;
     opened.on('error', fail);
-    clearTimeout(timer);
-    for (const bytes of held.splice(0)) opened.write(bytes);
+    for (const bytes of held.drop()) opened.write(bytes);
     return opened;
   };
   const ownsTerminal = isTerminal(fd);
@@ -82,21 +59,10 @@ export function openOutput(fd: 1 | 2, onFailure: (error: NodeJS.ErrnoException) 
         return;
       }
       // A copy of bytes, which the caller may use again.
-      const bytes = typeof text === 'string' ? Buffer.from(text) : Uint8Array.from(text);
-      heldBytes += bytes.length;
-      held.push(bytes);
-      writeHeld();
-      for (let waited = 0; heldBytes > MAX_HELD_BYTES && waited < MAX_WAIT_MS; waited += POLL_MS) {
-        sleep(POLL_MS);
-        writeHeld();
-      }
+      held.write(typeof text === 'string' ? Buffer.from(text) : Uint8Array.from(text));
     },
     flush: async () => {
-      if (held.length > 0) {
-        await new Promise<void>((resolve) => {
-          onTaken = resolve;
-        });
-      }
+      await held.taken();
       const left = opened;
       if (left === undefined || isBroken || left.writableLength === 0) return;
       await new Promise<void>((resolve) => {
@@ -117,6 +83,67 @@ export function openOutput(fd: 1 | 2, onFailure: (error: NodeJS.ErrnoException) 
       return () => {
         stream().off('resize', listener);
       };
+    },
+  };
+}
+
+/** Writes for a reader that may be slow, in order. */
+interface HeldWrites {
+  /** Writes what there is room for and holds the rest. */
+  write(bytes: Uint8Array): void;
+  /** Resolves when nothing is held any more. */
+  taken(): Promise<void>;
+  /** Gives what is held to the caller. */
+  drop(): readonly Uint8Array[];
+}
+
+/** `onFailure` is called once; nothing is written afterwards. */
+function openHeldWrites(fd: number, onFailure: (error: NodeJS.ErrnoException) => void): HeldWrites {
+  const held: Uint8Array[] = [];
+  let heldBytes = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let onTaken: (() => void) | undefined;
+  const writeHeld = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    try {
+      for (let [first] = held; first !== undefined; [first] = held) {
+        const rest = writeUntilFull(fd, first);
+        heldBytes -= first.length - rest.length;
+        if (rest.length > 0) {
+          held[0] = rest;
+          timer = setTimeout(writeHeld, POLL_MS);
+          return;
+        }
+        held.shift();
+      }
+      onTaken?.();
+    } catch (error) {
+      heldBytes = 0;
+      onFailure(error as NodeJS.ErrnoException);
+    }
+  };
+  return {
+    write(bytes) {
+      heldBytes += bytes.length;
+      held.push(bytes);
+      writeHeld();
+      for (let waited = 0; heldBytes > MAX_HELD_BYTES && waited < MAX_WAIT_MS; waited += POLL_MS) {
+        sleep(POLL_MS);
+        writeHeld();
+      }
+    },
+    taken: () =>
+      held.length === 0
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            onTaken = resolve;
+          }),
+    drop() {
+      clearTimeout(timer);
+      heldBytes = 0;
+      onTaken?.();
+      return held.splice(0);
     },
   };
 }

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
-import { createNetworkNamespace } from '../host/network-namespace.ts';
+import { createNetworkNamespace, openNetworkNamespace } from '../host/network-namespace.ts';
 import { hasCode } from '../host/sys.ts';
 import { completeEnv } from '../sandbox/default-env.ts';
-import { prepareRoot, type TargetRequest } from '../sandbox/mount-targets.ts';
+import { prepareRoot, type PreparedRoot, type TargetRequest } from '../sandbox/mount-targets.ts';
 import {
   exitStatusOf,
   type Sandbox,
@@ -13,6 +13,7 @@ import {
   type SandboxNetwork,
 } from '../sandbox/sandbox.ts';
 import { resolveUser } from '../sandbox/user.ts';
+import { measureUpper } from '../snapshot/measure-upper.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { openDirTree } from '../tree/dir-tree.ts';
 import type { ContainerPlan } from './container-options.ts';
@@ -24,7 +25,7 @@ import {
   type ContainerRecord,
 } from './container-record.ts';
 import type { CreatedContainer } from './create-container.ts';
-import { connectOutgoing } from '../sandbox/outgoing-network.ts';
+import { openConnectedNamespace } from '../sandbox/connected-namespace.ts';
 import { openPortProxy } from './port-proxy.ts';
 
 /** What running a container needs of the world. */
@@ -47,8 +48,8 @@ const SHM_BYTES = 64 * 1024 * 1024;
 
 /**
  * Runs a container to its end in this process and gives its exit status, 128 and more for a signal. Its
- * record tells the state at any time; with `--rm` it goes at the end. What the container writes to
- * its root file system is thrown away then; volumes stay.
+ * record tells the state at any time; with `--rm` it goes at the end, with what the container wrote to its
+ * root file system. Else that is kept for `cp` and the next start. Volumes stay.
  *
  * On abort the container gets SIGTERM, then SIGKILL, and this rejects with the signal's reason.
  */
@@ -59,8 +60,9 @@ export async function runContainer(
   signal: AbortSignal,
 ): Promise<number> {
   let state: ContainerRecord['state'] | undefined;
+  const left: LeftFiles = { files: record.files };
   try {
-    const status = await runPlan(record, plan, io, deps, signal);
+    const status = await runPlan(record, plan, left, io, deps, signal);
     state = { kind: 'exited', status, finishedAt: deps.now().toISOString() };
     return status;
   } catch (error) {
@@ -72,8 +74,13 @@ export async function runContainer(
     throw error;
   } finally {
     if (plan.isRemovedAtEnd) removeRecord(deps.root, record.id);
-    else if (state !== undefined) writeRecord(deps.root, { ...record, state });
+    else if (state !== undefined) writeRecord(deps.root, { ...record, ...left, state });
   }
+}
+
+/** What a container left behind. */
+interface LeftFiles {
+  files: string | undefined;
 }
 
 /** What a shell shows for SIGTERM. */
@@ -82,6 +89,7 @@ const STOPPED_STATUS = 143;
 async function runPlan(
   record: ContainerRecord,
   plan: ContainerPlan,
+  left: LeftFiles,
   io: SandboxIo,
   deps: RunContainerDeps,
   signal: AbortSignal,
@@ -90,13 +98,20 @@ async function runPlan(
   const dir = containerDir(deps.root, record.id);
   await using cleanup = new Cleanup();
   const network = await openNetwork({ record, plan, dir }, deps, cleanup, signal);
-  const view = await viewOf(plan, deps, signal);
-  cleanup.add(() => view[Symbol.asyncDispose]());
+  const view = await openRoot(record, plan, left, deps, signal);
+  const made: { prepared?: PreparedRoot } = {};
+  cleanup.add(async () => {
+    // Places of mounts are no files of the container.
+    made.prepared?.restore();
+    await view[Symbol.asyncDispose]();
+  });
   const tree = openDirTree(view.root);
   const user = resolveUser(plan.user, tree);
   const { requests, mounts } = mountsOf(plan, dir, network.nameServer);
   const workdir = { path: plan.workdir, uid: user.uid, gid: user.gid };
   const prepared = prepareRoot(view.root, workdir, requests);
+  made.prepared = prepared;
+  const { targets } = prepared;
   const pidStart = processStart(process.pid) ?? '';
   const startedAt = deps.now().toISOString();
   const running: ContainerRecord = {
@@ -115,7 +130,7 @@ async function runPlan(
       cwd: prepared.workdir,
       user,
       hostname: plan.hostname,
-      mounts: mounts.map((mount, i) => ({ ...mount, target: prepared.targets[i] ?? mount.target })),
+      mounts: mounts.map((mount, i) => ({ ...mount, target: targets[i] ?? mount.target })),
       network: network.network,
       shmBytes: SHM_BYTES,
       stopTimeoutMs: STOP_TIMEOUT_MS,
@@ -126,25 +141,31 @@ async function runPlan(
   return exitStatusOf(exit);
 }
 
-function viewOf(
+/**
+ * The root file system. Unless the container goes at its end, what it wrote becomes a snapshot when this is
+ * disposed, and `left` tells which.
+ */
+async function openRoot(
+  { files }: ContainerRecord,
   plan: ContainerPlan,
-  deps: RunContainerDeps,
+  left: LeftFiles,
+  { snapshotter }: RunContainerDeps,
   signal: AbortSignal,
 ): Promise<AsyncDisposable & { readonly root: string }> {
-  // A plan comes from our own record; the snapshotter checks that the id is there.
-  if (plan.snapshot !== undefined)
-    return deps.snapshotter.view(plan.snapshot as SnapshotId, signal);
-  return emptyView(deps, signal);
-}
-
-/** The root of an image without files. */
-async function emptyView(
-  deps: RunContainerDeps,
-  signal: AbortSignal,
-): Promise<AsyncDisposable & { readonly root: string }> {
-  const active = await deps.snapshotter.prepare(undefined, signal);
-  const { root } = await active.mount(signal);
-  return { root, [Symbol.asyncDispose]: () => active[Symbol.asyncDispose]() };
+  // Both are of our own record; the snapshotter checks that the id is there.
+  const parent = (files ?? plan.snapshot) as SnapshotId | undefined;
+  if (plan.isRemovedAtEnd && parent !== undefined) return snapshotter.view(parent, signal);
+  const active = await snapshotter.prepare(parent, signal);
+  const view = await active.mount(signal);
+  return {
+    root: view.root,
+    [Symbol.asyncDispose]: async () => {
+      await using _unused = active;
+      if (plan.isRemovedAtEnd) return;
+      await view[Symbol.asyncDispose]();
+      left.files = (await active.commit(measureUpper(active.upper))).id;
+    },
+  };
 }
 
 /** What has to be closed, last opened first. (AsyncDisposableStack comes with Node 24.) */
@@ -184,15 +205,20 @@ async function openNetwork(
   if (plan.network !== 'own') {
     return { network: { kind: plan.network }, ports: [], nameServer: undefined };
   }
-  const namespace = createNetworkNamespace(path.join(dir, 'network'));
+  let count = 0;
+  const newPath = (): string => path.join(dir, `network-${String(count++)}`);
+  const outgoing = await openConnectedNamespace(newPath, deps.searchPath, signal);
+  if (outgoing.gap === undefined) cleanup.add(() => outgoing[Symbol.asyncDispose]());
+  else deps.note(`No way out of the own network: ${outgoing.gap.reason}; published ports work`);
+  const namespace =
+    outgoing.gap === undefined
+      ? openNetworkNamespace(outgoing.path)
+      : createNetworkNamespace(newPath());
   cleanup.add(() => {
     namespace[Symbol.dispose]();
   });
   const proxy = await openPortProxy(record.ports, namespace);
   cleanup.add(() => proxy[Symbol.asyncDispose]());
-  const outgoing = await connectOutgoing(namespace.path, deps.searchPath, signal);
-  if (outgoing.gap === undefined) cleanup.add(() => outgoing[Symbol.asyncDispose]());
-  else deps.note(`No way out of the own network: ${outgoing.gap.reason}; published ports work`);
   return {
     network: { kind: 'namespace', path: namespace.path },
     ports: proxy.ports,

@@ -4,19 +4,23 @@ import type { Span } from '../diagnostics/source.ts';
 import { idMap } from '../tree/copy-up.ts';
 import type { ProcessExit } from '../sandbox/sandbox.ts';
 
-/** A RUN ended with another status than 0. `output` is the last of what it printed, `memoryBytes` its limit. */
+/**
+ * A RUN ended with another status than 0. `output` is the last of what it printed, `memoryBytes` its limit,
+ * `name` that of the step.
+ */
 export function stepFailed(
   command: string,
   exit: ProcessExit,
   output: string,
   memoryBytes: number | undefined,
+  name: string,
   span: Span | undefined,
 ): BuildError {
   return new BuildError({
     code: 'STEP_FAILED',
     class: 'build',
     message: `Cannot run "${command}": ${describeExit(exit)}`,
-    hint: hintFor(exit, output, memoryBytes),
+    hint: hintFor(exit, output, memoryBytes) ?? logHint(output, name),
     span,
   });
 }
@@ -70,6 +74,16 @@ function hintFor(
     return 'Install the command in this stage, or check its spelling and PATH';
   }
   return undefined;
+}
+
+/** Lines of a failed step that progress repeats in each of its forms. */
+const SHOWN_LINES = 20;
+
+/** The beginning of a long output is easily out of sight. `name` is `[builder 2/5] RUN …`. */
+function logHint(output: string, name: string): string | undefined {
+  const place = /^\[([^\]]+)\]/.exec(name)?.[1];
+  if (place === undefined || output.trimEnd().split('\n').length <= SHOWN_LINES) return undefined;
+  return `To see all that it printed: stagecraft explain --log "${place}"`;
 }
 
 /** A RUN took longer than `--step-timeout`. */

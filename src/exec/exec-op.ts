@@ -23,9 +23,11 @@ import {
   type StepNetworks,
 } from '../sandbox/step-network.ts';
 import { resolveUser } from '../sandbox/user.ts';
-import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
+import type { ActiveSnapshot, SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
 import { findRepeatedFiles } from '../snapshot/repeated-files.ts';
+import { createSecretMask } from './secret-mask.ts';
+import { openSingleIdHelp } from './single-id.ts';
 import { openStepTrust, type StepTrustDeps } from './step-trust.ts';
 import {
   openStepMounts,
@@ -91,26 +93,21 @@ export async function runExecOp(
   const user = resolveUser(op.user, active.parentTree);
   const devices = devicesOf(op, metadata, deps);
   const trust = await openStepTrust(op, active.parentTree, user.home, deps);
+  const help = openSingleIdHelp(op, active.parentTree, deps.networkFileDir);
+  const extraEnv = [trust, help].flatMap((extra) => extra?.env ?? []);
   {
-    await using mounts = await openStepMounts(
-      op,
-      metadata,
-      { ...deps, nameServer: network.nameServer },
-      signal,
-    );
+    const mountDeps = { ...deps, nameServer: network.nameServer };
+    await using mounts = await openStepMounts(op, metadata, mountDeps, signal);
     await using view = await active.mount(signal, trust?.fill);
     const list = outermostFirst([...mounts.list, ...devices.mounts]);
-    const prepared = prepareRoot(
-      view.root,
-      { path: op.cwd, uid: user.uid, gid: user.gid },
-      list.map(mountPoint),
-    );
+    const workdir = { path: op.cwd, uid: user.uid, gid: user.gid };
+    const prepared = prepareRoot(view.root, workdir, list.map(mountPoint));
     const spec: SandboxSpec = {
       id: stepId(),
       rootfs: view.root,
       args: op.args,
       env: completeEnv({
-        env: [...(trust?.env ?? []), ...op.proxyEnv, ...op.env, ...devices.env, ...mounts.env],
+        env: [...extraEnv, ...op.proxyEnv, ...op.env, ...devices.env, ...mounts.env],
         home: user.home,
         isTerminal: false,
       }),
@@ -119,7 +116,7 @@ export async function runExecOp(
       hostname: STEP_HOSTNAME,
       mounts: [
         ...list.map(({ mount }, i) => withTarget(mount, prepared.targets[i], view.root)),
-        ...(trust === undefined ? [] : [trust.mount]),
+        ...[trust, help].flatMap((extra) => extra?.mount ?? []),
       ],
       network: network.network,
       shmBytes: deps.shmBytes,
@@ -150,12 +147,14 @@ export async function runExecOp(
   }
   trust?.strip(active.upper);
   const info = measureUpper(active.upper);
-  if (info.bytes >= REPEATS_TOLD_BYTES) {
-    const { files, bytes } = findRepeatedFiles(active.upper, active.parentTree);
-    if (bytes >= REPEATS_TOLD_BYTES) deps.emit({ type: 'op-repeats', op: id, files, bytes });
-  }
+  if (info.bytes >= REPEATS_TOLD_BYTES) tellRepeats(id, active, deps);
   const { id: snapshot } = await active.commit(info);
   return { snapshot, bytes: info.bytes };
+}
+
+function tellRepeats(op: OpId, active: ActiveSnapshot, { emit }: ExecOpDeps): void {
+  const { files, bytes } = findRepeatedFiles(active.upper, active.parentTree);
+  if (bytes >= REPEATS_TOLD_BYTES) emit({ type: 'op-repeats', op, files, bytes });
 }
 
 /** As BuildKit mounts them: what lies inside of another mount comes later, in whatever order they were named. */
@@ -187,11 +186,16 @@ async function runStep(
   deps: ExecOpDeps,
   signal: AbortSignal,
 ): Promise<void> {
+  const mask = createSecretMask(secretsOf(op, deps));
+  const show = (stream: 'stdout' | 'stderr', bytes: Uint8Array): void => {
+    if (bytes.length === 0) return;
+    tail.add(bytes);
+    deps.emit({ type: 'op-output', op: id, stream, bytes, at: deps.elapsed() });
+  };
   const io: SandboxIo = {
     kind: 'captured',
     onOutput(stream, bytes) {
-      tail.add(bytes);
-      deps.emit({ type: 'op-output', op: id, stream, bytes, at: deps.elapsed() });
+      show(stream, mask === undefined ? bytes : mask.push(stream, bytes));
     },
   };
   using timeout = startTimeout(deps.stepTimeoutMs, signal);
@@ -201,11 +205,22 @@ async function runStep(
   } catch (error) {
     if (!timeout.isOver) throw error;
     throw stepTimedOut(commandText(op), deps.stepTimeoutMs ?? 0, metadata.span);
+  } finally {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      if (mask !== undefined) show(stream, mask.finish(stream));
+    }
   }
   if (!isSuccess(exit)) {
     const { memoryBytes } = deps.limits;
-    throw stepFailed(commandText(op), exit, tail.text(), memoryBytes, metadata.span);
+    throw stepFailed(commandText(op), exit, tail.text(), memoryBytes, metadata.name, metadata.span);
   }
+}
+
+/** The values of the secrets that a step has. */
+function secretsOf(op: ExecOp, deps: StepMountDeps): Uint8Array[] {
+  return op.mounts.flatMap((mount) =>
+    mount.type === 'secret' ? (deps.secret(mount.id) ?? []) : [],
+  );
 }
 
 function stepId(): string {

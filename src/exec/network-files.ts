@@ -72,7 +72,8 @@ export function replaceNameServers(resolvConf: string, nameServer: string): stri
   return `${[`nameserver ${nameServer}`, ...kept].join('\n')}\n`;
 }
 
-function writeOnce(dir: string, kind: string, text: string): string {
+/** Writes a file below `dir` under a name that tells what is in it, once for all builds. Gives its path. */
+export function writeOnce(dir: string, kind: string, text: string): string {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
   const path = join(dir, `${kind}.${hash}`);
   // Its name says what is in it. Half of it is never there under that name.

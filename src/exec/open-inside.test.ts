@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   existsSync,
@@ -76,3 +78,32 @@ describe('openDirectoryInside()', () => {
     expect(count()).toBe(before);
   });
 });
+
+test('openDirectoryInside() never leads out while another process puts links in the way', async () => {
+  writeFileSync(join(dir, 'OUT/canary'), '');
+  mkdirSync(join(root, 's/deep'), { recursive: true });
+  mkdirSync(join(dir, 'OUT/deep'));
+  writeFileSync(join(dir, 'OUT/deep/canary'), '');
+  const swap = `cd "$0"; while :; do mv s t; ln -s ../OUT s; rm s; ln -s "$1" s; rm s; mv t s; done`;
+  const words = ['-c', swap, root, join(dir, 'OUT')];
+  const swapper = spawn('/bin/sh', words, { stdio: 'ignore' });
+  const ended = once(swapper, 'exit');
+  const seen = { opened: 0, refused: 0 };
+  for (let i = 0; i < RACES; i++) {
+    const fd = openDirectoryInside(root, i % 2 === 0 ? 's' : 's/deep');
+    if (fd === undefined) {
+      seen.refused++;
+      continue;
+    }
+    seen.opened++;
+    const names = readdirSync(`/proc/self/fd/${String(fd)}`);
+    closeSync(fd);
+    expect(names).not.toContain('canary');
+  }
+  swapper.kill('SIGKILL');
+  await ended;
+  expect(seen.opened + seen.refused).toBe(RACES);
+});
+
+/** Enough for a race to be lost now and then where it can be. */
+const RACES = 5_000;

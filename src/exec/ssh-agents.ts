@@ -79,7 +79,7 @@ async function startAgent(
   const helper = { program, args: ['-D', '-a', socket] };
   const ended = runHostHelper(
     helper,
-    (bytes) => {
+    (_stream, bytes) => {
       output = (output + shownOutput(bytes)).slice(-MAX_SHOWN_CHARS);
       if (output.includes('SSH_AUTH_SOCK=')) isReady?.();
     },

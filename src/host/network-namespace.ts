@@ -47,6 +47,18 @@ export function createNetworkNamespace(path: string): NetworkNamespace {
   };
 }
 
+/** One that is there already, by its file, which stays. @throws SystemError ENOENT */
+export function openNetworkNamespace(path: string): NetworkNamespace {
+  const fd = openSync(path, 'r');
+  return {
+    path,
+    connect: (port) => inside(fd, () => connectLoopback(port)),
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+    },
+  };
+}
+
 function openNewNamespace(): number {
   const own = openSync(OWN_NAMESPACE, 'r');
   try {

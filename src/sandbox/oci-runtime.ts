@@ -115,6 +115,7 @@ export class OciSandbox implements Sandbox {
       cgroupsPath: this.#runtime.usesCgroups
         ? path.posix.join('/', spec.limits?.cgroupParent ?? '', cgroupName(spec.id))
         : undefined,
+      hasCgroupV2: this.#host.hasCgroupV2,
       isTerminal: io.kind === 'terminal',
       boundingCapabilities: this.#host.boundingCapabilities,
     });

@@ -24,6 +24,7 @@ const host = {
   hasTtyGroup: true,
   canSetGroups: true,
   cgroupsPath: undefined,
+  hasCgroupV2: false,
   isTerminal: false,
   boundingCapabilities: 0x1ffffffffffn,
 };

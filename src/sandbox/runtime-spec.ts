@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { capabilitiesIn, capabilityMask, DEFAULT_CAPABILITIES } from './capabilities.ts';
 import type { ResourceLimit, SandboxMount, SandboxSpec } from './sandbox.ts';
 import type { OciSeccomp } from './seccomp.ts';
-import { limitResources } from './step-limits.ts';
+import { limitResources, unifiedResources } from './step-limits.ts';
 
 /** What of the host decides how a configuration is written. */
 export interface RuntimeSpecHost {
@@ -17,6 +17,8 @@ export interface RuntimeSpecHost {
   readonly canSetGroups: boolean;
   /** Where the runtime makes the step's cgroup; undefined where it must not. */
   readonly cgroupsPath: string | undefined;
+  /** Version 2 alone: runtimes refuse its settings elsewhere. */
+  readonly hasCgroupV2: boolean;
   readonly isTerminal: boolean;
   /** What a step with `isInsecure` gets. */
   readonly boundingCapabilities: bigint;
@@ -55,7 +57,11 @@ export function runtimeSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
         ? {}
         : {
             cgroupsPath: host.cgroupsPath,
-            resources: { devices: deviceRules(spec), ...limitResources(spec.limits ?? {}) },
+            resources: {
+              devices: deviceRules(spec),
+              ...limitResources(spec.limits ?? {}),
+              ...(host.hasCgroupV2 ? unifiedResources(spec.limits ?? {}) : {}),
+            },
           }),
       rootfsPropagation: 'rprivate',
     },

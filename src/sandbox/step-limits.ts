@@ -48,6 +48,12 @@ export function limitResources(limits: StepLimits): object {
   };
 }
 
+/** The `resources` that only cgroup version 2 has. */
+export function unifiedResources({ memoryBytes }: StepLimits): object {
+  // A step that lost one of its processes is not worth going on with.
+  return memoryBytes === undefined ? {} : { unified: { 'memory.oom.group': '1' } };
+}
+
 /** Memory and swap together, -1 for no limit: the numbers that the kernel and runtimes take. */
 export function totalMemory(limits: StepLimits, memoryBytes: number): number {
   const { memorySwapBytes } = limits;

@@ -1,3 +1,4 @@
+import type { OutgoingProgram } from './outgoing-network.ts';
 import type { SandboxNetwork } from './sandbox.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface StepNetwork extends Disposable {
   readonly network: SandboxNetwork;
   /** Undefined: those of the host. */
   readonly nameServer: string | undefined;
+  /** What carries its traffic; undefined where nothing has to. */
+  readonly through?: OutgoingProgram | undefined;
 }
 
 /** The host's own network, for steps that asked for it. */

@@ -1,12 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DisposeStack } from '../core/dispose-stack.ts';
-import { BuildError } from '../diagnostics/build-error.ts';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
 import { hasCode } from '../host/sys.ts';
 import { networkNotIsolated } from './errors.ts';
-import { makeNetworkNamespace } from './network-namespace.ts';
-import { connectOutgoing, type NetworkGap } from './outgoing-network.ts';
+import { openConnectedNamespace, type ConnectedNamespace } from './connected-namespace.ts';
+import type { NetworkGap } from './outgoing-network.ts';
 import { makeStepDir } from './step-dir.ts';
 import { HOST_NETWORK, type StepNetwork, type StepNetworks } from './step-network.ts';
 
@@ -28,20 +27,15 @@ const NO_NAMESPACES: NetworkGap = {
   remedy: undefined,
 };
 
-interface OpenNetwork {
-  readonly path: string;
-  readonly nameServer: string;
-}
-
 /** Starts nothing before the first step asks. */
 export function openStepNetworks(options: StepNetworksOptions): StepNetworks {
   const opened = new DisposeStack();
-  const free: OpenNetwork[] = [];
+  const free: ConnectedNamespace[] = [];
   let dir: string | undefined;
   let gap: NetworkGap | undefined;
   let count = 0;
 
-  async function open(signal: AbortSignal): Promise<OpenNetwork | NetworkGap> {
+  async function open(signal: AbortSignal): Promise<ConnectedNamespace | NetworkGap> {
     try {
       enterPrivateMountNamespace();
     } catch (error) {
@@ -49,24 +43,12 @@ export function openStepNetworks(options: StepNetworksOptions): StepNetworks {
       throw error;
     }
     dir ??= makeOwnDir();
-    const path = join(dir, `network-${String(count++)}`);
-    let namespace: Disposable;
-    try {
-      namespace = await makeNetworkNamespace(path);
-    } catch (error) {
-      if (!(error instanceof BuildError)) throw error;
-      return {
-        reason: error.message.replace(/^Cannot start the process: /, ''),
-        remedy: undefined,
-      };
-    }
-    opened.defer(() => {
-      namespace[Symbol.dispose]();
-    });
-    const outgoing = await connectOutgoing(path, options.searchPath, signal);
-    if (outgoing.gap !== undefined) return outgoing.gap;
-    opened.use(outgoing);
-    return { path, nameServer: outgoing.nameServer };
+    const own = dir;
+    const newPath = (): string => join(own, `network-${String(count++)}`);
+    const found = await openConnectedNamespace(newPath, options.searchPath, signal);
+    if (found.gap !== undefined) return found.gap;
+    opened.use(found);
+    return found;
   }
 
   function makeOwnDir(): string {
@@ -92,6 +74,7 @@ export function openStepNetworks(options: StepNetworksOptions): StepNetworks {
       return {
         network: { kind: 'namespace', path: found.path },
         nameServer: found.nameServer,
+        through: found.through,
         [Symbol.dispose]: () => {
           free.push(found);
         },
@@ -121,7 +104,7 @@ export async function describeNetwork(
   };
   await using networks = openStepNetworks({ ...options, mustIsolate: false, onGap });
   using taken = await networks.take(signal);
-  return taken.network.kind === 'namespace'
-    ? { isIsolated: true, detail: 'one of their own, through slirp4netns', remedy: undefined }
+  return taken.through !== undefined
+    ? { isIsolated: true, detail: `one of their own, through ${taken.through}`, remedy: undefined }
     : { isIsolated: false, detail: `this host's: ${gap?.reason ?? ''}`, remedy: gap?.remedy };
 }

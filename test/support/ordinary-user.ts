@@ -9,10 +9,18 @@ export interface OrdinaryUser extends Disposable {
   readonly prefix: readonly [string, ...string[]];
 }
 
+/** Settings of an ordinary user. */
+export interface OrdinaryUserOptions {
+  /** False for a user of one id. */
+  readonly hasSubordinateIds?: boolean;
+}
+
 /** Makes a user with subordinate ids, as `useradd` gives them by default. Only root can. */
-export function makeOrdinaryUser(home: string): OrdinaryUser {
-  const name = `stagecraft-${String(process.pid)}`;
+export function makeOrdinaryUser(home: string, options: OrdinaryUserOptions = {}): OrdinaryUser {
+  const isSingle = options.hasSubordinateIds === false;
+  const name = `stagecraft-${isSingle ? 'single-' : ''}${String(process.pid)}`;
   const words = [
+    ...(isSingle ? ['-K', 'SUB_UID_COUNT=0', '-K', 'SUB_GID_COUNT=0'] : []),
     '--no-create-home',
     '--home-dir',
     home,

@@ -147,6 +147,37 @@ COPY --from=build /out /mode /
     );
   });
 
+  test('--log shows all that a step printed, but for its secrets', async () => {
+    const failing = rig.context({
+      Dockerfile: `FROM busybox AS base
+FROM base AS long
+RUN --mount=type=secret,id=token,env=TOKEN seq 1 30000; echo "the token is $TOKEN"; exit 3
+`,
+    });
+    const secret = 'a-token-of-some-length';
+    const words = ['build', '--secret', 'id=token,env=TOKEN', failing];
+    const built = await rig.run(words, { env: { TOKEN: secret } });
+    expect(built.status).toBe(4);
+    expect(built.stderr).toContain(
+      'hint: To see all that it printed: stagecraft explain --log "long 1/1"\n',
+    );
+    expect(built.stderr).toContain('the token is ***\n');
+    const { stdout } = await rig.run(['explain', '--log', 'long 1/1']);
+    const lines = stdout.split('\n');
+    expect([lines.length, lines[0], lines.at(-2)]).toEqual([30_002, '1', 'the token is ***']);
+    expect(built.stderr + stdout).not.toContain(secret);
+    expect(await rig.run(['explain', '--log', 'FROM'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(
+        /^error\[STEP_NOT_FOUND\]: Cannot show what step "FROM" printed: it printed nothing, or did not run\n {2}hint: These printed something: \[long 1\/1\] RUN /,
+      ) as string,
+    });
+    expect(await rig.run(['explain', '--log', 'nothing'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('the build has no such step') as string,
+    });
+  });
+
   test('builds are listed, the last first, and an unknown one is refused', async () => {
     const list = await rig.run(['builds', '--format', 'json']);
     const ids = (JSON.parse(list.stdout) as { id: string }[]).map(({ id }) => id);

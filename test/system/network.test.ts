@@ -1,4 +1,4 @@
-import { chownSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
@@ -10,6 +10,8 @@ import { startBaseRegistry, type RegistryServer } from '../support/registry-serv
 
 /** Before a program: hides /dev/net/tun from it, or lets everybody open it. */
 const WITHOUT_TUN = 'mount -t tmpfs none /dev/net && exec "$@"';
+/** The same for slirp4netns, so that another program has to carry the traffic. */
+const WITHOUT_SLIRP = 'mount --bind /dev/null /usr/bin/slirp4netns';
 const WITH_OPEN_TUN = `mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec "$@"`;
 
 // Another network with a cable to this one takes root.
@@ -40,13 +42,16 @@ describe.skipIf(process.getuid?.() !== 0)('The network of steps', () => {
     await registry[Symbol.asyncDispose]();
   });
 
-  /** Says what a step reaches: the service on loopback, by both of its names, and the one afar. */
-  function dockerfile(): string {
+  /**
+   * Says what a step reaches: the service on loopback, by both of its names, and the one afar. The second
+   * name is that of slirp4netns for this host, or the gateway, which pasta can map to it.
+   */
+  function dockerfile(second = '10.0.2.2'): string {
     const { port } = new URL(near.url);
     const ask = (words: string): string =>
-      `(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 ${words} | grep hello || echo nothing)`;
+      `(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 4 nc -w 4 ${words} | grep -m 1 hello || echo nothing)`;
     return `FROM busybox
-RUN ${ask(`127.0.0.1 ${port}`)}; ${ask(`10.0.2.2 ${port}`)}; ${ask(`${far.address} 80`)}
+RUN ${ask(`127.0.0.1 ${port}`)}; ${ask(`${second} ${port}`)}; ${ask(`${far.address} 80`)}
 RUN --network=none echo "only $(ls /sys/class/net)"
 `;
   }
@@ -59,7 +64,9 @@ RUN --network=none echo "only $(ls /sys/class/net)"
   function outputOf({ status, stderr }: CommandResult): string[] {
     expect(status, stderr).toBe(0);
     const lines = stderr.split('\n').filter((line) => /^#\d+ \d+\.\d+ /.test(line));
-    return lines.map((line) => line.replace(/^#\d+ \S+ /, '')).filter((line) => !/^nc:/.test(line));
+    return lines
+      .map((line) => line.replace(/^#\d+ \S+ /, ''))
+      .filter((line) => !/^(nc:|Terminated$)/.test(line));
   }
 
   test.each(['namespaces', 'crun', 'runc'])(
@@ -106,6 +113,42 @@ COPY --from=two /bin/sh /two
     expect(outputOf(built)).toEqual(['nothing', 'nothing', 'hello from afar', 'only lo']);
     await rig.assertNothingLeft();
   });
+
+  test.skipIf(!existsSync('/usr/bin/pasta'))(
+    'leads through pasta where there is no slirp4netns, for root and an ordinary user',
+    async () => {
+      const gateway = "$(ip route | sed -n 's/default via \\([0-9.]*\\).*/\\1/p')";
+      const context = rig.context({ Dockerfile: dockerfile(gateway) });
+      // The one of Debian 12 does not tell its version, and is not trusted therefore.
+      const bin = join(rig.dir, 'bin');
+      mkdirSync(bin);
+      const script =
+        '[ "$1" != --version ] || exec echo pasta 2024_09_06; exec /usr/bin/pasta "$@"';
+      writeFileSync(join(bin, 'pasta'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      const PATH = `${bin}:${rig.env['PATH'] ?? ''}`;
+      const withPasta = (before: string, words: readonly string[]): Promise<CommandResult> =>
+        rig.run(['-m', 'sh', '-c', `${WITHOUT_SLIRP} && ${before}`, 'sh', ...words], {
+          program: 'unshare',
+          env: { PATH },
+        });
+      const build = ['build', '--progress=plain', '--no-cache', '--hardened'];
+      for (const isolation of ['namespaces', 'crun']) {
+        const built = await withPasta('exec "$@"', [
+          ...[program, ...build, '--isolation', isolation],
+          context,
+        ]);
+        expect(outputOf(built)).toEqual(['nothing', 'nothing', 'hello from afar', 'only lo']);
+      }
+      const own = [...user.prefix, program, ...build, '--root', join(rig.dir, 'home/p'), context];
+      expect(outputOf(await withPasta(WITH_OPEN_TUN, own))).toEqual([
+        ...['nothing', 'nothing', 'hello from afar', 'only lo'],
+      ]);
+      const { stdout } = await withPasta('exec "$@"', [program, 'info']);
+      expect(stdout).toContain('Network of steps: one of their own, through pasta\n');
+      await rig.assertNothingLeft();
+    },
+    120_000,
+  );
 
   test('is said to be that of this host where there is no other, or is an error', async () => {
     const context = rig.context({ Dockerfile: 'FROM busybox\nRUN true\n' });

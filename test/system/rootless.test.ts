@@ -62,6 +62,41 @@ describe.skipIf(process.getuid?.() !== 0)('An ordinary user', () => {
     expect(statSync(join(out, 'file')).uid).toBe(user.uid);
   });
 
+  test('without subordinate ids builds what belongs to root, and is told what does not', async () => {
+    const home = join(rig.dir, 'single');
+    using single = makeOrdinaryUser(home, { hasSubordinateIds: false });
+    mkdirSync(home);
+    chownSync(home, single.uid, single.uid);
+    const build = (Dockerfile: string): Promise<CommandResult> => {
+      const [first, ...rest] = single.prefix;
+      const words = ['build', '--progress=plain', '--no-cache', '--root', join(home, 'store')];
+      const context = rig.context({ Dockerfile });
+      return rig.run([...rest, program, ...words, context], {
+        program: first,
+        env: { HOME: home },
+      });
+    };
+    const built = await build(`FROM busybox
+RUN env | grep -c APT || true
+RUN touch /file && chown 0:0 /file && printf '#!/bin/sh\\ncat "$APT_CONFIG"' > /usr/bin/apt-get
+RUN chmod +x /usr/bin/apt-get
+RUN apt-get
+`);
+    expect(built.status, built.stderr).toBe(0);
+    expect(built.stderr).toMatch(/^#\d+ \S+ APT::Sandbox::User "root";$/m);
+    expect(built.stderr).toMatch(/^#\d+ \S+ 0$/m);
+    const chown = await build('FROM busybox\nRUN chown 7:8 /bin/sh\n');
+    expect(chown.status).toBe(4);
+    expect(chown.stderr).toContain(
+      '  hint: This user has a single id, so steps cannot use others: install uidmap and give the user a range in /etc/subuid and /etc/subgid\n',
+    );
+    const user = await build('FROM busybox\nUSER 1234\nRUN true\n');
+    expect(user.status).toBe(4);
+    expect(user.stderr).toContain(
+      'error[SANDBOX_START]: Cannot start the process as user 1234: this build has no such id\n',
+    );
+  });
+
   test('keeps the store where others cannot write', async () => {
     expect(statSync(rig.root).uid).toBe(user.uid);
     expect(statSync(rig.root).mode & 0o022).toBe(0);
