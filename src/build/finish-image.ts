@@ -1,4 +1,4 @@
-import type { ChainId, Digest } from '../core/digest.ts';
+import type { ChainId, DiffId, Digest } from '../core/digest.ts';
 import { chainIdOf, digestOf } from '../core/sha256.ts';
 import { timeText } from '../core/time-text.ts';
 import type { BaseImage } from '../image/base-image.ts';
@@ -56,7 +56,8 @@ export async function finishImage(
     chain.map(async (snapshot, index) => {
       // Layers of a base image keep the times they came with.
       const clamp = index < baseCount ? base?.local?.clampMtimes[index] : epoch;
-      const layer = await storedLayer(snapshot, clamp, { store, measurer }, signal);
+      const diffId = index < baseCount ? base?.config.rootfs.diff_ids[index] : undefined;
+      const layer = await storedLayer(snapshot, clamp, diffId, { store, measurer }, signal);
       return { ...layer, blob: storedBlob(base, index) };
     }),
   );
@@ -99,11 +100,14 @@ function rememberChain(
 async function storedLayer(
   snapshot: CommittedSnapshot,
   epoch: number | undefined,
+  baseDiffId: DiffId | undefined,
   { store, measurer }: FinishDeps,
   signal: AbortSignal,
 ): Promise<StoredLayer> {
   const known = store.layers.factsOf(snapshot.id, epoch);
-  const facts = known ?? (await measurer.measure(snapshot.dir, { clampMtime: epoch }, signal));
+  const measured = known ?? (await measurer.measure(snapshot.dir, { clampMtime: epoch }, signal));
+  // A tar that others made seldom has the bytes of ours, and a prune may have taken the note of it away.
+  const facts = { ...measured, diffId: baseDiffId ?? measured.diffId };
   if (known === undefined) store.layers.putFacts(snapshot.id, epoch, facts);
   const { diffId, size } = facts;
   return { diffId, size, snapshot: snapshot.id, clampMtime: epoch, blob: undefined };
