@@ -4,6 +4,7 @@ import type { ImageSource } from '../registry/image-source.ts';
 import { runtimeDirectory } from '../host/runtime-directory.ts';
 import type { BuildHost, BuildTerminal } from './build-image.ts';
 import { holdSources } from './kept-sources.ts';
+import type { StepNetworks } from '../sandbox/step-network.ts';
 import type { MountChoice } from '../snapshot/choose-mounter.ts';
 import { localBaseImage } from './local-base-image.ts';
 import { openStore, type Store } from './open-store.ts';
@@ -69,6 +70,23 @@ function openStoreWithNote({ root, uid, snapshotter, emit }: HostOptions): Store
   });
 }
 
+async function openNetworks(
+  env: HostOptions['env'],
+  mustIsolate: boolean,
+  say: (text: string) => void,
+): Promise<StepNetworks> {
+  const { openStepNetworks } = await import('../sandbox/step-networks.ts');
+  return openStepNetworks({
+    runtimeDir: runtimeDirectory(env),
+    searchPath: env['PATH'] ?? '',
+    mustIsolate,
+    onGap: ({ reason, remedy }) => {
+      const help = remedy === undefined ? '' : ` (${remedy})`;
+      say(`Steps use this host's network: ${reason}${help}`);
+    },
+  });
+}
+
 function openHost(options: HostOptions): BuildHost & AsyncDisposable {
   const { root, env } = options;
   const store = openStoreWithNote(options);
@@ -115,18 +133,7 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
       const { findRunnableHere } = await import('../sandbox/choose-sandbox.ts');
       return findRunnableHere(platform, env);
     },
-    async openNetworks(mustIsolate, say) {
-      const { openStepNetworks } = await import('../sandbox/step-networks.ts');
-      return openStepNetworks({
-        runtimeDir: runtimeDirectory(env),
-        searchPath: env['PATH'] ?? '',
-        mustIsolate,
-        onGap: ({ reason, remedy }) => {
-          const help = remedy === undefined ? '' : ` (${remedy})`;
-          say(`Steps use this host's network: ${reason}${help}`);
-        },
-      });
-    },
+    openNetworks: (mustIsolate, say) => openNetworks(env, mustIsolate, say),
     async devices() {
       const { CDI_DIRECTORIES, readHostDevices } = await import('../devices/host-devices.ts');
       return readHostDevices(options.cdiDirectories ?? CDI_DIRECTORIES);

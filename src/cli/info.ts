@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
 import { describeHost } from '../sandbox/choose-sandbox.ts';
 import { runtimeDirectory } from '../host/runtime-directory.ts';
 import { describeNetwork } from '../sandbox/step-networks.ts';

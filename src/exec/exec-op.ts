@@ -129,13 +129,11 @@ export async function runExecOp(
     try {
       await runStep(op, id, metadata, spec, tail, sandbox, deps, signal);
     } catch (error) {
-      if (error instanceof BuildError && deps.onStepFailed !== undefined) {
-        await deps.onStepFailed({
-          op: id,
-          error,
-          output: tail.text(),
-          files: active.tree,
-          workdir: prepared.workdir,
+      const output = tail.text();
+      if (error instanceof BuildError) {
+        const { workdir } = prepared;
+        await deps.onStepFailed?.({
+          ...{ op: id, error, output, workdir, files: active.tree },
           run: (args, more, io, runSignal) =>
             sandbox.run(replacement(spec, args, more, io), io, runSignal),
         });

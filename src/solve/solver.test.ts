@@ -257,11 +257,11 @@ describe('Solver', () => {
         store.put(record);
       },
     };
-    const { solver } = world((op) => {
+    const w = world((op) => {
       order.push(`run ${op.kind === 'exec' ? JSON.stringify(op.args) : ''}`);
       return 'made';
     });
-    await solver([exec('a'), exec('b', 0)], { cache }).solve(id(1), never);
+    await w.solver([exec('a'), exec('b', 0)], { cache }).solve(id(1), never);
     expect(order).toEqual(['run ["a"]', 'run ["b"]', 'keep slot 0', 'keep slot 1']);
   });
 
@@ -272,8 +272,7 @@ describe('Solver', () => {
         throw new Error('disk full');
       },
     };
-    const { solver } = world(() => 'made');
-    const solving = solver([exec('a')], { cache });
+    const solving = world(() => 'made').solver([exec('a')], { cache });
     await expect(solving.solve(id(0), never)).rejects.toThrow('disk full');
     await solving.settle();
   });
