@@ -162,13 +162,8 @@ async function buildStations(
   const { dockerfile, ignoreMatcher } = input;
   const about = { now: startedAt, ignoreMatcher, elapsed };
   const planHost = { ...host, ...about, remotes: () => remotes.get() };
-  const { graph, sourceDateEpoch: epoch } = await planBuild(
-    dockerfile.source,
-    request,
-    bases,
-    planHost,
-    signal,
-  );
+  const planned = await planBuild(dockerfile.source, request, bases, planHost, signal);
+  const { graph, sourceDateEpoch: epoch } = planned;
   checkEntitlements(graph, request);
   const devices = await grantDevices(graph, request, {
     devices: () => host.devices(),

@@ -238,7 +238,7 @@ class HttpRegistryClient implements RegistryClient {
     const origins = this.#origins;
     // What plain HTTP gave, where it may be that TLS is wanted.
     let doubted: HttpResponse | undefined;
-    let broken: unknown;
+    let broken: Error | undefined;
     for (const [index, origin] of origins.entries()) {
       const url = new URL(`/v2/${repository}/${path}`, origin);
       try {
@@ -252,7 +252,9 @@ class HttpRegistryClient implements RegistryClient {
         return response;
       } catch (error) {
         signal.throwIfAborted();
-        if (index > 0 && error instanceof Error && speaksNoTls(error.cause)) {
+        if (!(error instanceof Error)) throw error;
+        const isPlain = speaksNoTls(error.cause);
+        if (index > 0 && isPlain) {
           if (broken !== undefined) throw broken;
           if (doubted === undefined) throw error;
           this.#origins = [doubted.url.origin];
@@ -260,7 +262,6 @@ class HttpRegistryClient implements RegistryClient {
         }
         // Who speaks TLS and refuses us is not asked in plain: that would give our credentials away.
         const isSilent = error instanceof TransientError;
-        const isPlain = error instanceof Error && speaksNoTls(error.cause);
         if (index === origins.length - 1 || !(isSilent || isPlain)) throw error;
         if (url.protocol === 'http:') broken = error;
       }
