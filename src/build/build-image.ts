@@ -159,8 +159,8 @@ async function buildStations(
   const outputs = await readOutputs(request);
   const cacheOptions = await readCacheOptions(request, host.cwd);
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
-  const { dockerfile, ignoreMatcher } = input;
-  const about = { now: startedAt, ignoreMatcher, elapsed };
+  const { dockerfile } = input;
+  const about = { ...input, tmpDir: store.tmpDir, now: startedAt, elapsed };
   const planHost = { ...host, ...about, remotes: () => remotes.get() };
   const planned = await planBuild(dockerfile.source, request, bases, planHost, signal);
   const { graph, sourceDateEpoch: epoch } = planned;

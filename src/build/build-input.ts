@@ -3,6 +3,7 @@ import type { PatternMatcher } from '../dockerfile/pattern-matcher.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import type { BuildHost } from './build-image.ts';
 import type { BuildRemotes } from './build-remotes.ts';
+import { noTime, type ContextTime } from './context-time.ts';
 import { contextDirectory, readDockerfile, type ReadDockerfile } from './read-dockerfile.ts';
 import { lintIgnoreFile } from './read-ignore-file.ts';
 import type { BuildRequest } from './request.ts';
@@ -18,6 +19,8 @@ export type MainContext =
 /** What a build begins with. */
 export interface BuildInput extends AsyncDisposable {
   readonly context: MainContext;
+  /** What `SOURCE_DATE_EPOCH=context` stands for. */
+  readonly contextTime: ContextTime;
   readonly dockerfile: ReadDockerfile;
   /** The rules of the context's ignore file, for a build check. */
   readonly ignoreMatcher: PatternMatcher | undefined;
@@ -51,6 +54,7 @@ export async function openBuildInput(
   const read = readDockerfile(dockerfile, path, host.cwd);
   return {
     context: path === undefined ? { kind: 'empty' } : { kind: 'directory', path },
+    contextTime: noTime,
     dockerfile: read,
     ignoreMatcher: lintIgnoreFile(path, read.hostPath),
     [Symbol.asyncDispose]: () => Promise.resolve(),

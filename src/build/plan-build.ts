@@ -6,12 +6,15 @@ import { lowerStages } from '../ops/lower-stages.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import { parseNamedContext } from '../stages/named-context.ts';
 import type { NamedContext, PlanRequest } from '../stages/plan-request.ts';
+import { SOURCE_DATE_EPOCH } from '../stages/source-date-epoch.ts';
 import type { StageGraph } from '../stages/stage-graph.ts';
 import { hostPlatform } from '../core/platform.ts';
 import { timeText } from '../core/time-text.ts';
 import type { BaseImages } from './base-images.ts';
+import type { ContextTime } from './context-time.ts';
 import { applyChecks, checkDockerfile } from './check-dockerfile.ts';
 import { lintViolation } from './errors.ts';
+import type { FetchHost } from './fetched-file.ts';
 import { pinSources, type PinHost } from './pin-sources.ts';
 import { planStagesWithBases } from './plan-stages-with-bases.ts';
 import type { BuildRequest } from './request.ts';
@@ -26,8 +29,13 @@ export interface PlannedBuild {
   readonly sourceDateEpoch: number | undefined;
 }
 
+/** What finding out the time that SOURCE_DATE_EPOCH names takes from the world. */
+export interface SourceTimeHost extends PinHost, FetchHost {
+  readonly contextTime: ContextTime;
+}
+
 /** What planning takes from the world. */
-export interface PlanHost extends PinHost {
+export interface PlanHost extends SourceTimeHost {
   /** Value of `process.arch`. */
   readonly arch: string;
   /** Milliseconds since 1970. */
@@ -56,7 +64,7 @@ export async function planBuild(
   if (parsed.some(({ severity }) => severity === 'error')) throwDiagnostics(parsed, host.emit);
   let plan: StageGraph;
   try {
-    plan = await planStagesWithBases(ast, planRequest(request, host.arch), bases, signal);
+    plan = await planWithTime(ast, planRequest(request, host.arch), { bases, host }, signal);
   } catch (error) {
     // What is known by now may explain the failure.
     throwDiagnostics(parsed, host.emit);
@@ -70,6 +78,22 @@ export async function planBuild(
   const lowered = lowerStages(plan, bases.resolved, { now: timeText(host.now) });
   const graph = await pinSources(lowered, host, signal);
   return { ast, plan, graph, sourceDateEpoch: plan.sourceDateEpoch };
+}
+
+/** Plans once more when SOURCE_DATE_EPOCH turns out to be a name, with the time that it stands for. */
+async function planWithTime(
+  ast: DockerfileAst,
+  wishes: PlanRequest,
+  { bases, host }: { readonly bases: BaseImages; readonly host: PlanHost },
+  signal: AbortSignal,
+): Promise<StageGraph> {
+  const plan = await planStagesWithBases(ast, wishes, bases, signal);
+  if (plan.epochSource === undefined) return plan;
+  const { sourceTime } = await import('./source-time.ts');
+  const seconds = await sourceTime(plan.epochSource, host, signal);
+  const epoch = [SOURCE_DATE_EPOCH, seconds === undefined ? '' : String(seconds)] as const;
+  const buildArgs = new Map([...wishes.buildArgs, epoch]);
+  return planStagesWithBases(ast, { ...wishes, buildArgs }, bases, signal);
 }
 
 /** The named contexts of a request, by name. @throws BuildError NAMED_CONTEXT_INVALID */

@@ -70,12 +70,14 @@ export async function planImage(
   const elapsed = (): number => host.now() - startedAt;
   await using remotes = openBuildRemotes(request, host);
   await using input = await openBuildInput(request, host, remotes, signal);
-  const { dockerfile, ignoreMatcher } = input;
+  const { dockerfile, ignoreMatcher, contextTime } = input;
   const bases = createBaseImages(host.images, request.pull, emit, elapsed);
   const planHost = {
     ...host,
     now: startedAt,
     ignoreMatcher,
+    contextTime,
+    tmpDir: store.tmpDir,
     elapsed,
     remotes: () => remotes.get(),
   };

@@ -1,14 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import {
-  createReadStream,
-  closeSync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream, closeSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import { hashKeyParts, type KeyParts } from '../cache/cache-key.ts';
 import { opParts } from '../cache/op-parts.ts';
 import { bytesToText, textToBytes } from '../core/bytes.ts';
@@ -17,22 +7,22 @@ import { nearest } from '../core/suggest.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { diskError } from '../host/disk-error.ts';
 import { timeText } from '../core/time-text.ts';
-import { ARCHIVE_START_BYTES, looksLikeArchive } from '../exec/file-archive-bytes.ts';
 import { runGitOp } from '../exec/remote-op.ts';
 import { unpackContext } from '../exec/unpack-context.ts';
 import { gitSource } from '../ops/lower-transfer.ts';
-import type { UrlPin } from '../ops/op.ts';
 import type { ActiveSnapshot, SnapshotId, SnapshotInfo } from '../snapshot/snapshotter.ts';
-import type { UrlSource } from '../sources/url-file.ts';
 import { withoutCredentials } from '../sources/shown-url.ts';
 import { parseGitReference } from '../stages/git-reference.ts';
 import type { FileTree } from '../tree/file-tree.ts';
+import { newestFile } from '../tree/newest-file.ts';
 import { ROOT } from '../tree/node.ts';
 import { openContent } from '../tree/open-content.ts';
 import type { BuildInput, InputHost } from './build-input.ts';
 import type { BuildRemotes } from './build-remotes.ts';
+import { noTime, type ContextTime } from './context-time.ts';
 import { contextArchiveInvalid, dockerfileNotFound, dockerfileUnreadable } from './errors.ts';
-import { pinSource } from './pin-sources.ts';
+import { isArchiveFile, takeFile, urlSource, type FetchHost } from './fetched-file.ts';
+import { pinSource, type PinHost } from './pin-sources.ts';
 import {
   contextDirectory,
   MAX_DOCKERFILE_BYTES,
@@ -55,7 +45,8 @@ interface Work {
 type RemoteContext = Exclude<ContextRequest, { readonly kind: 'directory' | 'empty' }>;
 
 /** What a remote context turned out to be. */
-type FetchedContext =
+type FetchedContext = { readonly time: ContextTime } & FetchedFiles;
+type FetchedFiles =
   | { readonly kind: 'files'; readonly tree: FileTree }
   /** One file that is no archive: it is the Dockerfile, and there are no other files. */
   | { readonly kind: 'dockerfile'; readonly text: string };
@@ -74,6 +65,7 @@ export async function openRemoteInput(
     const fetched = await openDockerfile(dockerfile, undefined, '', work, signal);
     return {
       context: path === undefined ? { kind: 'empty' } : { kind: 'directory', path },
+      contextTime: noTime,
       dockerfile: fetched,
       ignoreMatcher: lintIgnoreFile(path, undefined),
     };
@@ -84,12 +76,14 @@ export async function openRemoteInput(
     const source = { path: name, text: files.text };
     return {
       context: { kind: 'empty' },
+      contextTime: files.time,
       dockerfile: { source, hostPath: undefined },
       ignoreMatcher: undefined,
     };
   }
   return {
     context: files,
+    contextTime: files.time,
     dockerfile: await openDockerfile(dockerfile, files.tree, name, work, signal),
     ignoreMatcher: undefined,
   };
@@ -138,19 +132,35 @@ async function fetchRepository(
   const { snapshots } = work.host.store;
   const deps = { snapshots, remotes: () => work.remotes.get() };
   const snapshot = await kept(parts, work, () => runGitOp(source, deps, signal), signal);
-  return { kind: 'files', tree: snapshots.tree(snapshot) };
+  const { pin } = source;
+  const time: ContextTime = async (signal) =>
+    pin && (await work.remotes.get()).commitTime(source, pin, signal);
+  return { kind: 'files', tree: snapshots.tree(snapshot), time };
 }
 
 async function fetchUrl(url: string, work: Work, signal: AbortSignal): Promise<FetchedContext> {
   const { pin } = await pinSource(urlSource(url), 'pin context', pinHost(work), signal);
   if (pin === undefined) throw new TypeError(`"${url}" was not pinned`);
+  // 0 is what a server says that does not know.
+  const said = pin.mtime === 0 ? undefined : pin.mtime;
   const parts = { kind: 'context archive', content: pin.digest };
   const known = cached(parts, work);
   const { snapshots } = work.host.store;
-  if (known !== undefined) return { kind: 'files', tree: snapshots.tree(known.snapshot) };
+  const filesOf = (snapshot: SnapshotId | undefined): FetchedContext => {
+    const tree = snapshots.tree(snapshot);
+    return {
+      kind: 'files',
+      tree,
+      time: async (signal) => said ?? (await newestFile(tree, signal)),
+    };
+  };
+  if (known !== undefined) return filesOf(known.snapshot);
 
-  await using file = await takeFile(url, pin, work, signal);
-  if (!isArchiveFile(file.path)) return { kind: 'dockerfile', text: readText(file.path, url) };
+  await using file = await takeFile(urlSource(url), pin, pinHost(work), signal);
+  if (!isArchiveFile(file.path)) {
+    const time: ContextTime = () => Promise.resolve(said);
+    return { kind: 'dockerfile', text: readText(file.path, url), time };
+  }
   const make = async (): Promise<{ snapshot: SnapshotId; bytes: number }> => {
     const bytes = createReadStream(file.path) as AsyncIterable<Uint8Array>;
     await using active = await snapshots.prepare(undefined, signal);
@@ -158,7 +168,7 @@ async function fetchUrl(url: string, work: Work, signal: AbortSignal): Promise<F
     const { id } = await active.commit(info);
     return { snapshot: id, bytes: info.bytes };
   };
-  return { kind: 'files', tree: snapshots.tree(await kept(parts, work, make, signal)) };
+  return filesOf(await kept(parts, work, make, signal));
 }
 
 async function readArchive(
@@ -176,7 +186,8 @@ async function readArchive(
   await unpack(bytes, name, active, signal);
   const at = host.now() - startedAt;
   host.emit({ type: 'task-done', task, at, detail: undefined });
-  return { kind: 'files', tree: active.tree };
+  const { tree } = active;
+  return { kind: 'files', tree, time: (signal) => newestFile(tree, signal) };
 }
 
 async function unpack(
@@ -194,9 +205,10 @@ async function unpack(
   }
 }
 
-function pinHost({ host, remotes }: Work): Parameters<typeof pinSource>[2] {
+function pinHost({ host, remotes }: Work): PinHost & FetchHost {
   const startedAt = host.now();
   return {
+    tmpDir: host.store.tmpDir,
     remotes: () => remotes.get(),
     emit: host.emit,
     elapsed: () => host.now() - startedAt,
@@ -265,7 +277,7 @@ async function fetchDockerfile(
 ): Promise<ReadDockerfile> {
   const { pin } = await pinSource(urlSource(url), 'pin dockerfile', pinHost(work), signal);
   if (pin === undefined) throw new TypeError(`"${url}" was not pinned`);
-  await using file = await takeFile(url, pin, work, signal);
+  await using file = await takeFile(urlSource(url), pin, pinHost(work), signal);
   const source = { path: withoutCredentials(url), text: readText(file.path, url) };
   return { source, hostPath: undefined };
 }
@@ -299,40 +311,6 @@ function dockerfileOf(
     path === undefined ? 'the build context has none' : 'the build context has no such file',
     similar === undefined ? 'Name the file with -f' : `Did you mean "${similar}"?`,
   );
-}
-
-function urlSource(url: string): UrlSource {
-  return { type: 'http', url, checksum: undefined, filename: undefined };
-}
-
-/** The file behind a URL, for as long as the scope lasts. */
-async function takeFile(
-  url: string,
-  pin: UrlPin,
-  { host, remotes }: Work,
-  signal: AbortSignal,
-): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = join(host.store.tmpDir, `download-${randomBytes(6).toString('hex')}`);
-  const opened = await remotes.get();
-  await opened.takeUrl(urlSource(url), pin, { target: path, onBytes: () => undefined }, signal);
-  return {
-    path,
-    [Symbol.asyncDispose]() {
-      rmSync(path, { force: true });
-      return Promise.resolve();
-    },
-  };
-}
-
-function isArchiveFile(path: string): boolean {
-  const fd = openSync(path, 'r');
-  try {
-    const length = Math.min(fstatSync(fd).size, ARCHIVE_START_BYTES);
-    const start = Buffer.concat([readWhole(fd, length), Buffer.alloc(ARCHIVE_START_BYTES)]);
-    return looksLikeArchive(start);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function readText(path: string, url: string): string {

@@ -88,7 +88,10 @@ export const BUILD_FLAGS = {
   root: textFlag('PATH', 'Directory of the store'),
   secret: listFlag('SECRET', 'Give steps a secret: id=NAME[,src=PATH|,env=VARIABLE]'),
   'shm-size': textFlag('BYTES', 'Size of /dev/shm of the steps, 64m by default'),
-  'source-date-epoch': textFlag('SECONDS', 'Latest time in the image, as SOURCE_DATE_EPOCH'),
+  'source-date-epoch': textFlag(
+    'SECONDS',
+    'Latest time in the image: seconds since 1970, or context',
+  ),
   ssh: listFlag('SSH', 'Give steps an SSH agent: default or id[=SOCKET|KEY[,KEY]]'),
   'step-timeout': textFlag('TIME', 'How long a step may take, as in 10m'),
   tag: listFlag('NAME', 'Name of the image', { short: 't' }),

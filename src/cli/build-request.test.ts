@@ -71,6 +71,7 @@ describe('readBuildRequest() reads', () => {
       annotations: [],
       cacheFrom: [],
       cacheTo: [],
+      isVerified: false,
       pull: false,
       network: 'default',
       requiresIsolatedNetwork: false,
@@ -211,6 +212,16 @@ describe('readBuildRequest() reads', () => {
     ],
   ])('%s', async (_, line, expected) => {
     expect(await request(line)).toMatchObject(expected);
+  });
+
+  test('--source-date-epoch goes before both, and may be a name', async () => {
+    const env = { SOURCE_DATE_EPOCH: '5' };
+    const words = ['--build-arg', 'SOURCE_DATE_EPOCH=6', '--source-date-epoch', 'context', '.'];
+    expect((await request(words, env)).buildArgs.get('SOURCE_DATE_EPOCH')).toBe('context');
+    await expect(request(['--source-date-epoch', '-1', '.'])).rejects.toMatchObject({
+      message:
+        'Cannot use "-1" for "--source-date-epoch": expected seconds since 1970, or "context"',
+    });
   });
 
   test('SOURCE_DATE_EPOCH of the environment, unless a build argument says otherwise', async () => {

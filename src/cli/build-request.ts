@@ -97,15 +97,16 @@ function namedPlatforms(
 /** The start of 1980: the earliest time that all archive formats can hold. */
 const REPRODUCIBLE_EPOCH = '315532800';
 
-/** Seconds since 1970, from the flag, the build argument, the environment, or what is always the same. */
+/** Seconds since 1970 or a name, from the flag, the build argument, the environment, or what is always the same. */
 function readEpoch(
   flags: BuildFlagValues,
   env: RequestEnvironment['env'],
   buildArg: string | undefined,
 ): string | undefined {
   const given = flags['source-date-epoch'];
-  if (given !== undefined && !/^\d{1,11}$/.test(given)) {
-    throw badFlagValue('--source-date-epoch', given, 'expected seconds since 1970');
+  // Names are left to the plan, which knows contexts and stages.
+  if (given !== undefined && !/^(?:\d{1,11}|[a-z].*)$/i.test(given)) {
+    throw badFlagValue('--source-date-epoch', given, 'expected seconds since 1970, or "context"');
   }
   const named = given ?? buildArg ?? env['SOURCE_DATE_EPOCH'] ?? '';
   if (named !== '') return named;

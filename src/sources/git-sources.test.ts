@@ -149,6 +149,14 @@ describe('a repository', () => {
     expect(await take(from)).toEqual({ f: '644 one 1700000000' });
   });
 
+  test('has the time of its commit, also when nothing was taken of it', async () => {
+    commitFiles(repository('a.git'), { f: 'f' });
+    const from = source('a.git');
+    expect(await sources.commitTime(from, await sources.pinGit(from, signal), signal)).toBe(
+      1_700_000_000,
+    );
+  });
+
   test('brings its submodules, at every depth, and those of relative addresses', async () => {
     const inner = commitFiles(repository('group/inner.git'), { i: 'inner' });
     const lib = commitFiles(repository('group/lib.git'), {

@@ -35,6 +35,8 @@ export interface RemoteSources extends AsyncDisposable {
   ): Promise<{ readonly mtime: number; readonly bytes: number }>;
   /** @throws BuildError GIT_MISSING, GIT_FETCH_FAILED, GIT_REF_NOT_FOUND, GIT_CHECKSUM_MISMATCH */
   pinGit(source: GitSource, signal: AbortSignal): Promise<GitPin>;
+  /** When a pinned commit was made, in seconds since 1970. @throws BuildError as pinGit */
+  commitTime(source: GitSource, pin: GitPin, signal: AbortSignal): Promise<number>;
   /** @throws BuildError as pinGit; GIT_SUBDIR_NOT_FOUND, GIT_TREE_REFUSED */
   takeGit(source: GitSource, pin: GitPin, into: GitTarget, signal: AbortSignal): Promise<void>;
 }
@@ -101,6 +103,13 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
     async pinGit(source, signal) {
       const { git } = await gitStore(source.remote, signal);
       return pinGit(git, source, options, signal);
+    },
+    async commitTime({ remote: url }, { commit, refName }, signal) {
+      const store = await gitStore(url, signal);
+      const remote = openRemote(url, options.secret);
+      const { gitDir } = await fetchCommit(store, remote, { commit, name: refName }, url, signal);
+      const args = ['show', '--no-patch', '--format=%ct', '--end-of-options', commit];
+      return Number(await store.git.run(args, { gitDir, url }, signal));
     },
     async takeGit(source, pin, into, signal) {
       const store = await gitStore(source.remote, signal);

@@ -116,13 +116,14 @@ export function namedContextInvalid(name: string, value: string, found: string):
   });
 }
 
-/** SOURCE_DATE_EPOCH that is not a whole number of seconds. */
-export function sourceDateEpochInvalid(value: string): BuildError {
+/** SOURCE_DATE_EPOCH that stands for no time; `found` says why. */
+export function sourceDateEpochInvalid(value: string, found: string, span?: Span): BuildError {
   return new BuildError({
     code: 'SOURCE_DATE_EPOCH_INVALID',
     class: 'usage',
-    message: `Cannot use SOURCE_DATE_EPOCH "${value}": it is not a whole number of seconds since 1970`,
+    message: `Cannot use SOURCE_DATE_EPOCH "${value}": ${found}`,
     hint: 'Give a number, for example the one that "git log -1 --format=%ct" prints',
+    span,
   });
 }
 

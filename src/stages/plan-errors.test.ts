@@ -175,12 +175,87 @@ describe('planStages() refuses', () => {
       ['EXPANSION_FAILED', 'Cannot expand "${X:?not given}": X: not given', ''],
     ],
     [
-      'an epoch that is no number',
+      'an epoch that is no number and no name',
       ['FROM scratch'],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'context']]) },
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'yesterday']]) },
       [
         'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "context": it is not a whole number of seconds since 1970',
+        'Cannot use SOURCE_DATE_EPOCH "yesterday": it is neither a whole number of seconds since 1970 nor "context" nor the name of a stage or named context',
+        'Give a number, for example the one that "git log -1 --format=%ct" prints',
+      ],
+    ],
+    [
+      'an epoch beyond the year 9999',
+      ['FROM scratch'],
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', '253402300800']]) },
+      [
+        'SOURCE_DATE_EPOCH_INVALID',
+        'Cannot use SOURCE_DATE_EPOCH "253402300800": it is after the year 9999 or as far before 1970',
+        'Give a number, for example the one that "git log -1 --format=%ct" prints',
+      ],
+    ],
+    [
+      'an epoch of a stage on an image',
+      ['FROM alpine AS src', 'ADD https://a.example/b /', 'FROM scratch'],
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
+      [
+        'SOURCE_DATE_EPOCH_INVALID',
+        'Cannot use SOURCE_DATE_EPOCH "src": that stage does not begin with FROM scratch',
+        'Give a number, for example the one that "git log -1 --format=%ct" prints',
+      ],
+    ],
+    [
+      'an epoch of a stage that fetches nothing',
+      ['FROM scratch AS src', 'FROM scratch'],
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
+      [
+        'SOURCE_DATE_EPOCH_INVALID',
+        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
+        'Give a number, for example the one that "git log -1 --format=%ct" prints',
+      ],
+    ],
+    [
+      'an epoch of a stage that fetches twice',
+      [
+        'FROM scratch AS src',
+        'ADD https://a.example/b /',
+        'ADD https://a.example/b /',
+        'FROM scratch',
+      ],
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
+      [
+        'SOURCE_DATE_EPOCH_INVALID',
+        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
+        'Give a number, for example the one that "git log -1 --format=%ct" prints',
+      ],
+    ],
+    [
+      'an epoch of a stage that fetches two things at once',
+      ['FROM scratch AS src', 'ADD https://a.example/b https://a.example/b /', 'FROM scratch'],
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
+      [
+        'SOURCE_DATE_EPOCH_INVALID',
+        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
+        'Give a number, for example the one that "git log -1 --format=%ct" prints',
+      ],
+    ],
+    [
+      'an epoch of a stage that adds files of the context',
+      ['FROM scratch AS src', 'ADD a /', 'FROM scratch'],
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
+      [
+        'SOURCE_DATE_EPOCH_INVALID',
+        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
+        'Give a number, for example the one that "git log -1 --format=%ct" prints',
+      ],
+    ],
+    [
+      'an epoch of a stage that does something else too',
+      ['FROM scratch AS src', 'ADD https://a.example/b /', 'ENV A=b', 'FROM scratch'],
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
+      [
+        'SOURCE_DATE_EPOCH_INVALID',
+        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
         'Give a number, for example the one that "git log -1 --format=%ct" prints',
       ],
     ],

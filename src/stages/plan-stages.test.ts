@@ -363,6 +363,63 @@ describe('the epoch comes from', () => {
     expect(plan(lines, changes).sourceDateEpoch).toBe(expected);
   });
 
+  const remote = (url: string, checksum = '') => ({
+    ...{ kind: 'remote', url, checksum },
+    span: expect.anything() as unknown,
+  });
+  test.each<[string, readonly string[], Partial<PlanRequest>, unknown]>([
+    [
+      'context',
+      ['FROM scratch'],
+      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'context']]) },
+      { name: 'context', place: { kind: 'context' } },
+    ],
+    [
+      'a global ARG that names a stage, with its variables',
+      [
+        ...['ARG SOURCE_DATE_EPOCH=Src', 'ARG HOST=a.example', 'FROM scratch AS src'],
+        ...['ARG HOST', 'ARG V=1', 'ARG SUM=abc', 'ADD --checksum=$SUM https://$HOST/$V /'],
+        'FROM scratch',
+      ],
+      { buildArgs: new Map([['V', '2']]) },
+      { name: 'Src', place: remote('https://a.example/2', 'abc') },
+    ],
+    [
+      'a named context before a stage',
+      ['FROM scratch AS src', 'FROM scratch'],
+      {
+        buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]),
+        namedContexts: new Map([['src', { type: 'git', url: 'https://a.example/b.git' }]]),
+      },
+      {
+        name: 'src',
+        place: { ...remote('https://a.example/b.git'), span: undefined },
+      },
+    ],
+    [
+      'a named context that is a stage',
+      ['FROM scratch AS src', 'ADD git@a.example:b.git /', 'FROM scratch'],
+      {
+        buildArgs: new Map([['SOURCE_DATE_EPOCH', 'files']]),
+        namedContexts: new Map([['files', { type: 'stage', name: 'src' }]]),
+      },
+      { name: 'files', place: remote('git@a.example:b.git') },
+    ],
+    [
+      'a named context that is a directory',
+      ['FROM scratch'],
+      {
+        buildArgs: new Map([['SOURCE_DATE_EPOCH', 'files']]),
+        namedContexts: new Map([['files', { type: 'local', path: '.' }]]),
+      },
+      { name: 'files', place: { kind: 'timeless' } },
+    ],
+  ])('something that is to be asked: %s', (_where, lines, changes, expected) => {
+    const { sourceDateEpoch, epochSource } = plan(lines, changes);
+    expect(sourceDateEpoch).toBeUndefined();
+    expect(epochSource).toEqual(expected);
+  });
+
   test('the request is seen by ARG as a build argument is', () => {
     expect(
       lastVariables(['FROM scratch', 'ARG SOURCE_DATE_EPOCH', 'WORKDIR /'], { sourceDateEpoch: 5 }),

@@ -37,13 +37,13 @@ export function planStages(
   const contexts = namedContexts(request.namedContexts ?? new Map());
   const lastName = ast.stages.at(-1)?.from.name?.text;
   const buildArgs = withEpoch(request);
-  let sourceDateEpoch: number | undefined;
+  let epoch: ReturnType<typeof sourceDateEpochOf>;
 
   const targets = platforms.map((platform): PlannedTarget => {
     const stage = request.target === undefined || request.target === '' ? lastName : request.target;
     const named = { build: request.buildPlatform, target: platform, stage };
     const globals = globalArgs(named, ast.globalArgs, buildArgs, expander);
-    sourceDateEpoch = sourceDateEpochOf(buildArgs, globals);
+    epoch = sourceDateEpochOf({ ast, buildArgs, globals, contexts, platform, expander });
     const planned = planTarget(ast, {
       request: { ...request, buildArgs },
       platform,
@@ -75,7 +75,9 @@ export function planStages(
     targets,
     missing: [...missing.values()],
     diagnostics: [...diagnostics.values()],
-    sourceDateEpoch,
+    ...(typeof epoch === 'object'
+      ? { sourceDateEpoch: undefined, epochSource: epoch }
+      : { sourceDateEpoch: epoch, epochSource: undefined }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Span } from '../diagnostics/source.ts';
 import type { FromInstruction } from '../dockerfile/ast.ts';
 import type { NamedContext } from './plan-request.ts';
 import type { PlannedStep } from './planned-step.ts';
+import type { EpochSource } from './source-date-epoch.ts';
 
 /** The stages that the targets need, with every name resolved and every word expanded. */
 export interface StageGraph {
@@ -17,6 +18,11 @@ export interface StageGraph {
   readonly diagnostics: readonly Diagnostic[];
   /** Seconds since 1970: from the request, a build argument or a global ARG of the Dockerfile. */
   readonly sourceDateEpoch: number | undefined;
+  /**
+   * What has the time, where the build argument or ARG is a name. Ask it, and plan again with the seconds
+   * as the build argument.
+   */
+  readonly epochSource: EpochSource | undefined;
 }
 
 export interface PlannedTarget {

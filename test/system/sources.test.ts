@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commitFiles, startGitServer, type GitServer } from '../../src/testing/git-server.ts';
@@ -183,6 +183,52 @@ test('named contexts of every kind stand in for stages and images', async () => 
     'repository/run.sh 755 10',
     'url/hello 600 6',
   ]);
+});
+
+test('SOURCE_DATE_EPOCH can be the time of the context, of a stage or of a named context', async () => {
+  const created = async (
+    words: readonly string[],
+    options: { readonly input?: Uint8Array; readonly env?: Record<string, string> } = {},
+  ): Promise<string> => {
+    const { status, stderr } = await rig.run(['build', '-t', 'dated', ...words], options);
+    expect(status, stderr).toBe(0);
+    const inspected = await rig.run(['inspect', '--format', '{{.Created}}', 'dated']);
+    return inspected.stdout.trim();
+  };
+  const commitTime = '2023-11-14T22:13:20Z';
+  const argument = ['--build-arg', 'SOURCE_DATE_EPOCH=context'];
+  expect(await created([...argument, `${git.url}/app.git#v1:api`])).toBe(commitTime);
+
+  const lines = [
+    'FROM scratch',
+    'ARG SOURCE_DATE_EPOCH',
+    'LABEL at=$SOURCE_DATE_EPOCH',
+    'COPY . /',
+  ];
+  const context = rig.context({ Dockerfile: lines.join('\n') });
+  utimesSync(join(context, 'Dockerfile'), 1_600_000_000, 1_600_000_000);
+  const input = execFileSync('tar', ['-z', '-c', '-C', context, '.']);
+  const flag = ['--source-date-epoch', 'context'];
+  expect(await created([...flag, '-'], { input })).toBe('2020-09-13T12:26:40Z');
+  const label = await rig.run(['inspect', '--format', '{{.Config.Labels.at}}', 'dated']);
+  expect(label.stdout).toBe('1600000000\n');
+
+  const named = ['--build-context', `code=${git.url}/app.git`, context];
+  expect(await created(named, { env: { SOURCE_DATE_EPOCH: 'code' } })).toBe(commitTime);
+  const stages = [
+    'ARG SOURCE_DATE_EPOCH=code',
+    'FROM scratch AS code',
+    `ADD ${git.url}/app.git#v1 /`,
+    'FROM scratch',
+    'COPY --from=code /api /api',
+  ];
+  expect(await created([rig.context({ Dockerfile: stages.join('\n') })])).toBe(commitTime);
+
+  const directory = await rig.run(['build', ...argument, context]);
+  expect(directory).toMatchObject({ status: 0 });
+  expect(directory.stderr).toContain(
+    'SOURCE_DATE_EPOCH is "context", which has no time of its own',
+  );
 });
 
 // CVE-2026-44517, and moby's rule that a build never sees what is outside its context.
