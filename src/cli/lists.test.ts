@@ -100,8 +100,10 @@ describe('imageFields()', () => {
       Digest: '<none>',
       ID: 'abababababab',
       CreatedSince: '3 days ago',
-      CreatedAt: '2024-05-01T00:00:00Z',
+      CreatedAt: '2024-05-01 00:00:00 +0000 UTC',
+      Containers: 'N/A',
       Size: '4.1MB',
+      VirtualSize: '4.1MB',
       SharedSize: '4MB',
       UniqueSize: '100kB',
     });
