@@ -12,8 +12,7 @@ import type { Runnable } from '../sandbox/emulation/foreign-programs.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { StepNetworks } from '../sandbox/step-network.ts';
 import type { Solver } from '../solve/solver.ts';
-import type { SecretReader } from '../sources/git-remote.ts';
-import type { RemoteSources } from '../sources/remote-sources.ts';
+import type { RemoteAccess, RemoteSources } from '../sources/remote-sources.ts';
 import { openBuildInput, type BuildInput } from './build-input.ts';
 import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
@@ -57,8 +56,8 @@ export interface BuildHost {
   /** Host directory for what must not stay: secrets. In memory where there is one. */
   readonly runtimeDir: string;
   readonly images: BaseImageSources;
-  /** Files that lie elsewhere, fetched with what `secret` gives to log in with. */
-  openRemotes(secret: SecretReader): Promise<RemoteSources>;
+  /** Files that lie elsewhere, fetched with what `access` gives to log in with. */
+  openRemotes(access: RemoteAccess): Promise<RemoteSources>;
   /** Networks for steps. `say` is told when they have to use the host's. */
   openNetworks(mustIsolate: boolean, say: (text: string) => void): Promise<StepNetworks>;
   /** The devices that this machine describes for containers. */

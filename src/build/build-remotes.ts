@@ -1,5 +1,6 @@
-import type { RemoteSources } from '../sources/remote-sources.ts';
+import type { RemoteAccess, RemoteSources } from '../sources/remote-sources.ts';
 import type { BuildHost } from './build-image.ts';
+import { openGitAgent } from './git-agent.ts';
 import { readSecret } from './read-secret.ts';
 import type { BuildRequest } from './request.ts';
 
@@ -8,16 +9,22 @@ export interface BuildRemotes extends AsyncDisposable {
   get(): Promise<RemoteSources>;
 }
 
-/** Secrets of the request are what servers are told. */
+/** Secrets of the request, and keys of its `--ssh`, are what servers are told. */
 export function openBuildRemotes(
   request: BuildRequest,
-  host: Pick<BuildHost, 'openRemotes'>,
+  host: Pick<BuildHost, 'openRemotes' | 'runtimeDir'>,
 ): BuildRemotes {
+  const agent = openGitAgent(request.ssh, host.runtimeDir);
+  const access: RemoteAccess = {
+    secret: (id) => readSecret(request, id),
+    sshSocket: (signal) => agent.socket(signal),
+  };
   let opened: Promise<RemoteSources> | undefined;
   return {
-    get: () => (opened ??= host.openRemotes((id) => readSecret(request, id))),
+    get: () => (opened ??= host.openRemotes(access)),
     async [Symbol.asyncDispose]() {
       await (await opened)?.[Symbol.asyncDispose]();
+      await agent[Symbol.asyncDispose]();
     },
   };
 }

@@ -16,7 +16,8 @@ import type { BuildRequest } from './request.ts';
 import { throwDiagnostics } from './throw-diagnostics.ts';
 
 /** The world, as far as questions about a Dockerfile need it. */
-export type CallHost = Pick<BuildHost, 'arch' | 'images' | 'openRemotes'> & InputHost;
+export type CallHost = Pick<BuildHost, 'arch' | 'images' | 'openRemotes' | 'runtimeDir'> &
+  InputHost;
 
 /** What the build checks say of a Dockerfile. */
 export interface CheckedDockerfile {

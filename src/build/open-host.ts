@@ -114,10 +114,10 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
         return createLayoutImageSource(path, store.blobs);
       },
     },
-    async openRemotes(secret) {
+    async openRemotes(access) {
       const { openRemoteSources } = await import('../sources/remote-sources.ts');
       return openRemoteSources({
-        ...{ env, secret, homeDir: options.homeDir, caCerts: options.caCerts },
+        ...{ ...access, env, homeDir: options.homeDir, caCerts: options.caCerts },
         tmpDir: store.tmpDir,
         directory: join(root, 'sources'),
         lock: (name, signal) => store.lock(name, signal),

@@ -62,7 +62,7 @@ export type StepFate =
  */
 export async function planImage(
   request: BuildRequest,
-  host: Omit<BuildHost, 'openSandbox' | 'findRunnable' | 'stdout' | 'runtimeDir' | 'devices'>,
+  host: Omit<BuildHost, 'openSandbox' | 'findRunnable' | 'stdout' | 'devices'>,
   signal: AbortSignal,
 ): Promise<ImagePlan> {
   const { store, emit } = host;

@@ -44,6 +44,7 @@ beforeEach(async () => {
     directory: join(dir, 'kept'),
     tmpDir: join(dir, 'tmp'),
     secret: () => undefined,
+    sshSocket: () => Promise.resolve(undefined),
     lock: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
     hold: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
     now: () => 0,

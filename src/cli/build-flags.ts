@@ -92,7 +92,7 @@ export const BUILD_FLAGS = {
     'SECONDS',
     'Latest time in the image: seconds since 1970, or context',
   ),
-  ssh: listFlag('SSH', 'Give steps an SSH agent: default or id[=SOCKET|KEY[,KEY]]'),
+  ssh: listFlag('SSH', 'Give steps and git an SSH agent: default or id[=SOCKET|KEY[,KEY]]'),
   'step-timeout': textFlag('TIME', 'How long a step may take, as in 10m'),
   tag: listFlag('NAME', 'Name of the image', { short: 't' }),
   target: textFlag('STAGE', 'The stage to build'),

@@ -8,6 +8,7 @@ const HOST: CallHost = {
     throw new TypeError('No test here has a context to keep');
   },
   openRemotes: () => Promise.reject(new TypeError('No test here fetches anything')),
+  runtimeDir: '/run',
   cwd: '/',
   arch: 'x64',
   images: {

@@ -39,6 +39,8 @@ export interface GitSettings {
   readonly homeDir: string;
   /** PEM file with every authority to trust; undefined: those that git trusts by itself. */
   readonly caFile: string | undefined;
+  /** Socket of the agent that the build was given; undefined: that of SSH_AUTH_SOCK. */
+  sshSocket(signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** Bytes that list the refs of a repository; the largest ones have some hundred thousand. */
@@ -78,7 +80,7 @@ export function openGit(settings: GitSettings, url: string): GitProgram {
       {
         program,
         args: [...before, ...args],
-        env: environment(settings, at),
+        env: await environment(settings, at, signal),
         cwd: '/',
         maxOutputBytes: MAX_OUTPUT_BYTES,
       },
@@ -95,7 +97,7 @@ export function openGit(settings: GitSettings, url: string): GitProgram {
       return status === 0 ? stdout.toString('utf8') : undefined;
     },
     async *stream(args, at, signal) {
-      const env = environment(settings, at);
+      const env = await environment(settings, at, signal);
       try {
         yield* filterThrough([program, ...before, ...args], nothing(), signal, env);
       } catch (error) {
@@ -120,7 +122,11 @@ async function* nothing(): AsyncGenerator<Uint8Array, void> {
 
 const PROXY_NAMES = ['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'] as const;
 
-function environment(settings: GitSettings, at: GitPlace): Record<string, string> {
+async function environment(
+  settings: GitSettings,
+  at: GitPlace,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
   const { remote } = at;
   const allowed = remote?.protocol ?? (at.fetchesFromOwn === true ? 'file' : '');
   const env: Record<string, string> = {
@@ -140,18 +146,27 @@ function environment(settings: GitSettings, at: GitPlace): Record<string, string
     if (value !== undefined && value !== '') env[name] = value;
   }
   if (settings.caFile !== undefined) env['GIT_SSL_CAINFO'] = settings.caFile;
-  if (remote.protocol === 'ssh') Object.assign(env, sshEnvironment(settings));
+  if (remote.protocol === 'ssh') {
+    const agent = (await settings.sshSocket(signal)) ?? settings.env['SSH_AUTH_SOCK'];
+    Object.assign(env, sshEnvironment(settings, agent));
+  }
   // Not as an argument: every user of this machine can read those.
   if (remote.authorization !== undefined) {
-    env['GIT_CONFIG_COUNT'] = '1';
+    env['GIT_CONFIG_COUNT'] = '2';
     env['GIT_CONFIG_KEY_0'] = `http.${remote.origin}/.extraHeader`;
     env['GIT_CONFIG_VALUE_0'] = `Authorization: ${remote.authorization}`;
+    // git would tell the header to wherever it is sent on to; see settleRemote.
+    env['GIT_CONFIG_KEY_1'] = 'http.followRedirects';
+    env['GIT_CONFIG_VALUE_1'] = 'false';
   }
   return env;
 }
 
 /** Only hosts that the user knows already, with the user's agent or keys, and no settings of theirs. */
-function sshEnvironment({ env, homeDir }: GitSettings): Record<string, string> {
+function sshEnvironment(
+  { homeDir }: GitSettings,
+  agent: string | undefined,
+): Record<string, string> {
   const options = [
     'BatchMode=yes',
     'StrictHostKeyChecking=yes',
@@ -163,7 +178,6 @@ function sshEnvironment({ env, homeDir }: GitSettings): Record<string, string> {
     ...['ed25519', 'ecdsa', 'rsa'].map((type) => `IdentityFile=${homeDir}/.ssh/id_${type}`),
   ];
   const words = ['ssh', '-F', '/dev/null', ...options.flatMap((option) => ['-o', option])];
-  const agent = env['SSH_AUTH_SOCK'];
   return {
     // git hands this to a shell.
     GIT_SSH_COMMAND: words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' '),
@@ -190,7 +204,8 @@ function hintFor(stderr: Buffer, { remote }: GitPlace): string | undefined {
   if (/Host key verification failed/.test(text)) {
     return `Connect to ${remote?.host ?? 'the host'} with ssh once, to make its key known`;
   }
-  if (/Permission denied \(publickey/.test(text)) return 'Start an SSH agent and add a key to it';
+  if (/Permission denied \(publickey/.test(text))
+    return 'Give a key with --ssh default=FILE, or start an SSH agent and add it there';
   if (/certificate|SSL/i.test(text)) {
     return 'Name a file with its certificate authority in STAGECRAFT_EXTRA_CA_CERTS';
   }

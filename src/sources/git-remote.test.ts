@@ -78,6 +78,18 @@ describe('submoduleRemote()', () => {
     expect(submoduleRemote(parent, address, NO_SECRETS)).toMatchObject({ url, authorization });
   });
 
+  test('tells a secret for all hosts to no other origin, and one for that host', () => {
+    const all = secrets({ GIT_AUTH_TOKEN: 'all', 'GIT_AUTH_HEADER.other.example': 'Bearer its' });
+    const own = openRemote('https://h.example/app.git', all);
+    expect(own.authorization).toBe(basic('x-access-token:all'));
+    const addresses = ['../lib.git', 'https://evil.example/x', 'https://other.example/x'];
+    expect(addresses.map((each) => submoduleRemote(own, each, all).authorization)).toEqual([
+      basic('x-access-token:all'),
+      undefined,
+      'Bearer its',
+    ]);
+  });
+
   test('joins relative addresses of the short form of SSH', () => {
     const short = openRemote('git@h.example:group/app.git', NO_SECRETS);
     expect(submoduleRemote(short, '../lib.git', NO_SECRETS).url).toBe(

@@ -83,7 +83,8 @@ function oneLine(text: string): string {
 
 /**
  * The address of a submodule as `.gitmodules` has it: relative ones start at the repository's own. What
- * the parent was given to log in with goes to the same origin only.
+ * the parent was given to log in with goes to the same origin only: the author of a repository does not
+ * choose who is told a secret, so that elsewhere only one with the name of that host counts.
  */
 export function submoduleRemote(
   parent: GitRemote,
@@ -91,7 +92,10 @@ export function submoduleRemote(
   secret: SecretReader,
 ): GitRemote {
   const isRelative = address.startsWith('./') || address.startsWith('../');
-  const remote = openRemote(isRelative ? joinAddress(parent.url, address) : address, secret);
+  const whole = isRelative ? joinAddress(parent.url, address) : address;
+  const ofHost: SecretReader = (id) => (id.includes('.') ? secret(id) : undefined);
+  const isElsewhere = openRemote(whole, () => undefined).origin !== parent.origin;
+  const remote = openRemote(whole, isElsewhere ? ofHost : secret);
   if (remote.authorization !== undefined || remote.origin === '') return remote;
   return remote.origin === parent.origin
     ? { ...remote, authorization: parent.authorization }

@@ -43,6 +43,7 @@ function open(env: Readonly<Record<string, string | undefined>>): RemoteSources 
     directory: join(dir, 'kept'),
     tmpDir: join(dir, 'tmp'),
     secret: (id) => (secrets[id] === undefined ? undefined : Buffer.from(secrets[id])),
+    sshSocket: () => Promise.resolve(undefined),
     lock: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
     hold: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
     now: () => 1_600_000_000_000,

@@ -10,7 +10,14 @@ import { gitChecksumMismatch, gitTreeRefused } from './errors.ts';
 import { writeGitDir } from './git-dir.ts';
 import { commitEntries, submodulesOf } from './git-files.ts';
 import { openGit, type GitProgram } from './git-program.ts';
-import { openRemote, shownRemote, submoduleRemote, type GitRemote } from './git-remote.ts';
+import {
+  openRemote,
+  shownRemote,
+  submoduleRemote,
+  type GitRemote,
+  type SecretReader,
+} from './git-remote.ts';
+import { settleRemote } from './git-redirect.ts';
 import { fetchCommit, type GitStore } from './git-repository.ts';
 import { COMMIT, resolveRef } from './git-refs.ts';
 import { pinUrl, takeUrl, type OnBytes, type UrlSource } from './url-file.ts';
@@ -49,8 +56,15 @@ export interface GitTarget {
   readonly gitDir: string;
 }
 
+/** What a build gives to log in with. */
+export interface RemoteAccess {
+  readonly secret: SecretReader;
+  /** Socket of the agent for repositories behind SSH; undefined: that of SSH_AUTH_SOCK. */
+  sshSocket(signal: AbortSignal): Promise<string | undefined>;
+}
+
 /** What remote sources work with. */
-export interface RemoteSourceOptions extends DownloadSettings {
+export interface RemoteSourceOptions extends DownloadSettings, RemoteAccess {
   /** Directory for what is kept between builds. */
   readonly directory: string;
   /** Directory for work in progress, on the same file system. */
@@ -91,6 +105,17 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
     return { git, directory: join(options.directory, 'git'), lock: options.lock };
   }
 
+  const settled = new Map<string, Promise<GitRemote>>();
+  /** Each repository is asked once where it is. */
+  const remoteOf: FindRemote = (remote, signal) => {
+    const key = `${remote.url}\0${remote.authorization ?? ''}`;
+    const known = settled.get(key) ?? settleRemote(remote, options, signal);
+    settled.set(key, known);
+    return known;
+  };
+  const remoteAt = (url: string, signal: AbortSignal): Promise<GitRemote> =>
+    remoteOf(openRemote(url, options.secret), signal);
+
   return {
     async pinUrl(source, onBytes, signal) {
       await hold(signal);
@@ -102,11 +127,11 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
     },
     async pinGit(source, signal) {
       const { git } = await gitStore(source.remote, signal);
-      return pinGit(git, source, options, signal);
+      return pinGit(git, source, remoteAt, signal);
     },
     async commitTime({ remote: url }, { commit, refName }, signal) {
       const store = await gitStore(url, signal);
-      const remote = openRemote(url, options.secret);
+      const remote = await remoteAt(url, signal);
       const { gitDir } = await fetchCommit(store, remote, { commit, name: refName }, url, signal);
       const args = ['show', '--no-patch', '--format=%ct', '--end-of-options', commit];
       return Number(await store.git.run(args, { gitDir, url }, signal));
@@ -114,12 +139,12 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
     async takeGit(source, pin, into, signal) {
       const store = await gitStore(source.remote, signal);
       const url = source.remote;
-      const remote = openRemote(source.remote, options.secret);
+      const remote = await remoteAt(url, signal);
       const mtime = source.usesCommitTime === true ? undefined : Math.floor(options.now() / 1000);
       const { subdir = '', skipsSubmodules = false } = source;
       const ref = { commit: pin.commit, name: pin.refName };
       const { secret } = options;
-      const taking = { store, into, mtime, skipsSubmodules, secret, url, submodules: 0 };
+      const taking = { store, into, mtime, skipsSubmodules, secret, remoteOf, url, submodules: 0 };
       const fetched = await fetchCommit(store, remote, ref, url, signal);
       await takeCommit({ ...fetched, remote, subdir, at: '', depth: 0 }, taking, signal);
       // With a part of the files, git would take the others for deleted.
@@ -142,15 +167,14 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
 async function pinGit(
   git: GitProgram,
   source: GitSource,
-  { secret }: RemoteSourceOptions,
+  remoteAt: (url: string, signal: AbortSignal) => Promise<GitRemote>,
   signal: AbortSignal,
 ): Promise<GitPin> {
   const { remote: url, ref, checksum } = source;
-  const remote = openRemote(url, secret);
   if (source.fetchesByCommit === true && checksum !== undefined && COMMIT.test(checksum)) {
     return { commit: checksum, refName: undefined };
   }
-  const found = await resolveRef(git, remote, ref, url, signal);
+  const found = await resolveRef(git, await remoteAt(url, signal), ref, url, signal);
   const isExpected = (id: string | undefined): boolean =>
     checksum === undefined || id?.startsWith(checksum) === true;
   if (!isExpected(found.commit) && !isExpected(found.tag)) {
@@ -158,6 +182,9 @@ async function pinGit(
   }
   return { commit: found.commit, refName: found.name };
 }
+
+/** A remote where it is now. */
+type FindRemote = (remote: GitRemote, signal: AbortSignal) => Promise<GitRemote>;
 
 interface Commit {
   readonly gitDir: string;
@@ -175,6 +202,7 @@ interface Taking {
   readonly mtime: number | undefined;
   readonly skipsSubmodules: boolean;
   readonly secret: RemoteSourceOptions['secret'];
+  readonly remoteOf: FindRemote;
   readonly url: string;
   /** How many there were so far. */
   submodules: number;
@@ -190,7 +218,8 @@ async function takeCommit(from: Commit, taking: Taking, signal: AbortSignal): Pr
     if (depth === MAX_SUBMODULE_DEPTH || taking.submodules++ === MAX_SUBMODULES) {
       throw gitTreeRefused(url, 'its submodules never end');
     }
-    const other = submoduleRemote(remote, submodule.address, taking.secret);
+    const named = submoduleRemote(remote, submodule.address, taking.secret);
+    const other = await taking.remoteOf(named, signal);
     const { commit } = submodule;
     const ref = { commit, name: undefined };
     const fetched = await fetchCommit(store, other, ref, shownRemote(other), signal);

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
@@ -15,17 +16,36 @@ export interface GitServer extends AsyncDisposable {
   }[];
 }
 
+/** How repositories are served. */
+export interface GitServerOptions {
+  /** PEM texts; without them, the server speaks plain HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  /** The Authorization header that is asked for; undefined: none. */
+  readonly authorization?: string;
+  /** URL that requests below `/moved` are sent on to; empty is this server. */
+  readonly movedTo?: string;
+}
+
 /** Serves the repositories below `root` with `git http-backend`. */
-export async function startGitServer(root: string): Promise<GitServer> {
+export async function startGitServer(
+  root: string,
+  { tls, authorization, movedTo }: GitServerOptions = {},
+): Promise<GitServer> {
   const requests: { path: string; authorization: string | undefined }[] = [];
-  const server = createServer((request, response) => {
-    requests.push({ path: request.url ?? '', authorization: request.headers.authorization });
-    runBackend(root, request, response);
-  });
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const { url = '', headers } = request;
+    requests.push({ path: url, authorization: headers.authorization });
+    if (authorization !== undefined && headers.authorization !== authorization) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+    } else if (movedTo !== undefined && url.startsWith('/moved/')) {
+      response.writeHead(302, { location: movedTo + url.slice('/moved'.length) }).end();
+    } else runBackend(root, request, response);
+  };
+  const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     requests,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -147,7 +147,7 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
       layout: () => Promise.resolve(source),
     },
     registryAccess: { registries: {}, env: {}, homeDir: '/nonexistent' },
-    openRemotes: (secret) =>
+    openRemotes: (access) =>
       Promise.resolve(
         openRemoteSources({
           env: process.env,
@@ -157,7 +157,7 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
           lock: (name, signal) => store.lock(name, signal),
           hold: (signal) => holdSources(store.root, signal),
           now: () => Date.now(),
-          secret,
+          ...access,
         }),
       ),
     openSandbox: (isolation, _platform, signal) =>
