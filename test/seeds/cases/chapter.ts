@@ -163,7 +163,7 @@ COPY --from=builder /app/myapp /myapp
 CMD ["/myapp"]
 `,
     has: ['myapp'],
-    lacks: ['bin/sh', 'bin/busybox', 'app'],
+    lacks: ['bin/sh', 'usr/bin/env', 'app'],
     service: { port: 8080, answers: '"version":"1.0.0"' },
     notes: ['completed: the text says only "build" for the first stage'],
   },
