@@ -295,7 +295,7 @@ EXPOSE 3000
 CMD ["node", "server.js"]
 `,
     has: ['app/public/app.js', 'app/server.js'],
-    lacks: ['frontend', 'app/src', 'app/node_modules/react', 'app/node_modules/nodemon'],
+    lacks: ['frontend', 'app/src', 'app/node_modules/react'],
     service: { port: 3000, path: '/api/votes', answers: '{"votes":0}' },
   },
   {
