@@ -4,11 +4,10 @@ import { runHostHelper } from './host-helper.ts';
 import type { MadeNetworkNamespace } from './network-namespace.ts';
 import type { NetworkGap, OutgoingNetwork } from './outgoing-network.ts';
 import { lastLine } from './slirp-network.ts';
+import { waitUntilReady } from './wait-until-ready.ts';
 
 /** pasta answers there for the host's name servers, also for those on its loopback. Nobody has the address. */
 const NAME_SERVER = '169.254.1.1';
-/** It is ready in 90 ms. */
-const READY_TIMEOUT_MS = 5_000;
 const MAX_SHOWN_CHARS = 400;
 
 /**
@@ -56,16 +55,7 @@ export async function connectPasta(
       return 'ended' as const;
     },
   );
-  const abort = (): void => {
-    stop.abort();
-  };
-  const timer = setTimeout(abort, READY_TIMEOUT_MS);
-  signal.addEventListener('abort', abort, { once: true });
-  const state = await Promise.race([ready, ended]);
-  clearTimeout(timer);
-  signal.removeEventListener('abort', abort);
-  if (signal.aborted) await ended;
-  signal.throwIfAborted();
+  const state = await waitUntilReady(ready, ended, stop, signal);
   if (state === 'ended') {
     const why = stop.signal.aborted ? 'it does not get ready' : lastLine(withoutNoise(said));
     return { gap: { reason: `pasta does not start here: ${why}`, remedy: undefined } };

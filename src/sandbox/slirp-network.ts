@@ -1,10 +1,9 @@
 import { shownOutput, spawnProcess } from '../host/child-process.ts';
 import type { OutgoingNetwork } from './outgoing-network.ts';
+import { waitUntilReady } from './wait-until-ready.ts';
 
 /** The address at which slirp4netns answers for the host's name servers, also for those on its loopback. */
 const NAME_SERVER = '10.0.2.3';
-/** It is ready in 10 to 20 ms. A program that says nothing for this long never will. */
-const READY_TIMEOUT_MS = 5_000;
 const MAX_SHOWN_CHARS = 200;
 const CONFINED: readonly string[] = ['--enable-sandbox', '--enable-seccomp'];
 
@@ -63,15 +62,7 @@ async function start(
     () => 'ended' as const,
     () => 'ended' as const,
   );
-  const abort = (): void => {
-    stop.abort();
-  };
-  const timer = setTimeout(abort, READY_TIMEOUT_MS);
-  signal.addEventListener('abort', abort, { once: true });
-  const state = await Promise.race([ready, ended]);
-  clearTimeout(timer);
-  signal.removeEventListener('abort', abort);
-  signal.throwIfAborted();
+  const state = await waitUntilReady(ready, ended, stop, signal);
   if (state === 'ended') {
     const why = stop.signal.aborted ? 'it does not get ready' : lastLine(said);
     return { gap: { reason: `slirp4netns does not start here: ${why}`, remedy: undefined } };
