@@ -46,10 +46,6 @@ function hostsText(hostname: string, extraHosts: readonly ExtraHost[]): string {
   const lines = [
     `127.0.0.1\tlocalhost ${hostname}`,
     '::1\tlocalhost ip6-localhost ip6-loopback',
-    'fe00::0\tip6-localnet',
-    'ff00::0\tip6-mcastprefix',
-    'ff02::1\tip6-allnodes',
-    'ff02::2\tip6-allrouters',
     ...extraHosts.map(({ host, address }) => `${address}\t${host}`),
   ];
   return `${lines.join('\n')}\n`;

@@ -1,6 +1,6 @@
 import { textToBytes } from '../core/bytes.ts';
 import type { ExecOp } from '../ops/op.ts';
-import type { SandboxMount } from '../sandbox/sandbox.ts';
+import { DATA_ONLY, type SandboxMount } from '../sandbox/sandbox.ts';
 import { idMap } from '../tree/copy-up.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { writeOnce } from './network-files.ts';
@@ -34,6 +34,6 @@ export function openSingleIdHelp(
   const source = writeOnce(directory, 'apt', APT_SETTINGS);
   return {
     env: [`APT_CONFIG=${APT_SETTINGS_TARGET}`],
-    mount: { type: 'bind', source, target: APT_SETTINGS_TARGET, isReadonly: true },
+    mount: { type: 'bind', source, target: APT_SETTINGS_TARGET, isReadonly: true, without: DATA_ONLY },
   };
 }

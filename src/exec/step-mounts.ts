@@ -4,7 +4,7 @@ import { DisposeStack } from '../core/dispose-stack.ts';
 import { mount, MS, umount } from '../host/mount.ts';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
 import type { ExecOp, Mount, OpId, OpMetadata } from '../ops/op.ts';
-import type { SandboxMount } from '../sandbox/sandbox.ts';
+import { DATA_ONLY, type SandboxMount } from '../sandbox/sandbox.ts';
 import { makeStepDir } from '../sandbox/step-dir.ts';
 import { openCacheMount } from './cache-mounts.ts';
 import { openDirectoryInside } from './open-inside.ts';
@@ -109,8 +109,9 @@ export async function openStepMounts(
   }
 }
 
-function readonlyFile(source: string, target: string): StepMount {
-  return { mount: { type: 'bind', source, target, isReadonly: true }, targetType: 'file' };
+function readonlyFile(source: string, target: string, without = DATA_ONLY): StepMount {
+  const mount = { type: 'bind', source, target, isReadonly: true, without } as const;
+  return { mount, targetType: 'file' };
 }
 
 async function openBind(
@@ -206,10 +207,9 @@ function openSecret(
   writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
   chownSync(path, mount.uid, mount.gid);
   chmodSync(path, mount.mode);
-  return {
-    mount: { type: 'bind', source: path, target: mount.target, isReadonly: true },
-    targetType: 'file',
-  };
+  // As in BuildKit: a secret whose mode says that it is a program can be started.
+  const isProgram = (mount.mode & 0o111) !== 0;
+  return readonlyFile(path, mount.target, isProgram ? ['suid'] : DATA_ONLY);
 }
 
 /** SSH_AUTH_SOCK for the first agent, also for one that was not given, as BuildKit sets it. */

@@ -1,5 +1,5 @@
 import type { ExecOp } from '../ops/op.ts';
-import type { SandboxMount } from '../sandbox/sandbox.ts';
+import { DATA_ONLY, type SandboxMount } from '../sandbox/sandbox.ts';
 import { textToBytes } from '../core/bytes.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import type { Authority } from '../trust/authorities.ts';
@@ -51,6 +51,8 @@ export async function openStepTrust(
     ownBundle: cover.ownBundle,
     hasWgetSettings: settings !== undefined,
   });
-  const mount = { type: 'bind', source: dir, target: TRUST_DIRECTORY, isReadonly: true } as const;
+  const target = TRUST_DIRECTORY;
+  const without = DATA_ONLY;
+  const mount = { type: 'bind', source: dir, target, isReadonly: true, without } as const;
   return { env, mount, fill: cover.fill, strip: cover.strip };
 }

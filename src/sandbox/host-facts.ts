@@ -29,6 +29,8 @@ export interface HostFacts {
   readonly rights: string;
   /** The capabilities that this process may hand on, as a bit set. */
   readonly boundingCapabilities: bigint;
+  /** How large a core file steps may ask for, in bytes; -1 is no limit. */
+  readonly hardCoreLimit: number;
   /** Directory for what must not reach a disk: on a tmpfs where there is one. */
   readonly runtimeBase: string;
 }
@@ -48,6 +50,7 @@ export function readHostFacts(env: Readonly<Record<string, string | undefined>>)
     hasCgroupV2: existsSync('/sys/fs/cgroup/cgroup.controllers'),
     rights: readRights(status),
     boundingCapabilities: boundingSet(status),
+    hardCoreLimit: hardLimit('Max core file size'),
     runtimeBase: runtimeDirectory(env),
   };
 }
@@ -82,6 +85,15 @@ function readLine(file: string): string {
 
 function boundingSet(status: string): bigint {
   return BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+}
+
+/** A hard limit of this process; -1 is none. `name` as in /proc/self/limits (proc(5)). */
+function hardLimit(name: string): number {
+  const line = readLine('/proc/self/limits')
+    .split('\n')
+    .find((each) => each.startsWith(name));
+  const value = line?.slice(name.length).trim().split(/\s+/)[1];
+  return value === 'unlimited' ? -1 : Number(value ?? 0);
 }
 
 /** Whether a map of user_namespaces(7) covers an id. */

@@ -127,7 +127,7 @@ class NamespacesSandbox implements Sandbox {
     program.call('setsid', [], 'making a session');
     if (ioKind === 'terminal') program.call('ioctl', [0, TIOCSCTTY, 0], 'taking the terminal');
     program.tryCall('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0], 'making a keyring');
-    setLimits(program, spec);
+    setLimits(program, spec, this.#host.hardCoreLimit);
     program.call('umask', [UMASK], 'setting the umask');
     // As runc does: the directory need not be one that the step's user could enter.
     program.call('chdir', [spec.cwd], `entering "${spec.cwd}"`);
@@ -229,8 +229,8 @@ const SECCOMP_SET_MODE_FILTER = 1;
 const INSTRUCTION_BYTES = 8;
 const TIOCSCTTY = 0x540e;
 
-function setLimits(program: LaunchProgram, spec: SandboxSpec): void {
-  for (const { name, soft, hard } of limitsOf(spec)) {
+function setLimits(program: LaunchProgram, spec: SandboxSpec, hardCoreLimit: number): void {
+  for (const { name, soft, hard } of limitsOf(spec, hardCoreLimit)) {
     const limit = { words: [soft, hard] };
     const resource = RESOURCE_LIMITS[name];
     program.call('prlimit64', [0, resource, limit, 0], `setting the limit "${name}"`);

@@ -118,6 +118,7 @@ export class OciSandbox implements Sandbox {
       hasCgroupV2: this.#host.hasCgroupV2,
       isTerminal: io.kind === 'terminal',
       boundingCapabilities: this.#host.boundingCapabilities,
+      hardCoreLimit: this.#host.hardCoreLimit,
     });
     return runtimeSpecText(config);
   }

@@ -71,6 +71,7 @@ function enterRoot(program: LaunchProgram, { rootfs, isInsecure }: SandboxSpec):
 /** Nodes are bound from the host, as `/dev` refuses to open nodes that are made in it. */
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
+/** `core` only where the kernel has what it leads to, as with runc. */
 const DEVICE_LINKS: readonly (readonly [name: string, target: string])[] = [
   ['fd', '/proc/self/fd'],
   ['stdin', '/proc/self/fd/0'],
@@ -115,6 +116,7 @@ function mountKernelViews(program: LaunchProgram, spec: SandboxSpec, host: HostF
     program.call('mount', [`${HOST}${target}`, target, 0, MS.BIND, 0], `binding ${target}`);
   }
   for (const [name, target] of DEVICE_LINKS) {
+    if (name === 'core' && !existsSync(target)) continue;
     program.call('symlinkat', [target, AT_FDCWD, `/dev/${name}`], `making /dev/${name}`);
   }
   for (const name of ['pts', 'shm', 'mqueue']) {
@@ -145,7 +147,8 @@ function addMount(program: LaunchProgram, mount: SandboxMount): void {
     program.call('mount', [`${HOST}${mount.source}`, mount.target, 0, flags, 0], about);
     const readonly = mount.isReadonly ? MOUNT_ATTR.RDONLY : 0;
     const noDevices = mount.devicePermissions === undefined ? MOUNT_ATTR.NODEV : 0;
-    setAttributes(program, mount.target, readonly | noDevices, about);
+    const without = (mount.without ?? []).reduce((flags, each) => flags | WITHOUT[each], 0);
+    setAttributes(program, mount.target, readonly | noDevices | without, about);
     return;
   }
   const size = mount.sizeBytes === undefined ? '' : `,size=${mount.sizeBytes}`;
@@ -202,6 +205,7 @@ function hideKernelFiles(program: LaunchProgram): void {
 
 /** linux/mount.h. */
 const MOUNT_ATTR = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8 } as const;
+const WITHOUT = { suid: MOUNT_ATTR.NOSUID, exec: MOUNT_ATTR.NOEXEC } as const;
 
 /** Adds flags to a mount and those below it, and takes none away, which user namespaces would not allow. */
 function setAttributes(program: LaunchProgram, target: string, flags: number, about: string): void {

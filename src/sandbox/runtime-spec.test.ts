@@ -27,6 +27,7 @@ const host = {
   hasCgroupV2: false,
   isTerminal: false,
   boundingCapabilities: 0x1ffffffffffn,
+  hardCoreLimit: 4096,
 };
 
 test('runtimeSpec() gives the process what the spec names and no inheritable capability', () => {
@@ -37,7 +38,7 @@ test('runtimeSpec() gives the process what the spec names and no inheritable cap
       cwd: '/w',
       user: { uid: 1, gid: 2, additionalGids: [2, 3], umask: 0o022 },
       capabilities: { bounding: DEFAULT_CAPABILITIES, inheritable: [], ambient: [] },
-      rlimits: [{ type: 'RLIMIT_CORE', soft: 0, hard: 0 }],
+      rlimits: [{ type: 'RLIMIT_CORE', soft: 0, hard: 4096 }],
       noNewPrivileges: false,
     },
     annotations: {},

@@ -22,6 +22,7 @@ export interface RuntimeSpecHost {
   readonly isTerminal: boolean;
   /** What a step with `isInsecure` gets. */
   readonly boundingCapabilities: bigint;
+  readonly hardCoreLimit: number;
 }
 
 /**
@@ -116,7 +117,7 @@ function processSpec(spec: SandboxSpec, host: RuntimeSpecHost): object {
       inheritable: [],
       ambient: [],
     },
-    rlimits: limitsOf(spec).map(({ name, soft, hard }) => ({
+    rlimits: limitsOf(spec, host.hardCoreLimit).map(({ name, soft, hard }) => ({
       type: `RLIMIT_${name.toUpperCase()}`,
       soft: limitValue(soft),
       hard: limitValue(hard),
@@ -140,12 +141,15 @@ export function runtimeSpecText(config: object): string {
   );
 }
 
-/** The limits of a step: no core files of strangers' programs on this host, and what the user asked for. */
-export function limitsOf(spec: SandboxSpec): readonly ResourceLimit[] {
+/**
+ * The limits of a step: what the user asked for, and no core files, which could hold secrets, unless the
+ * step itself asks for them. With BuildKit it may, up to the limit of the builder.
+ */
+export function limitsOf(spec: SandboxSpec, hardCoreLimit: number): readonly ResourceLimit[] {
   const asked = spec.rlimits ?? [];
   return asked.some(({ name }) => name === 'core')
     ? asked
-    : [{ name: 'core', soft: 0, hard: 0 }, ...asked];
+    : [{ name: 'core', soft: 0, hard: hardCoreLimit }, ...asked];
 }
 
 /** The capability mask of a step as the kernel shows it. */
@@ -209,7 +213,13 @@ function mountSpec(mount: SandboxMount): object {
       destination: mount.target,
       type: 'bind',
       source: mount.source,
-      options: ['rbind', 'rprivate', mount.isReadonly ? 'ro' : 'rw'],
+      options: [
+        'rbind',
+        'rprivate',
+        mount.isReadonly ? 'ro' : 'rw',
+        ...(mount.devicePermissions === undefined ? ['nodev'] : []),
+        ...(mount.without ?? []).map((feature) => `no${feature}`),
+      ],
     };
   }
   return {

@@ -25,7 +25,7 @@ import { LaunchProgram } from './launcher/program.ts';
 import { launcherArchitecture } from './launcher/start.ts';
 import { prepareRoot } from './mount-targets.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './runtime-spec.ts';
-import { exitStatusOf, type ProcessExit, type Sandbox, type SandboxSpec } from './sandbox.ts';
+import { DATA_ONLY, exitStatusOf, type ProcessExit, type Sandbox, type SandboxSpec } from './sandbox.ts';
 import { sweepStepDirs } from './step-dir.ts';
 
 /** Where the host has a static busybox. Tests that need it are skipped, visibly, without it. */
@@ -291,6 +291,9 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
 
     test('has the device nodes of Docker and no others', async () => {
       const { stdout } = await shell('ls /dev; stat -c %t:%T /dev/null /dev/zero /dev/tty');
+      // A link that crun makes where it leads nowhere, too.
+      const hasCore = name === 'crun' || existsSync('/proc/kcore');
+      expect(stdout.startsWith('core\n')).toBe(hasCore);
       const names = stdout
         .trim()
         .split('\n')
@@ -316,28 +319,45 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
 
     test('mounts files and directories, read-only where asked, and tmpfs', async () => {
       const source = mkdtempSync(path.join(tmpdir(), 'bind-'));
-      writeFileSync(path.join(source, 'file'), 'content');
+      writeFileSync(path.join(source, 'file'), 'content', { mode: 0o755 });
       const targets = prepareRoot(rootfs, { path: '/', uid: 0, gid: 0 }, [
         { path: '/mnt/ro', type: 'directory' },
         { path: '/mnt/rw', type: 'directory' },
         { path: '/mnt/file', type: 'file' },
+        { path: '/mnt/data', type: 'file' },
         { path: '/mnt/tmp', type: 'directory', mode: 0o1777 },
       ]);
       const { stdout, exit } = await shell(
-        'cat /mnt/file; touch /mnt/rw/new && ! touch /mnt/ro/other && touch /mnt/tmp/x && stat -c %a /mnt/tmp',
+        'cat /mnt/file; touch /mnt/rw/new && ! touch /mnt/ro/other && touch /mnt/tmp/x && stat -c %a /mnt/tmp; ' +
+          'grep " /mnt/" /proc/mounts | cut -d " " -f 2,4; /mnt/data 2>/dev/null; echo $?',
         {
           mounts: [
             { type: 'bind', source, target: '/mnt/ro', isReadonly: true },
             { type: 'bind', source, target: '/mnt/rw', isReadonly: false },
             { type: 'bind', source: `${source}/file`, target: '/mnt/file', isReadonly: true },
             { type: 'tmpfs', target: '/mnt/tmp', sizeBytes: 65536, mode: 0o1777 },
+            {
+              ...{ type: 'bind', source: `${source}/file`, target: '/mnt/data' },
+              ...{ isReadonly: true, without: DATA_ONLY },
+            },
           ],
         },
       );
       targets.restore();
       const left = readdirSync(source);
       rmSync(source, { recursive: true });
-      expect([stdout, exit]).toEqual(['content1777\n', { kind: 'exited', status: 0 }]);
+      const lines = stdout.trim().split('\n');
+      expect([lines[0], lines.at(-1), exit.kind]).toEqual(['content1777', '126', 'exited']);
+      const known = /^(\/mnt.*|ro|rw|nosuid|nodev|noexec)$/;
+      expect(
+        lines.slice(1, -1).map((line) => line.split(/[ ,]/).filter((word) => known.test(word))),
+      ).toEqual([
+        ['/mnt/ro', 'ro', 'nodev'],
+        ['/mnt/rw', 'rw', 'nodev'],
+        ['/mnt/file', 'ro', 'nodev'],
+        ['/mnt/tmp', 'rw', 'nosuid', 'nodev'],
+        ['/mnt/data', 'ro', 'nosuid', 'nodev', 'noexec'],
+      ]);
       expect(left).toEqual(['file', 'new']);
       expect(existsSync(path.join(rootfs, 'mnt'))).toBe(false);
     });
@@ -351,14 +371,18 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       expect(stdout).toMatch(/LOOPBACK,UP/);
     });
 
-    test('sets the limits of the spec, and no core files', async () => {
+    test('sets the limits of the spec, and none but the step itself asks for core files', async () => {
       const rlimits = [
         { name: 'nofile', soft: 100, hard: 200 },
         { name: 'stack', soft: 1024 * 1024, hard: -1 },
       ] as const;
-      const script = 'ulimit -n; ulimit -H -n; ulimit -c; ulimit -s; ulimit -H -s';
+      const script =
+        'ulimit -n; ulimit -H -n; ulimit -c; ulimit -s; ulimit -H -s; grep core /proc/self/limits';
       const { stdout } = await shell(script, { rlimits });
-      expect(stdout).toBe('100\n200\n0\n1024\nunlimited\n');
+      const own = readFileSync('/proc/self/limits', 'latin1');
+      const hard = /^Max core file size +\S+ +(\S+)/m.exec(own)?.[1] ?? '';
+      const core = `Max core file size 0 ${hard} bytes`;
+      expect(stdout.replace(/ +/g, ' ').trim()).toBe(`100\n200\n0\n1024\nunlimited\n${core}`);
     });
 
     test('stops a fork bomb at the number of processes of the spec', async (context) => {

@@ -40,7 +40,7 @@ export interface SandboxSpec {
   readonly shmBytes: number;
   /** Limits of what the step uses of the host. Where `limitsProblem` names one they are not in force. */
   readonly limits?: StepLimits | undefined;
-  /** Resource limits as in setrlimit(2). Others stay as this process has them; `core` is always 0. */
+  /** Resource limits as in setrlimit(2). Others stay as this process has them, but no core files are written. */
   readonly rlimits?: readonly ResourceLimit[] | undefined;
   /** `RUN --security=insecure`: every capability and system call, no hidden or read-only kernel files. */
   readonly isInsecure?: boolean | undefined;
@@ -93,6 +93,8 @@ export type SandboxMount =
       readonly source: string;
       readonly target: string;
       readonly isReadonly: boolean;
+      /** What is switched off in it, beside device nodes; as in mount(8). */
+      readonly without?: readonly MountFeature[] | undefined;
       /** `source` is a device node that the step may open; some of the letters `rwm`. */
       readonly devicePermissions?: string | undefined;
     }
@@ -102,6 +104,12 @@ export type SandboxMount =
       readonly sizeBytes: number | undefined;
       readonly mode: number;
     };
+
+/** Programs can be started, and can change the user of who starts them. */
+export type MountFeature = 'exec' | 'suid';
+
+/** For files that are there to be read. */
+export const DATA_ONLY: readonly MountFeature[] = ['exec', 'suid'];
 
 export interface ResolvedUser {
   readonly uid: number;

@@ -18,6 +18,8 @@ export const REASON = {
   exposeText: 'Today the ports are a sorted list in history (BuildKit convert_expose.go)',
   primaryGroup:
     'Today the primary group is among the supplementary ones, so that no step can drop it (BuildKit executor/oci/user.go)',
+  secretProgram:
+    'Today a secret whose mode says so can be started (BuildKit solver/llbsolver/mounts/mount.go)',
   mountPoints:
     'What was made to mount on is taken away after the step (reference 1.9); Docker leaves it in the image',
   newLanguage: 'Docker has an older version of the language (reference 1.2 to 1.4)',

@@ -38,6 +38,27 @@ export const RUN_CASES: readonly DifferentialCase[] = [
     dockerfile: `${BASE}RUN hostname > /h; cat /etc/hostname > /h2 2>/dev/null || true\n`,
   },
   {
+    name: 'names, addresses and links that a step is given',
+    dockerfile: `${BASE}RUN cat /etc/hosts > /hosts; cat /etc/resolv.conf > /resolv; ls / > /root-names; ls -d /run/* > /runs 2>&1; readlink /dev/fd /dev/stdin /dev/ptmx > /links; ls /proc | grep -v '^[0-9]' > /proc-names; ls /sys > /sys-names\n`,
+  },
+  {
+    name: 'nodes in /dev',
+    dockerfile: `${BASE}RUN stat -c '%A %u:%g %t:%T %n' /dev/* /dev/pts/* > /nodes\n`,
+  },
+  {
+    name: 'rights and limits of a step',
+    dockerfile: `${BASE}RUN grep -E '^(Cap|NoNewPrivs|Seccomp:|Umask|SigBlk|SigIgn|SigCgt)' /proc/self/status > /status; grep -v 'open files' /proc/self/limits > /limits; cat /proc/self/oom_score_adj > /oom\n`,
+  },
+  {
+    name: 'rights of a user of a step',
+    dockerfile: `${BASE}USER app\nRUN grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status > /tmp/status\n`,
+  },
+  {
+    name: 'how files and kernel views are mounted',
+    dockerfile: `${BASE}RUN mkdir -p /run/secrets && touch /run/secrets/key\nRUN --mount=type=secret,id=key for at in /proc /sys /dev/pts /dev/shm /dev/mqueue /etc/hosts /etc/resolv.conf /run/secrets/key; do grep " $at " /proc/mounts | sed -E 's/^[^ ]+ ([^ ]+) .*(r[ow],(no[a-z]+,)*relatime).*/\\1 \\2/' >> /out; done\n`,
+    secrets: { key: 'hidden' },
+  },
+  {
     name: 'removals and replacements',
     dockerfile:
       'FROM diff/rich:1\nUSER root\nRUN rm -r /opt/dir /opt/one && rm /opt/link && mkdir /opt/link /opt/dir && touch /opt/link/x\nRUN rm -r /opt/link && ln -s x /opt/link && rm -r /opt/shared\n',
@@ -129,6 +150,15 @@ export const RUN_CASES: readonly DifferentialCase[] = [
     name: 'secret at a target with mode',
     dockerfile: `${BASE}RUN touch /s\nRUN --mount=type=secret,id=key,target=/s,mode=0444,uid=5,gid=6 cat /s > /out; stat -c '%a %u %g' /s >> /out\n`,
     secrets: { key: 'hidden2' },
+  },
+  {
+    name: 'secret that is a program',
+    dockerfile: `${BASE}RUN touch /s\nRUN --mount=type=secret,id=key,target=/s,mode=0555 /s > /out 2>&1 || echo refused > /out\n`,
+    secrets: { key: '#!/bin/sh\necho started\n' },
+    expect: {
+      differs: ['file /out: content'],
+      reason: REASON.secretProgram,
+    },
   },
   {
     name: 'secret that is not given',
