@@ -34,6 +34,12 @@ export function openSingleIdHelp(
   const source = writeOnce(directory, 'apt', APT_SETTINGS);
   return {
     env: [`APT_CONFIG=${APT_SETTINGS_TARGET}`],
-    mount: { type: 'bind', source, target: APT_SETTINGS_TARGET, isReadonly: true, without: DATA_ONLY },
+    mount: {
+      type: 'bind',
+      source,
+      target: APT_SETTINGS_TARGET,
+      isReadonly: true,
+      without: DATA_ONLY,
+    },
   };
 }

@@ -25,7 +25,13 @@ import { LaunchProgram } from './launcher/program.ts';
 import { launcherArchitecture } from './launcher/start.ts';
 import { prepareRoot } from './mount-targets.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './runtime-spec.ts';
-import { DATA_ONLY, exitStatusOf, type ProcessExit, type Sandbox, type SandboxSpec } from './sandbox.ts';
+import {
+  DATA_ONLY,
+  exitStatusOf,
+  type ProcessExit,
+  type Sandbox,
+  type SandboxSpec,
+} from './sandbox.ts';
 import { sweepStepDirs } from './step-dir.ts';
 
 /** Where the host has a static busybox. Tests that need it are skipped, visibly, without it. */
