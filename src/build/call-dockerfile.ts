@@ -1,13 +1,16 @@
+import { timeText } from '../core/time-text.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { DockerfileAst } from '../dockerfile/ast.ts';
 import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts';
+import { lowerStages } from '../ops/lower-stages.ts';
 import { outlineOf, type Outline } from '../stages/outline.ts';
 import type { StageGraph } from '../stages/stage-graph.ts';
 import { createBaseImages, type BaseImages } from './base-images.ts';
 import type { BuildHost } from './build-image.ts';
 import { openBuildInput, type BuildInput, type InputHost } from './build-input.ts';
+import { lintViolation } from './errors.ts';
 import { openBuildRemotes } from './build-remotes.ts';
 import { checkDockerfile } from './check-dockerfile.ts';
 import { planRequest } from './plan-build.ts';
@@ -47,6 +50,7 @@ export async function checkRequest(
   if (!diagnostics.some(({ severity }) => severity === 'error')) {
     try {
       await planEach(ast, request, { bases, host, plans }, signal);
+      for (const plan of plans) refuseUnbuildable(plan, bases, host);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof BuildError)) throw error;
@@ -54,8 +58,11 @@ export async function checkRequest(
     }
   }
   const input = { buildArgs: request.buildArgs, ignoreMatcher, images: bases.resolved };
-  const found = checkDockerfile(ast, diagnostics, plans, input).diagnostics;
+  const { diagnostics: found, violations } = checkDockerfile(ast, diagnostics, plans, input);
   const mistakes = found.filter(({ severity }) => severity === 'error');
+  if (violations.length > 0 && mistakes.length + errors.length === 0) {
+    errors.push(lintViolation(violations));
+  }
   return {
     ast,
     warnings: found.filter(({ severity }) => severity === 'warning'),
@@ -73,6 +80,7 @@ export async function outlineRequest(
   const wishes = planRequest(request, host.arch);
   const bases = openBases(request, host);
   const plan = await planStagesWithBases(ast, wishes, bases, signal);
+  refuseUnbuildable(plan, bases, host);
   return { ast, outline: outlineOf(ast, plan, wishes) };
 }
 
@@ -103,6 +111,11 @@ async function openInput(
 function openBases(request: BuildRequest, host: CallHost): BaseImages {
   const startedAt = host.now();
   return createBaseImages(host.images, request.pull, host.emit, () => host.now() - startedAt);
+}
+
+/** Some mistakes only show when the ops are made: modes, checksums, what may be copied from where. */
+function refuseUnbuildable(plan: StageGraph, bases: BaseImages, host: CallHost): void {
+  lowerStages(plan, bases.resolved, { now: timeText(host.now()) });
 }
 
 /** The target, or every stage: from the last one up, as the stages that it needs are planned with it. */

@@ -34,6 +34,7 @@ export function checkDockerfile(
     buildArgs: input.buildArgs,
     ignoreMatcher: input.ignoreMatcher,
     stages: new Set(stages.map(({ index }) => index)),
+    triggers: new Map(stages.map(({ index, triggers }) => [index, triggers])),
     stagesWithShell: new Set(
       stages.filter((stage) => hasShell(stage, input.images)).map(({ index }) => index),
     ),

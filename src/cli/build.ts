@@ -30,8 +30,9 @@ export const build = defineCommand({
       const call = readCall(flags);
       if (call !== undefined) {
         await using host = await openBuildHost({ ...hostOptions, emit: () => undefined }, signal);
-        const { text, status } = await runCall(call, request, host, signal);
+        const { text, status, errors } = await runCall(call, request, host, signal);
         context.stdout.write(text);
+        if (errors.length > 0) throw new AggregateError(errors, 'The Dockerfile cannot be built');
         return status;
       }
     }

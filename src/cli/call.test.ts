@@ -104,6 +104,7 @@ describe('--check', () => {
     expect(await call({ check: true }, ['FROM scratch', 'COPY a /'])).toEqual({
       text: 'Check complete, no warnings found.\n',
       status: 0,
+      errors: [],
     });
   });
 
@@ -176,14 +177,75 @@ describe('--check', () => {
     });
   });
 
+  test('has a range for each line of an instruction, and null for no warnings', async () => {
+    const lines = ['FROM scratch', 'CMD a \\', '', '  b'];
+    const found = await call({ call: 'check,format=json' }, lines);
+    const line = (n: number): object => ({ start: { line: n }, end: { line: n } });
+    expect(JSON.parse(found.text)).toMatchObject({
+      warnings: [
+        { ruleName: 'JSONArgsRecommended', location: { ranges: [line(2), line(3), line(4)] } },
+        { ruleName: 'NoEmptyContinuation', location: { ranges: [line(4)] } },
+      ],
+    });
+    const clean = await call({ call: 'check,format=json' }, ['FROM scratch']);
+    expect(JSON.parse(clean.text)).toMatchObject({ warnings: null });
+  });
+
   test('tells why a file cannot be built, next to what the checks find', async () => {
     const lines = ['FROM scratch AS A', 'COPY --from=1 /a /b', 'FROM scratch'];
-    const { text, status } = await call({ call: 'check,format=json' }, lines);
+    const { text, status, errors } = await call({ call: 'check,format=json' }, lines);
     expect(status).toBe(1);
+    expect(errors).toHaveLength(1);
     expect(JSON.parse(text)).toMatchObject({
       warnings: [{ ruleName: 'StageNameCasing' }],
       buildError: { location: { ranges: [{ start: { line: 2 }, end: { line: 2 } }] } },
     });
+  });
+
+  test.each([
+    'COPY --chmod=64a a b',
+    'COPY https://example.com/x /',
+    'ADD --checksum=sha256:1 a b',
+  ])('finds the mistake in %s, which only making the ops shows', async (line) => {
+    const { errors } = await call({ call: 'check,ignorestatus' }, ['FROM scratch', line]);
+    expect(errors.map(({ span }) => span?.start)).toEqual([13]);
+    await expect(call({ call: 'outline' }, ['FROM scratch', line])).rejects.toThrow('Cannot');
+  });
+
+  test('fails with the broken rules when the file asks for it', async () => {
+    const lines = ['# check=error=true', 'FROM scratch AS A'];
+    const { text, errors } = await call({ call: 'check,format=json' }, lines);
+    expect(errors.map(({ message }) => message)).toEqual([
+      'Cannot build: lint violation found for rules: StageNameCasing',
+    ]);
+    expect(JSON.parse(text)).toMatchObject({ buildError: { location: {} } });
+  });
+
+  test('looks into the triggers of a base, and tells of the FROM that brings them', async () => {
+    const lines = [
+      'FROM scratch AS a',
+      'ONBUILD CMD run $me',
+      'ONBUILD COPY $nowhere /',
+      'ONBUILD ENV MY_TOKEN 1',
+      'FROM a',
+      'CMD mine',
+    ];
+    const { text } = await call({ call: 'check,format=json' }, lines);
+    const { warnings } = JSON.parse(text) as {
+      warnings: { ruleName: string; location: { ranges: { start: { line: number } }[] } }[];
+    };
+    const found = warnings.map(({ ruleName, location }) => [
+      ruleName,
+      location.ranges[0]?.start.line,
+    ]);
+    expect(found).toEqual([
+      ['UndefinedVar', 5],
+      ['JSONArgsRecommended', 5],
+      ['MultipleInstructionsDisallowed', 5],
+      ['LegacyKeyValueFormat', 5],
+      ['SecretsUsedInArgOrEnv', 5],
+      ['JSONArgsRecommended', 6],
+    ]);
   });
 });
 
@@ -243,11 +305,25 @@ describe('--call=outline', () => {
   });
 });
 
+describe('--call=outline, of arguments with one name', () => {
+  test('tells of the last in a stage, and of the target before its base', async () => {
+    const lines = ['FROM scratch AS a', 'ARG X=1', 'FROM a', 'ARG X=2', 'ARG X=3', 'ARG Y'];
+    const { text } = await call({ call: 'outline' }, lines);
+    expect(text).toBe('BUILD ARG   VALUE   DESCRIPTION\nX           3\nY\n\n');
+  });
+
+  test('leaves out what FROM looks at and nothing sets', async () => {
+    const { text } = await call({ call: 'outline' }, ['ARG SUFFIX', 'FROM scratch$SUFFIX']);
+    expect(text).toBe('');
+  });
+});
+
 describe('--call=targets', () => {
   test('lists the stages with their descriptions', async () => {
     expect(await call({ call: 'targets' }, PARAMETERS)).toEqual({
       text: 'TARGET        DESCRIPTION\nbuild\napp (default) is what ships\n',
       status: 0,
+      errors: [],
     });
   });
 

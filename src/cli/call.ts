@@ -4,6 +4,7 @@ import {
   parseRequest,
   type CallHost,
 } from '../build/call-dockerfile.ts';
+import type { BuildError } from '../diagnostics/build-error.ts';
 import type { BuildRequest } from '../build/request.ts';
 import type { BuildFlagValues } from './build-flags.ts';
 import { checkJson, renderCheck } from './check-report.ts';
@@ -28,6 +29,8 @@ export interface Call {
 export interface CallResult {
   readonly text: string;
   readonly status: number;
+  /** Why the Dockerfile cannot be built. `ignorestatus` is about warnings and takes none of them away. */
+  readonly errors: readonly BuildError[];
 }
 
 /**
@@ -70,18 +73,19 @@ export async function runCall(
   switch (call.method) {
     case 'check': {
       const checked = await checkRequest(request, host, signal);
-      const isClean = checked.warnings.length === 0 && checked.errors.length === 0;
+      const { warnings, errors } = checked;
       const text = call.isJson ? toJson(checkJson(checked)) : renderCheck(checked);
-      return { text, status: isClean || call.ignoresStatus ? 0 : 1 };
+      return { text, status: warnings.length === 0 || call.ignoresStatus ? 0 : 1, errors };
     }
     case 'outline': {
       const { ast, outline } = await outlineRequest(request, host, signal);
       const text = call.isJson ? toJson(outlineJson(ast, outline)) : renderOutline(outline);
-      return { text, status: 0 };
+      return { text, status: 0, errors: [] };
     }
     case 'targets': {
       const ast = await parseRequest(request, host, signal);
-      return { text: call.isJson ? toJson(targetsJson(ast)) : renderTargets(ast), status: 0 };
+      const text = call.isJson ? toJson(targetsJson(ast)) : renderTargets(ast);
+      return { text, status: 0, errors: [] };
     }
     default:
       return call.method satisfies never;

@@ -1,4 +1,6 @@
 import type { CheckedDockerfile } from '../build/call-dockerfile.ts';
+import type { DockerfileAst } from '../dockerfile/ast.ts';
+import { noEmptyContinuation } from '../dockerfile/lint/no-empty-continuation.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { visibleText } from '../diagnostics/visible-text.ts';
 import { ruleSlug } from '../dockerfile/lint/rule.ts';
@@ -9,7 +11,7 @@ const PAGES = 'https://docs.docker.com/go/dockerfile/rule/';
 /** The one check that Docker has no page for. */
 const WITHOUT_PAGE = 'InvalidBaseImagePlatform';
 
-/** What `docker build --check` prints. Ends with a newline. */
+/** What `docker build --check` prints, but for errors. Empty or ends with a newline. */
 export function renderCheck({ ast, warnings, errors }: CheckedDockerfile): string {
   const count = warnings.length;
   const found =
@@ -24,21 +26,23 @@ export function renderCheck({ ast, warnings, errors }: CheckedDockerfile): strin
   const told = warnings.map((warning) => {
     const url = pageOf(warning.code);
     const title = url === undefined ? warning.code : `${warning.code} - ${url}`;
-    const excerpt = renderExcerpt(warning.span.file, instructionLines(ast, warning.span));
+    const excerpt = renderExcerpt(warning.span.file, linesOfWarning(ast, warning));
     return `\nWARNING: ${title}\n${visibleText(warning.message)}\n${excerpt}`;
   });
-  const failed = errors.map(({ message, span }) => {
-    const excerpt = span === undefined ? '' : renderExcerpt(span.file, linesOf(span));
-    return `\nERROR: ${visibleText(message)}\n${excerpt}`;
-  });
-  return [head, ...told, ...failed].join('');
+  return [head, ...told].join('');
 }
 
-/** BuildKit's lint result, version 1.0.0. */
+/**
+ * BuildKit's lint result, version 1.0.0: field by field what `frontend/subrequests/lint` writes, `null` for
+ * no warnings included. Only `definition`, the build graph of the Dockerfile itself, has no counterpart.
+ */
 export function checkJson({ ast, warnings, errors }: CheckedDockerfile): object {
   const [error] = errors;
   return {
-    warnings: warnings.map((warning) => warningJson(warning, instructionLines(ast, warning.span))),
+    warnings:
+      warnings.length === 0
+        ? null
+        : warnings.map((warning) => warningJson(warning, linesOfWarning(ast, warning))),
     sources: [{ filename: ast.source.path, data: base64(ast.source.text), language: 'Dockerfile' }],
     ...(error === undefined
       ? {}
@@ -51,9 +55,16 @@ export function checkJson({ ast, warnings, errors }: CheckedDockerfile): object 
   };
 }
 
-/** A place in BuildKit's JSON. Columns are not told, as in BuildKit. */
+/** A place in BuildKit's JSON: each of its lines is a range. Columns are not told, as in BuildKit. */
 export function locationJson({ start, end }: LineRange): object {
-  return { ranges: [{ start: { line: start }, end: { line: end } }] };
+  const lines = Array.from({ length: end - start + 1 }, (_, i) => start + i);
+  return { ranges: lines.map((line) => ({ start: { line }, end: { line } })) };
+}
+
+/** BuildKit names the whole instruction; only an empty line in it is told of by the last line. */
+function linesOfWarning(ast: DockerfileAst, { code, span }: Diagnostic): LineRange {
+  const lines = instructionLines(ast, span);
+  return code === noEmptyContinuation.name ? { start: lines.end, end: lines.end } : lines;
 }
 
 /** How BuildKit's JSON holds the bytes of a Dockerfile. */

@@ -34,6 +34,10 @@ export interface PatternMatcher {
   matches(path: BytePath): PatternMatch;
   /** Whether an exception may match below an ignored directory. If not, nobody needs to read it. */
   mayContainReincluded(directory: BytePath): boolean;
+  /** Whether any rule is an exception, one with `!`. */
+  readonly hasExceptions: boolean;
+  /** Whether a rule ignores everything at the root: `*`, `**`, or both. */
+  readonly ignoresAll: boolean;
 }
 
 /** A matcher from the patterns that are right; the others are reported. */
@@ -45,6 +49,8 @@ export interface CompiledPatterns {
 interface Rule {
   readonly source: PatternSource;
   readonly isException: boolean;
+  /** Cleaned, without the `!`. */
+  readonly pattern: string;
   /** Whether it matches the path or a directory above it. */
   readonly matches: (path: string) => boolean;
   readonly mayMatchBelow: (directory: string) => boolean;
@@ -78,6 +84,7 @@ export function compilePatterns(sources: readonly PatternSource[]): CompiledPatt
     rules.push({
       source,
       isException,
+      pattern,
       matches: fastMatcher(pattern, glob),
       mayMatchBelow: (directory) => mayMatchBelow(glob, directory),
     });
@@ -87,6 +94,10 @@ export function compilePatterns(sources: readonly PatternSource[]): CompiledPatt
 
 function matcherOf(rules: readonly Rule[]): PatternMatcher {
   return {
+    hasExceptions: rules.some(({ isException }) => isException),
+    ignoresAll: rules.some(
+      ({ isException, pattern }) => !isException && /^(?:\*|\*\*|\*\*\/\*)$/.test(pattern),
+    ),
     matches(path) {
       if (path === '' || path === '.') return NOT_IGNORED;
       let isIgnored = false;

@@ -1,4 +1,4 @@
-import { nearest } from '../core/suggest.ts';
+import { nearestForBuildKit } from '../core/suggest.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { Word } from '../dockerfile/ast.ts';
@@ -84,7 +84,7 @@ export function undefinedVariables(
 }
 
 function similarName(name: string, names: Iterable<string>, count: number): string | undefined {
-  return count > MAX_CANDIDATES ? undefined : nearest(name, names);
+  return count > MAX_CANDIDATES ? undefined : nearestForBuildKit(name, names);
 }
 
 /** The warning that BuildKit calls UndefinedArgInFrom. */

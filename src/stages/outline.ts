@@ -39,7 +39,7 @@ export interface OutlineSecret {
 /** The outline of the first target of a plan, over all stages that it needs. */
 export function outlineOf(ast: DockerfileAst, plan: StageGraph, request: PlanRequest): Outline {
   const target = plan.targets[0];
-  const stages = target?.stages ?? [];
+  const stages = fromTargetDown(target?.stages ?? [], target?.target);
   const from = stages.find(({ index }) => index === target?.target)?.from;
   const name = from?.name?.text;
   const mounts = stages.flatMap(({ steps }) => steps.flatMap(mountsOf));
@@ -47,8 +47,8 @@ export function outlineOf(ast: DockerfileAst, plan: StageGraph, request: PlanReq
     name,
     description: from && describedBy(from.comments, name ?? ''),
     args: outlineArgs(ast, stages, request),
-    secrets: firstOfEach(mounts.filter(({ type }) => type === 'secret')),
-    ssh: firstOfEach(mounts.filter(({ type }) => type === 'ssh')),
+    secrets: inPlace(firstOfEach(mounts.filter(({ type }) => type === 'secret'))),
+    ssh: inPlace(firstOfEach(mounts.filter(({ type }) => type === 'ssh'))),
   };
 }
 
@@ -62,7 +62,10 @@ function outlineArgs(
   const found: OutlineArg[] = [];
   for (const stage of stages) {
     const words = [stage.from.image, ...(stage.from.platform ? [stage.from.platform] : [])];
-    for (const word of words) for (const name of namesIn(word.raw, ast.escape)) used.add(name);
+    for (const name of words.flatMap(({ raw }) => namesIn(raw, ast.escape))) {
+      if (globals.visible.has(name)) used.add(name);
+    }
+    const own = new Map<string, OutlineArg>();
     const instructions = ast.stages.find(({ index }) => index === stage.index)?.instructions ?? [];
     for (const instruction of instructions) {
       if (instruction.kind !== 'arg') continue;
@@ -71,12 +74,27 @@ function outlineArgs(
         const isGlobal = arg.value === undefined && !request.buildArgs.has(arg.key.raw);
         if (isGlobal) used.add(arg.key.raw);
         if (!isGlobal || !globals.visible.has(arg.key.raw)) {
-          found.push(outlineArg(instruction, arg, valueIn(step, arg.key.raw)));
+          own.set(arg.key.raw, outlineArg(instruction, arg, valueIn(step, arg.key.raw)));
         }
       }
     }
+    found.push(...own.values());
   }
-  return firstOfEach([...globals.usedBy(used), ...found]);
+  return inPlace(firstOfEach([...globals.usedBy(used), ...found]));
+}
+
+/** The target, what it is built on, and then what else it needs: so BuildKit looks for names. */
+function fromTargetDown(
+  stages: readonly PlannedStage[],
+  target: number | undefined,
+): readonly PlannedStage[] {
+  const chain: PlannedStage[] = [];
+  for (let at = target; at !== undefined;) {
+    const stage = stages.find(({ index }) => index === at);
+    if (stage !== undefined) chain.push(stage);
+    at = stage?.base.kind === 'stage' ? stage.base.index : undefined;
+  }
+  return [...chain, ...stages.filter((stage) => !chain.includes(stage))];
 }
 
 interface OutlineGlobals {
@@ -136,12 +154,12 @@ function mountsOf(step: PlannedStep): (OutlineSecret & { readonly type: 'secret'
   });
 }
 
-/** The first of each name, by place. */
-function firstOfEach<T extends { readonly name: string; readonly span: Span }>(
-  found: readonly T[],
-): T[] {
-  const byPlace = found.toSorted((a, b) => a.span.start - b.span.start);
+function firstOfEach<T extends { readonly name: string }>(found: readonly T[]): T[] {
   const known = new Map<string, T>();
-  for (const each of byPlace) if (!known.has(each.name)) known.set(each.name, each);
+  for (const each of found) if (!known.has(each.name)) known.set(each.name, each);
   return [...known.values()];
+}
+
+function inPlace<T extends { readonly span: Span }>(found: readonly T[]): T[] {
+  return found.toSorted((a, b) => a.span.start - b.span.start);
 }

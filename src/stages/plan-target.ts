@@ -193,11 +193,17 @@ function warnOtherPlatform(
 }
 
 function expandSteps(
-  { steps }: OpenStage,
+  { steps, entry }: OpenStage,
   variables: StageVariables,
   { sources, scope }: { readonly sources: FileSources; readonly scope: TargetScope },
 ): readonly PlannedStep[] {
   const { expander, globals, report, request } = scope;
   const stepScope = { expander, sources, globals, buildArgs: request.buildArgs, report };
-  return steps.map((step) => expandStep(step, variables, stepScope));
+  // The text of a trigger stands in no file of the user.
+  const { span } = entry.node.from;
+  const reportAtFrom = (found: Diagnostic): void => report({ ...found, span });
+  const triggerScope = { ...stepScope, report: reportAtFrom };
+  return steps.map((step) =>
+    expandStep(step, variables, step.isOnbuild ? triggerScope : stepScope),
+  );
 }

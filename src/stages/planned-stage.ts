@@ -17,7 +17,7 @@ export interface OpenStage {
 
 /** A stage with its steps expanded, and with what its steps are called by. */
 export function plannedStage(
-  { entry, base, needs }: OpenStage,
+  { entry, base, needs, steps: written }: OpenStage,
   rest: {
     readonly steps: readonly PlannedStep[];
     readonly platform: Platform;
@@ -33,6 +33,7 @@ export function plannedStage(
     from: entry.node.from,
     base,
     platform,
+    triggers: written.flatMap(({ instruction, isOnbuild }) => (isOnbuild ? [instruction] : [])),
     steps,
     stepCount: countSteps(base, steps),
     ignoresCache: isUncached(entry.name, request.noCache),

@@ -1,7 +1,7 @@
 import type { Platform } from '../core/platform.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
-import type { FromInstruction } from '../dockerfile/ast.ts';
+import type { FromInstruction, StageInstruction } from '../dockerfile/ast.ts';
 import type { NamedContext } from './plan-request.ts';
 import type { PlannedStep } from './planned-step.ts';
 import type { EpochSource } from './source-date-epoch.ts';
@@ -56,6 +56,9 @@ export interface PlannedStage {
   readonly from: FromInstruction;
   readonly base: StageBase;
   readonly platform: Platform;
+  /** The ONBUILD triggers of the base, before their words are expanded. */
+  readonly triggers: readonly StageInstruction[];
+  /** Those of the triggers come first. */
   readonly steps: readonly PlannedStep[];
   /** The n of `[name 1/n]`. */
   readonly stepCount: number;

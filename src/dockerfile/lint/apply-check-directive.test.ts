@@ -66,6 +66,16 @@ describe('applyCheckDirective()', () => {
     ]);
   });
 
+  test('takes the first comment above an instruction, up to the reason behind it', () => {
+    const lines = [
+      'FROM alpine',
+      '# check=skip=all // we know',
+      '# check=skip=None',
+      'MAINTAINER me',
+    ];
+    expect(check(lines).diagnostics).toEqual([]);
+  });
+
   test('reports a directive that it cannot read, at its place', () => {
     const { diagnostics } = check(['# check=skipp=A', 'FROM alpine']);
     expect(diagnostics).toMatchObject([

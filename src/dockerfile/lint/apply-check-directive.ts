@@ -70,11 +70,10 @@ interface InlineOptions {
 function inlineOptions(ast: DockerfileAst): InlineOptions[] {
   const found: InlineOptions[] = [];
   for (const instruction of allInstructions(ast)) {
-    for (const comment of instruction.comments) {
-      const text = inlineCheckText(comment);
-      const result = text === undefined ? undefined : parseCheckOptions(text);
-      if (result?.ok === true) found.push({ instruction, options: result.options });
-    }
+    // Of several only the first counts.
+    const text = instruction.comments.map(inlineCheckText).find((found) => found !== undefined);
+    const result = text === undefined ? undefined : parseCheckOptions(text);
+    if (result?.ok === true) found.push({ instruction, options: result.options });
   }
   return found;
 }

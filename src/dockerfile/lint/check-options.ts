@@ -52,9 +52,12 @@ export function parseCheckOptions(text: string): CheckOptionsResult {
   return { ok: true, options };
 }
 
-/** What follows `# check=` in a comment above an instruction; undefined for other comments. */
+/**
+ * What follows `# check=` in a comment above an instruction, up to the first blank: the reason may stand
+ * behind it. Undefined for other comments.
+ */
 export function inlineCheckText({ text }: Comment): string | undefined {
-  return /^check\s*=\s*(.+)$/i.exec(text)?.[1];
+  return /^check\s*=\s*([^ ]+)/i.exec(text)?.[1];
 }
 
 /** True when the set names the rule. */

@@ -34,6 +34,17 @@ describe('CopyIgnoredFile', () => {
     expect(findings(['secret.txt'], line)).toEqual([]);
   });
 
+  test('catches the whole context when everything in it is ignored', () => {
+    expect(findings(['*'], 'COPY . /')).toMatchObject([
+      { message: 'Attempting to Copy file "." that is excluded by .dockerignore' },
+    ]);
+    expect(findings(['?'], 'COPY . /')).toEqual([]);
+  });
+
+  test('says nothing next to exceptions, as BuildKit', () => {
+    expect(findings(['secret.txt', '!other'], 'COPY secret.txt /')).toEqual([]);
+  });
+
   test('allows a directory of which an exception leaves something', () => {
     expect(findings(['dir', '!dir/kept'], 'COPY dir /')).toEqual([]);
   });

@@ -9,7 +9,8 @@ export const copyIgnoredFile: Rule = {
   description: 'Attempting to Copy file that is excluded by .dockerignore',
   *check(file) {
     const matcher = file.context.ignoreMatcher;
-    if (matcher === undefined) return;
+    // What an exception leaves of a directory cannot be said from the text.
+    if (matcher === undefined || matcher.hasExceptions) return;
     for (const stage of file.stages) {
       for (const { instruction, expandAll } of file.walk(stage)) {
         if (!copiesFromContext(instruction)) continue;
@@ -17,9 +18,12 @@ export const copyIgnoredFile: Rule = {
           for (const source of expandAll(word) ?? []) {
             if (isRemote(source)) continue;
             const cleaned = cleanPath(source);
-            const path = textToBytes(cleaned.replace(/^\/+/, ''));
-            // An exception below an ignored directory leaves something to copy.
-            if (!matcher.matches(path).isIgnored || matcher.mayContainReincluded(path)) continue;
+            const path = cleaned.replace(/^\/+/, '');
+            const isRoot = path === '' || path === '.';
+            const isIgnored = isRoot
+              ? matcher.ignoresAll
+              : matcher.matches(textToBytes(path)).isIgnored;
+            if (!isIgnored) continue;
             const verb = instruction.kind === 'add' ? 'Add' : 'Copy';
             yield {
               span: word.span,

@@ -1,4 +1,4 @@
-import type { DockerfileAst, Instruction, StageNode } from '../ast.ts';
+import type { DockerfileAst, Instruction, StageInstruction, StageNode } from '../ast.ts';
 import type { PatternMatcher } from '../pattern-matcher.ts';
 import { defaultGlobals } from './global-values.ts';
 import { StageScopes, type StageScope } from './stage-scopes.ts';
@@ -11,6 +11,11 @@ export interface LintContext {
   readonly stages?: ReadonlySet<number> | undefined;
   /** Indexes of the stages whose base image names a shell, so that shell form is meant. */
   readonly stagesWithShell?: ReadonlySet<number> | undefined;
+  /**
+   * What the ONBUILD triggers of bases put before the instructions of a stage, by its index. What is
+   * found in them is told of the FROM.
+   */
+  readonly triggers?: ReadonlyMap<number, readonly StageInstruction[]> | undefined;
   /** The rules of `.dockerignore`. */
   readonly ignoreMatcher?: PatternMatcher | undefined;
 }
@@ -19,7 +24,7 @@ export interface LintContext {
 export interface LintFile {
   readonly ast: DockerfileAst;
   readonly context: LintContext;
-  /** The stages to look into, in file order. */
+  /** The stages to look into, in file order, with the triggers of their bases in front. */
   readonly stages: readonly StageNode[];
   /** What FROM sees when no build argument is given. */
   readonly defaults: ReadonlyMap<string, string>;
@@ -33,15 +38,22 @@ export interface LintFile {
 }
 
 export function openLintFile(ast: DockerfileAst, context: LintContext): LintFile {
-  const scopes = new StageScopes(ast, context.buildArgs ?? new Map());
+  const stages = ast.stages.map((stage) => withTriggers(stage, context.triggers));
+  const scopes = new StageScopes({ ...ast, stages }, context.buildArgs ?? new Map());
   return {
     ast,
     context,
-    stages: ast.stages.filter(({ index }) => context.stages?.has(index) ?? true),
+    stages: stages.filter(({ index }) => context.stages?.has(index) ?? true),
     defaults: defaultGlobals(ast, new Map()),
     walk: (stage) => scopes.walk(stage),
     baseStage: (stage) => scopes.baseOf(stage),
   };
+}
+
+function withTriggers(stage: StageNode, all: LintContext['triggers']): StageNode {
+  const triggers = all?.get(stage.index) ?? [];
+  if (triggers.length === 0) return stage;
+  return { ...stage, instructions: [...triggers, ...stage.instructions] };
 }
 
 /** Every instruction of the file that is right, in order. */

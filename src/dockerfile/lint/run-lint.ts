@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
+import type { SourceFile, Span } from '../../diagnostics/source.ts';
 import type { DockerfileAst } from '../ast.ts';
 import { openLintFile, type LintContext } from './lint-file.ts';
 import { ruleDiagnostic } from './rule.ts';
@@ -11,9 +12,22 @@ import { RULES } from './rules.ts';
  */
 export function lintDockerfile(ast: DockerfileAst, context: LintContext = {}): Diagnostic[] {
   const file = openLintFile(ast, context);
+  const places = triggerPlaces(ast, context);
   return RULES.flatMap((rule) =>
     rule.check === undefined
       ? []
-      : Array.from(rule.check(file), (finding) => ruleDiagnostic(rule, finding)),
+      : Array.from(rule.check(file), (finding) => {
+          const span = places.get(finding.span.file) ?? finding.span;
+          return ruleDiagnostic(rule, { ...finding, span });
+        }),
   );
+}
+
+/** The FROM that brings each trigger. Every trigger is a text of its own. */
+function triggerPlaces(ast: DockerfileAst, { triggers }: LintContext): Map<SourceFile, Span> {
+  const places = new Map<SourceFile, Span>();
+  for (const { index, from } of ast.stages) {
+    for (const { span } of triggers?.get(index) ?? []) places.set(span.file, from.span);
+  }
+  return places;
 }
