@@ -5,7 +5,7 @@ import { MS } from '../host/mount.ts';
 import { createMemoryFile } from '../host/native-process.ts';
 import { hasCode } from '../host/sys.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
-import { cgroupName, removeCgroups } from './cgroups.ts';
+import { CGROUP_ROOT, cgroupName, removeCgroups } from './cgroups.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import {
   cannotStart,
@@ -20,6 +20,7 @@ import { joinNetwork } from './join-network.ts';
 import { beginGuarded, throwIfFailed } from './launcher/start.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
+import { makeHostReadonly } from './readonly-host.ts';
 import { watchMemory } from './out-of-memory.ts';
 import { runGuarded } from './run-guarded.ts';
 import { runtimeSpec, runtimeSpecText } from './runtime-spec.ts';
@@ -161,15 +162,8 @@ export class OciSandbox implements Sandbox {
     if (this.#host.hasHybridCgroups && this.#runtime.name === 'crun') {
       hideUnified(program, this.#host.isUserNamespace);
     }
-    if (this.#host.isUserNamespace && spec.isInsecure !== true) {
-      // Runtimes bind /sys read-only here, but not what is mounted below it: cgroups (CVE-2023-25809).
-      const readonly = { words: [MOUNT_ATTR_RDONLY, 0, 0, 0] };
-      program.tryCall(
-        'mount_setattr',
-        [AT_FDCWD, '/sys', AT_RECURSIVE, readonly, MOUNT_ATTR_BYTES],
-        'protecting /sys',
-      );
-    }
+    // In a user namespace that is also what keeps cgroups below /sys read-only (CVE-2023-25809).
+    makeHostReadonly(program, this.#host.kernel, this.#writablePlaces(dir, spec));
     if (spec.isInsecure !== true) {
       // Device nodes that a step makes must not open the host's disks, whatever cgroups do.
       const noDevices = { words: [MOUNT_ATTR_NODEV, 0, 0, 0] };
@@ -188,6 +182,19 @@ export class OciSandbox implements Sandbox {
     const argv = [this.#runtime.program, ...this.#arguments(dir, spec)];
     program.call('execve', [this.#runtime.program, argv, env], `starting ${this.#runtime.name}`);
     return program;
+  }
+
+  /** What the runtime and its step write to: host paths. */
+  #writablePlaces(dir: string, spec: SandboxSpec): string[] {
+    const sources = spec.mounts.flatMap((each) =>
+      each.type === 'bind' && !each.isReadonly ? [each.source] : [],
+    );
+    return [
+      ...[dir, spec.rootfs, ...sources],
+      ...(this.#runtime.usesCgroups ? [CGROUP_ROOT] : []),
+      // A step that may do all may write to it, where it is bound and not mounted anew.
+      ...(spec.isInsecure === true ? ['/sys'] : []),
+    ];
   }
 
   #arguments(dir: string, spec: SandboxSpec): string[] {
@@ -210,8 +217,6 @@ const FORMAT_ERROR = /exec (container process )?\S+: exec format error["\s]/i;
 const LOG = 'log.json';
 const AT_FDCWD = -100;
 const MNT_DETACH = 2;
-const AT_RECURSIVE = 0x8000;
-const MOUNT_ATTR_RDONLY = 1;
 const MOUNT_ATTR_NODEV = 4;
 const MOUNT_ATTR_BYTES = 32;
 
