@@ -28,7 +28,10 @@ import { stepSlots } from './step-slots.ts';
 export interface SolveGraphDeps {
   readonly store: Store;
   readonly contexts: BuildContexts;
-  readonly runner: Omit<OpRunnerDeps, 'contextTree' | 'isContextFrozen' | 'checkUnchanged'>;
+  readonly runner: Omit<
+    OpRunnerDeps,
+    'contextTree' | 'contextDigest' | 'isContextFrozen' | 'checkUnchanged'
+  >;
   /** Results of other builds, where some were asked for. */
   readonly imports?: ImportedCaches | undefined;
   readonly emit: Emit;
@@ -83,6 +86,7 @@ export async function solveGraph(
   } finally {
     await solver.settle();
     deps.contexts.save();
+    deps.store.snapshots.digests.save();
   }
 }
 
@@ -120,6 +124,7 @@ export function createGraphSolver(
   const runner: OpRunnerDeps | undefined = deps.runner && {
     ...deps.runner,
     contextTree: (name) => deps.contexts.tree(name),
+    contextDigest: (name, node) => deps.contexts.hashCache(name)?.get(node),
     isContextFrozen: (name) => deps.contexts.isFrozen(name),
     checkUnchanged,
   };
@@ -214,7 +219,8 @@ async function hashUse(
     return hashSelection(tree, wanted, { cache, origin, keep }, signal);
   }
   const tree = deps.store.snapshots.tree(input.id as SnapshotId | undefined);
-  return hashSelection(tree, wanted, { origin, keep }, signal);
+  const cache = deps.store.snapshots.digests;
+  return hashSelection(tree, wanted, { cache, origin, keep }, signal);
 }
 
 function pathSelection(path: string): Selection {

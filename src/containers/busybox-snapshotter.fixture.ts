@@ -48,5 +48,6 @@ export function busyboxSnapshotter(parent: string): Snapshotter {
     removeAll: unexpected,
     emptyTrash: unexpected,
     flush: unexpected,
+    digests: { get: unexpected, put: unexpected, save: unexpected },
   };
 }

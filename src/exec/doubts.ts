@@ -5,7 +5,7 @@ import { digestFile, fileState } from '../tree/file-digest.ts';
 import type { FileLocation, TreeNode } from '../tree/file-tree.ts';
 import { isSameFile } from '../tree/hash-cache.ts';
 import { readNode } from '../tree/node.ts';
-import type { PlainCopy } from './plain-copy.ts';
+import type { CopiedInode, PlainCopy } from './plain-copy.ts';
 
 /**
  * What was copied from a build context and may be something else than what was hashed, because its
@@ -20,10 +20,17 @@ export class Doubts {
     return this.#isAny;
   }
 
-  /** Adds the copy to `copies`, and doubts it when its source is not what it was. */
-  copy(job: PlainCopy, copies: BatchPool<PlainCopy, boolean>): void {
-    copies.add(job, (isAsListed) => {
-      if (isAsListed) return;
+  /** Adds the copy to `copies`, and doubts it when its source is not what it was; else `use` is told. */
+  copy(
+    job: PlainCopy,
+    copies: BatchPool<PlainCopy, CopiedInode | undefined>,
+    use: (inode: CopiedInode) => void,
+  ): void {
+    copies.add(job, (inode) => {
+      if (inode !== undefined) {
+        use(inode);
+        return;
+      }
       this.#isAny = true;
       this.#files.push({ source: job.source, copy: job.to });
     });

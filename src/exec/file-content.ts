@@ -18,6 +18,7 @@ import { readLink } from '../tree/node.ts';
 import { openContent } from '../tree/open-content.ts';
 import { deviceNotPermitted } from './file-errors.ts';
 
+const PRIVATE_FILE = 0o600;
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** Smaller files are read and written in one go, which is as quick as the kernel's own copy. */
@@ -55,7 +56,7 @@ export function createLike(node: TreeNode, hostPath: BytePath): void {
       mkfifo(hostPath, 0o600);
       return;
     case 'socket':
-      closeSync(openNew(hostPath));
+      closeSync(openNew(hostPath, PRIVATE_FILE));
       return;
     case 'directory':
       throw new TypeError('A directory is not one file');
@@ -101,7 +102,8 @@ export interface OpenCopy {
 }
 
 /**
- * Copies a regular file to `hostPath`, where nothing is, and calls `finish` before the two are closed.
+ * Copies a regular file to `hostPath`, where nothing is, and calls `finish` before the two are closed. The
+ * new file has `mode` without what the umask takes away.
  *
  * @throws BuildError CONTEXT_CHANGED, FILE_UNREADABLE
  */
@@ -109,12 +111,13 @@ export function copyFile(
   node: FileLocation,
   hostPath: BytePath,
   finish?: (copy: OpenCopy) => void,
+  mode: number = PRIVATE_FILE,
 ): void {
   const from = openContent(node);
   try {
     const before = fstatSync(from, { bigint: true });
     if (!before.isFile()) throw contextChanged(node.path);
-    const to = openNew(hostPath);
+    const to = openNew(hostPath, mode);
     try {
       const size = Number(before.size);
       const hasHoles = Number(before.blocks) * BLOCK_BYTES < size;
@@ -128,8 +131,8 @@ export function copyFile(
   }
 }
 
-function openNew(hostPath: BytePath): number {
-  return openSync(fsPath(hostPath), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+function openNew(hostPath: BytePath, mode: number): number {
+  return openSync(fsPath(hostPath), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 }
 
 interface Copying {

@@ -3,6 +3,7 @@ import type { Breather } from '../core/breathe.ts';
 import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import type { BatchPool } from '../host/batch-pool.ts';
 import type { CopyAction } from '../ops/op.ts';
+import type { DigestList } from '../tree/digest-list.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { joinPath, ROOT } from '../tree/node.ts';
 import { selectFiles } from '../tree/select-files.ts';
@@ -16,7 +17,7 @@ import { cannotChange, directoryOntoFile, fileOntoDirectory } from './file-error
 import { setMetadata, setMode, setTime, type Permissions } from './file-metadata.ts';
 import { parseModeChange, type ModeChange } from './file-mode.ts';
 import { resolveOwner, type OwnerIds } from './file-owner.ts';
-import type { PlainCopy } from './plain-copy.ts';
+import type { CopiedInode, PlainCopy } from './plain-copy.ts';
 import type { Slot, Upper, UpperDir } from './file-upper.ts';
 
 /** What a copy works with. */
@@ -32,7 +33,11 @@ export interface CopyScope {
   /** Where is looked, for errors. */
   readonly origin: string | undefined;
   /** Where the copies of regular files are made. */
-  readonly copies: BatchPool<PlainCopy, boolean>;
+  readonly copies: BatchPool<PlainCopy, CopiedInode | undefined>;
+  /** The digest of a source file, where it is known. */
+  readonly digestOf: (node: TreeNode) => Uint8Array | undefined;
+  /** Takes the digests of copies. */
+  readonly digests: DigestList;
   readonly doubts: Doubts;
   readonly breather: Breather;
   readonly signal: AbortSignal;
@@ -240,10 +245,14 @@ class Copier {
     const wanted = this.#permissions(node);
     if (this.#tryShare(node, wanted, slot)) return;
     if (node.type === 'file') {
-      const { copies, doubts } = this.#job.scope;
+      const { copies, digestOf, digests, doubts } = this.#job.scope;
+      const digest = digestOf(node);
       const { uid, gid, mode } = wanted;
       const { path: toPath, hostPath: to } = slot;
-      doubts.copy({ source: fileState(node), to, toPath, uid, gid, mode }, copies);
+      const copy = { source: fileState(node), to, toPath, uid, gid, mode };
+      doubts.copy(copy, copies, (inode) => {
+        if (digest !== undefined && inode > 0) digests.add(inode, digest);
+      });
       return;
     }
     createLike(node, slot.hostPath);

@@ -1,4 +1,4 @@
-import { chmodSync, fchmodSync, fchownSync, lchownSync } from 'node:fs';
+import { chmodSync, fchmodSync, fchownSync, fstatSync, lchownSync } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
 import { futimesNs, hasCode, utimesNs } from '../host/sys.ts';
 import { hasXattrs, lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
@@ -38,21 +38,34 @@ export interface OpenPair {
   readonly toHostPath: BytePath;
 }
 
+/** What a copy is like that got its metadata. */
+export interface MadeCopy {
+  readonly inode: number;
+  /** Its source has attributes. */
+  readonly hasXattrs: boolean;
+}
+
 /**
  * Does what `setMetadata` does for a copy that is still open: the system need not find it again and
- * again. @throws BuildError OWNER_NOT_MAPPED
+ * again, and what it has already is not set. @throws BuildError OWNER_NOT_MAPPED
  */
 export function setOpenMetadata(
   { from, fromHostPath, to, toHostPath }: OpenPair,
   path: BytePath,
   wanted: Permissions,
   mtimeNs: bigint,
-): void {
-  setOwner(to, path, wanted);
-  fchmodSync(to, wanted.mode);
-  if (hasXattrs(from)) copyXattrs(fromHostPath, toHostPath);
+): MadeCopy {
+  const { ino: inode, uid, gid, mode } = fstatSync(to);
+  const isOwned = uid === wanted.uid && gid === wanted.gid;
+  if (!isOwned) setOwner(to, path, wanted);
+  if (!isOwned || (mode & PERMISSIONS) !== wanted.mode) fchmodSync(to, wanted.mode);
+  const isRich = hasXattrs(from);
+  if (isRich) copyXattrs(fromHostPath, toHostPath);
   futimesNs(to, mtimeNs, mtimeNs);
+  return { inode, hasXattrs: isRich };
 }
+
+const PERMISSIONS = 0o7777;
 
 /** Changes the owner of a path, itself when it is a link, or of an open file. @throws BuildError OWNER_NOT_MAPPED */
 export function setOwner(file: BytePath | number, path: BytePath, owner: OwnerIds): void {

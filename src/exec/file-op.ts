@@ -13,7 +13,8 @@ import type {
   SymlinkAction,
 } from '../ops/op.ts';
 import type { ActiveSnapshot, SnapshotInfo } from '../snapshot/snapshotter.ts';
-import type { FileTree } from '../tree/file-tree.ts';
+import { DigestList } from '../tree/digest-list.ts';
+import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { joinPath } from '../tree/node.ts';
 import { namesOf } from '../tree/resolve.ts';
 import { selectFiles } from '../tree/select-files.ts';
@@ -35,6 +36,8 @@ export interface FileOpContext {
    * build context.
    */
   isImmutable(input: OpId): boolean;
+  /** The digest of a file of an input, as a content hash has it, where it is known. */
+  digestOf?(input: OpId, node: TreeNode): Uint8Array | undefined;
   /** What errors call an input, such as `stage "builder"`. */
   originOf?(input: OpId): string | undefined;
 }
@@ -44,6 +47,8 @@ export interface FileOpResult {
   readonly info: SnapshotInfo;
   /** Copies of files that were not what they were when they were listed. */
   readonly doubts: Doubts;
+  /** Of copies whose sources' digests are known. */
+  readonly digests: DigestList;
 }
 
 /**
@@ -70,6 +75,7 @@ export async function runFileOp(
     linkedInodes: new Set<string>(),
     copies,
     doubts: new Doubts(),
+    digests: new DigestList(),
   };
   for (const action of op.actions) {
     if (action.action === 'copy') {
@@ -78,11 +84,12 @@ export async function runFileOp(
         source: inputs(action.from),
         isImmutable: context.isImmutable(action.from),
         origin: context.originOf?.(action.from),
+        digestOf: (node) => context.digestOf?.(action.from, node),
       };
       await runCopy(action, copy);
     } else runSmallAction(action, scope);
   }
-  return { info: scope.upper.info(), doubts: shared.doubts };
+  return { info: scope.upper.info(), doubts: shared.doubts, digests: shared.digests };
 }
 
 interface FileScope {

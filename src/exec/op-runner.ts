@@ -7,7 +7,7 @@ import { inputOrigin } from '../ops/input-origin.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { CopyAction, FileOp, MergeOp, OpId, SourceOp } from '../ops/op.ts';
 import type { ActiveSnapshot, SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
-import type { FileTree } from '../tree/file-tree.ts';
+import type { FileState, FileTree } from '../tree/file-tree.ts';
 import { ensureBaseLayers, type BaseLayersDeps } from './base-layers.ts';
 import type { Doubts } from './doubts.ts';
 import { unsupportedOp } from './errors.ts';
@@ -31,6 +31,8 @@ export interface OpRunnerDeps
   baseImage(op: SourceOp): BaseImage;
   /** The files of a build context. */
   contextTree(name: string): FileTree;
+  /** The digest of a file of a build context, where it is known. */
+  contextDigest(name: string, node: FileState): Uint8Array | undefined;
   /** True for a build context that nobody can write to, so that its files may be hard-linked. */
   isContextFrozen(name: string): boolean;
   /** Called after an op may have read other files of a build context than were hashed: fails when it did. */
@@ -131,16 +133,33 @@ async function runFile(
       const from = inputOf(inputs, input);
       return from.kind === 'snapshot' || deps.isContextFrozen(from.name);
     },
+    digestOf: (input, node) => {
+      const from = inputOf(inputs, input);
+      return from.kind === 'local'
+        ? deps.contextDigest(from.name, node)
+        : deps.snapshots.digests.get(node);
+    },
     originOf: (input) => inputOrigin(graph, input),
   };
   const treeAt = (input: OpId): FileTree => treeOf(inputOf(inputs, input), deps);
-  const { info, doubts } = await runFileOp(op, active, treeAt, context).catch((error: unknown) => {
-    // As long as the files are there: what the disk lacks is told by what it has left.
-    throw diskError(active.upper, error) ?? error;
-  });
+  const { info, doubts, digests } = await runFileOp(op, active, treeAt, context).catch(
+    (error: unknown) => {
+      // As long as the files are there: what the disk lacks is told by what it has left.
+      throw diskError(active.upper, error) ?? error;
+    },
+  );
   await settle(doubts, id, deps, signal);
-  const { id: snapshot } = await active.commit(info);
+  const sharesWith = copiedSnapshots(op, inputs);
+  const { id: snapshot } = await active.commit(info, { list: digests, sharesWith });
   return { snapshot, bytes: info.bytes };
+}
+
+/** Snapshots that an op copies from, and so may share files with. */
+function copiedSnapshots(op: FileOp, inputs: ReadonlyMap<OpId, OpInput>): SnapshotId[] {
+  return op.actions.flatMap((action) => {
+    const from = action.action === 'copy' ? inputOf(inputs, action.from) : undefined;
+    return from?.kind === 'snapshot' && from.id !== undefined ? [from.id as SnapshotId] : [];
+  });
 }
 
 /** @throws BuildError CONTEXT_CHANGED when something else was copied than was hashed */

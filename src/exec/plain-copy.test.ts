@@ -17,7 +17,7 @@ import { utimesNs } from '../host/sys.ts';
 import { fileState } from '../tree/file-digest.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
 import { readNode } from '../tree/node.ts';
-import { PLAIN_COPIES, type PlainCopy } from './plain-copy.ts';
+import { PLAIN_COPIES, type CopiedInode, type PlainCopy } from './plain-copy.ts';
 
 let dir: string;
 
@@ -53,11 +53,11 @@ function makeCopies(count: number): PlainCopy[] {
 }
 
 async function copyAll(
-  pool: BatchPool<PlainCopy, boolean>,
+  pool: BatchPool<PlainCopy, CopiedInode | undefined>,
   copies: readonly PlainCopy[],
-): Promise<boolean[]> {
-  const results: boolean[] = [];
-  for (const copy of copies) pool.add(copy, (isAsListed) => results.push(isAsListed));
+): Promise<(CopiedInode | undefined)[]> {
+  const results: (CopiedInode | undefined)[] = [];
+  for (const copy of copies) pool.add(copy, (inode) => results.push(inode));
   await pool.finish();
   return results;
 }
@@ -105,7 +105,7 @@ test.each([0, 2])(
     await using pool = openBatchPool(PLAIN_COPIES, helpers);
     const results = await copyAll(pool, copies);
     expect(results).toHaveLength(MANY);
-    expect(results.filter((isAsListed) => !isAsListed)).toHaveLength(1);
+    expect(results.filter((inode) => inode === undefined)).toHaveLength(1);
   },
 );
 

@@ -9,7 +9,11 @@ const PRIVATE_FILE = 0o600;
  * one, but a power failure may leave it empty. Only for what can be made again; everything else goes
  * through `writeFileAtomic`.
  */
-export function replaceFile(path: string, text: string, mode: number = PRIVATE_FILE): void {
+export function replaceFile(
+  path: string,
+  text: string | Uint8Array,
+  mode: number = PRIVATE_FILE,
+): void {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   writeFileSync(temporary, text, { mode: PRIVATE_FILE, flag: 'wx' });
   // Whatever the umask is.

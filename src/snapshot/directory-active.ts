@@ -8,6 +8,7 @@ import { COVER, type MountedChain, type Mounter } from './mounter.ts';
 import { removeTree } from './remove-tree.ts';
 import type {
   ActiveSnapshot,
+  CommitDigests,
   CommittedSnapshot,
   MountedView,
   SnapshotId,
@@ -23,17 +24,19 @@ export interface ActiveParts {
   readonly mounter: Mounter;
 }
 
+type Commit = (info: SnapshotInfo, digests: CommitDigests | undefined) => CommittedSnapshot;
+
 /** A snapshot that is being written, as a directory in overlay upper form. */
 export class DirectoryActive implements ActiveSnapshot {
   readonly id: SnapshotId;
   readonly upper: string;
   readonly parentTree: FileTree;
   readonly #parts: ActiveParts;
-  readonly #commit: (info: SnapshotInfo) => CommittedSnapshot;
+  readonly #commit: Commit;
   #mounted: MountedChain | undefined;
   #isOpen = true;
 
-  constructor(parts: ActiveParts, commit: (info: SnapshotInfo) => CommittedSnapshot) {
+  constructor(parts: ActiveParts, commit: Commit) {
     this.#parts = parts;
     this.#commit = commit;
     this.id = parts.slot.id;
@@ -61,10 +64,10 @@ export class DirectoryActive implements ActiveSnapshot {
     return { root, [Symbol.asyncDispose]: () => this.#unmount(true) };
   }
 
-  async commit(info: SnapshotInfo): Promise<CommittedSnapshot> {
+  async commit(info: SnapshotInfo, digests?: CommitDigests): Promise<CommittedSnapshot> {
     if (!this.#isOpen) throw new TypeError(`Snapshot ${this.id} was closed before`);
     await this.#unmount(true);
-    const committed = this.#commit(info);
+    const committed = this.#commit(info, digests);
     this.#close();
     return committed;
   }

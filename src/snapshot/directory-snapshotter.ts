@@ -17,11 +17,13 @@ import { childrenFirst } from './children-first.ts';
 import { snapshotHasChildren, snapshotNotFound } from './errors.ts';
 import { chooseMounter, type MountChoice } from './choose-mounter.ts';
 import { DirectoryActive, makeRoot } from './directory-active.ts';
+import { DIGESTS_FILE, KeptDigests } from './kept-digests.ts';
 import type { Mounter } from './mounter.ts';
 import { removeSlowly, removeTree } from './remove-tree.ts';
 import { readRecord } from './snapshot-record.ts';
 import type {
   ActiveSnapshot,
+  CommitDigests,
   CommittedSnapshot,
   MountedView,
   SnapshotId,
@@ -43,7 +45,7 @@ export interface SnapshotterOptions {
 /**
  * Snapshots as directories in overlay upper form below `dir`:
  *
- *   <id>/fs, <id>/record.json   frozen
+ *   <id>/fs, <id>/record.json   frozen; <id>/digests is of its files, where they are known
  *   active/<id>/                being written, see active-slots.ts
  *   trash/                      on its way out: renamed at once, removed when there is time
  *   empty/                      the lower directory of what has no parent
@@ -71,10 +73,12 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
   readonly #journal: SyncJournal;
   readonly #holds: Holds;
   readonly #mounter: Mounter;
+  readonly digests: KeptDigests;
   readonly #records = new Map<SnapshotId, CommittedSnapshot>();
 
   constructor(dir: string, options: SnapshotterOptions) {
     this.#dir = dir;
+    this.digests = new KeptDigests(dir);
     this.#holds = options.holds ?? openHolds(dir);
     this.#mounter = chooseMounter(
       options.mounting ?? 'auto',
@@ -242,8 +246,11 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
       throw error;
     }
     const parts = { base: this.#dir, slot, lowers, mounter: this.#mounter };
-    return new DirectoryActive(parts, (info) =>
-      this.#onDisk(() => this.#commit(slot, parent, info)),
+    return new DirectoryActive(parts, (info, digests) =>
+      this.#onDisk(() => {
+        if (digests !== undefined) this.#keepDigests(slot, digests);
+        return this.#commit(slot, parent, info);
+      }),
     );
   }
 
@@ -253,6 +260,13 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
     } catch (error) {
       throw diskError(this.#dir, error) ?? error;
     }
+  }
+
+  #keepDigests({ path }: ActiveSlot, { list, sharesWith }: CommitDigests): void {
+    const shared = new Set(sharesWith.flatMap((id) => this.#chainBelow(id).map((each) => each.id)));
+    const sources = this.digests.sourcesAmong([...shared]);
+    if (list.size === 0 && sources.length === 0) return;
+    writeFileSync(join(path, DIGESTS_FILE), list.encode(sources), { mode: 0o600 });
   }
 
   #commit(

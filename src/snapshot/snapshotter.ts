@@ -1,4 +1,6 @@
+import type { DigestList } from '../tree/digest-list.ts';
 import type { FileTree } from '../tree/file-tree.ts';
+import type { HashCache } from '../tree/hash-cache.ts';
 
 /**
  * Writable and frozen file system states with parents.
@@ -19,6 +21,8 @@ export interface Snapshotter {
   chain(id: SnapshotId): readonly CommittedSnapshot[];
   /** Reads the chain of `id` without mounting it; undefined is the empty file system. */
   tree(id: SnapshotId | undefined): FileTree;
+  /** Digests of files in frozen snapshots. What is put there is kept beside them once it is saved. */
+  readonly digests: HashCache;
   /** Mounts the chain of `id` for reading, with a scratch layer for writes that is thrown away. */
   view(id: SnapshotId, signal: AbortSignal): Promise<MountedView>;
   /** Waits until every snapshot that was committed so far would survive a power failure. */
@@ -60,7 +64,14 @@ export interface ActiveSnapshot extends AsyncDisposable {
    */
   mount(signal: AbortSignal, cover?: (dir: string) => void): Promise<MountedView>;
   /** Unmounts, syncs, freezes. After this, dispose does nothing. */
-  commit(info: SnapshotInfo): Promise<CommittedSnapshot>;
+  commit(info: SnapshotInfo, digests?: CommitDigests): Promise<CommittedSnapshot>;
+}
+
+/** Which digests of files in a snapshot are known when it is frozen. */
+export interface CommitDigests {
+  readonly list: DigestList;
+  /** Files may be shared with these and those below them, whose digests count too. */
+  readonly sharesWith: readonly SnapshotId[];
 }
 
 export interface MountedView extends AsyncDisposable {

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeDigestList, DigestList } from './digest-list.ts';
+
+const digestOf = (inode: number): Buffer => createHash('sha256').update(String(inode)).digest();
+
+function listOf(inodes: readonly number[]): DigestList {
+  const list = new DigestList();
+  for (const inode of inodes) list.add(inode, digestOf(inode));
+  return list;
+}
+
+const inodes = fc.uniqueArray(fc.integer({ min: 1, max: 2 ** 40 }), { maxLength: 700 });
+
+test('what was added is found, before and after it was written down, and nothing else is', () => {
+  fc.assert(
+    fc.property(inodes, fc.integer({ min: 1, max: 2 ** 40 }), (added, other) => {
+      const list = listOf(added);
+      const stored = decodeDigestList(list.encode([]));
+      for (const inode of added) {
+        expect(list.get(inode)).toEqual(digestOf(inode));
+        expect(stored?.get(inode)).toEqual(digestOf(inode));
+      }
+      if (added.includes(other)) return;
+      expect([list.get(other), stored?.get(other)]).toEqual([undefined, undefined]);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('an inode that is added after a search is found as well', () => {
+  const list = listOf([5]);
+  expect(list.get(6)).toBeUndefined();
+  list.add(6, digestOf(6));
+  expect(list.get(6)).toEqual(digestOf(6));
+  expect(list.size).toBe(2);
+});
+
+test('the names of other lists are kept with it', () => {
+  expect(decodeDigestList(listOf([]).encode([]))?.sources).toEqual([]);
+  expect(decodeDigestList(listOf([3, 1]).encode(['one', 'two']))?.sources).toEqual(['one', 'two']);
+});
+
+test('the same files give the same bytes, whatever order they came in', () => {
+  expect(listOf([9, 2, 4]).encode([])).toEqual(listOf([4, 9, 2]).encode([]));
+});
+
+test('a list takes in what another one has', () => {
+  const stored = decodeDigestList(listOf([1, 2]).encode([]));
+  const list = listOf([3]);
+  if (stored !== undefined) list.addAll(stored);
+  expect([1, 2, 3].map((inode) => list.get(inode))).toEqual([1, 2, 3].map(digestOf));
+});
+
+test('bytes that were cut off or changed are no list', () => {
+  const bytes = listOf([1, 2, 3]).encode(['one']);
+  for (const length of [0, 10, 63, 70, bytes.length - 1]) {
+    expect(decodeDigestList(bytes.subarray(0, length))).toBeUndefined();
+  }
+  for (const at of [0, 40, 70, bytes.length - 1]) {
+    const changed = Buffer.from(bytes);
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    expect(decodeDigestList(changed)).toBeUndefined();
+  }
+});
+
+test('a count that the bytes do not hold is no list, though the checksum is right', () => {
+  const bytes = listOf([1]).encode([]);
+  for (const count of [2, 1e18, -1, Number.NaN]) {
+    const changed = Buffer.from(bytes);
+    changed.writeDoubleLE(count, 64);
+    createHash('sha256').update(changed.subarray(64)).digest().copy(changed, 32);
+    expect(decodeDigestList(changed)).toBeUndefined();
+  }
+});

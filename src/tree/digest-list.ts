@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+
+/** Digests of files by inode. Good for as long as the files stay, and stay what they are. */
+export interface InodeDigests {
+  /** 32 bytes; undefined when the file is not in the list. */
+  get(inode: number): Uint8Array | undefined;
+}
+
+const MAGIC = Buffer.from('stagecraft file digests 1\n');
+const CHECKSUM_BYTES = 32;
+/** Magic padded to 32 bytes, then the checksum of the rest: keeps numbers on 8-byte boundaries. */
+const HEADER_BYTES = 32 + CHECKSUM_BYTES;
+const DIGEST_BYTES = 32;
+const NUMBER_BYTES = 8;
+const FIRST_CAPACITY = 256;
+
+/** A list that grows: 40 bytes a file, and as many again while it grows. */
+export class DigestList implements InodeDigests {
+  #inodes = new Float64Array(FIRST_CAPACITY);
+  #digests = Buffer.alloc(FIRST_CAPACITY * DIGEST_BYTES);
+  #count = 0;
+  #byInode: Map<number, number> | undefined;
+
+  get size(): number {
+    return this.#count;
+  }
+
+  /** `digest` is copied. An inode that is there already keeps its digest. */
+  add(inode: number, digest: Uint8Array): void {
+    if (this.#count === this.#inodes.length) this.#grow();
+    this.#inodes[this.#count] = inode;
+    this.#digests.set(digest, this.#count * DIGEST_BYTES);
+    this.#byInode?.set(inode, this.#count);
+    this.#count++;
+  }
+
+  get(inode: number): Uint8Array | undefined {
+    const byInode = (this.#byInode ??= this.#index());
+    const at = byInode.get(inode);
+    return at === undefined ? undefined : digestAt(this.#digests, at);
+  }
+
+  /** Also what another list has. */
+  addAll(stored: StoredDigests): void {
+    for (const [at, inode] of stored.inodes.entries())
+      this.add(inode, digestAt(stored.digests, at));
+  }
+
+  /** The form that `decodeDigestList` reads. `sources` are names without spaces. */
+  encode(sources: readonly string[]): Buffer {
+    const order = Uint32Array.from({ length: this.#count }, (_, at) => at).sort(
+      (a, b) => (this.#inodes[a] ?? 0) - (this.#inodes[b] ?? 0),
+    );
+    const inodes = Float64Array.from(order, (at) => this.#inodes[at] ?? 0);
+    const digests = Buffer.alloc(this.#count * DIGEST_BYTES);
+    for (const [to, at] of order.entries()) {
+      digests.set(digestAt(this.#digests, at), to * DIGEST_BYTES);
+    }
+    const count = Buffer.from(Float64Array.of(this.#count).buffer);
+    const names = Buffer.from(sources.join(' '), 'latin1');
+    const body = Buffer.concat([count, Buffer.from(inodes.buffer), digests, names]);
+    const magic = Buffer.alloc(32);
+    MAGIC.copy(magic);
+    return Buffer.concat([magic, createHash('sha256').update(body).digest(), body]);
+  }
+
+  #index(): Map<number, number> {
+    const byInode = new Map<number, number>();
+    for (let at = 0; at < this.#count; at++) byInode.set(this.#inodes[at] ?? 0, at);
+    return byInode;
+  }
+
+  #grow(): void {
+    const inodes = new Float64Array(this.#count * 2);
+    inodes.set(this.#inodes);
+    const digests = Buffer.alloc(this.#count * 2 * DIGEST_BYTES);
+    digests.set(this.#digests);
+    this.#inodes = inodes;
+    this.#digests = digests;
+  }
+}
+
+/** A list as it was read. */
+export interface StoredDigests extends InodeDigests {
+  readonly inodes: Float64Array;
+  readonly digests: Buffer;
+  readonly sources: readonly string[];
+}
+
+/** Undefined for what is damaged or of another version: then the files are read again. */
+export function decodeDigestList(bytes: Buffer): StoredDigests | undefined {
+  const body = bytes.subarray(HEADER_BYTES);
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || body.length < NUMBER_BYTES)
+    return undefined;
+  const checksum = createHash('sha256').update(body).digest();
+  if (!bytes.subarray(32, HEADER_BYTES).equals(checksum)) return undefined;
+  const count = body.readDoubleLE(0);
+  const digestsAt = NUMBER_BYTES * (count + 1);
+  const namesAt = digestsAt + count * DIGEST_BYTES;
+  if (!Number.isSafeInteger(count) || count < 0 || namesAt > body.length) return undefined;
+  // A copy of its own starts on an 8-byte boundary, which the typed array needs.
+  const numbers = new Uint8Array(body.subarray(NUMBER_BYTES, digestsAt));
+  const inodes = new Float64Array(numbers.buffer, 0, count);
+  const digests = body.subarray(digestsAt, namesAt);
+  const names = body.toString('latin1', namesAt);
+  return {
+    inodes,
+    digests,
+    sources: names === '' ? [] : names.split(' '),
+    get(inode) {
+      const at = indexOf(inodes, inode);
+      return at === undefined ? undefined : digestAt(digests, at);
+    },
+  };
+}
+
+/** Binary search: no index has to be made of a list of which a few files may be asked for. */
+function indexOf(sorted: Float64Array, wanted: number): number | undefined {
+  let from = 0;
+  let to = sorted.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    const found = sorted[middle] ?? 0;
+    if (found === wanted) return middle;
+    if (found < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return undefined;
+}
+
+function digestAt(digests: Buffer, at: number): Buffer {
+  return digests.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES);
+}
