@@ -70,9 +70,12 @@ try {
 async function bundleThreads() {
   await build({
     ...common,
-    entryPoints: ['exec/copy-worker', 'layer/measure-worker', 'tree/digest-worker'].map(
-      (name) => `src/${name}.ts`,
-    ),
+    entryPoints: [
+      'exec/copy-worker',
+      'layer/hash-worker',
+      'layer/measure-worker',
+      'tree/digest-worker',
+    ].map((name) => `src/${name}.ts`),
     external: ['koffi'],
     minifySyntax: true,
     minifyWhitespace: true,

@@ -20,15 +20,18 @@ export function openLayerMeasurer(): LayerMeasurer {
   return new ThreadedMeasurer();
 }
 
-interface Expected {
+/** A layer that will be asked for. */
+export interface ExpectedLayer {
   readonly dir: string;
   readonly options: LayerTarOptions;
+  /** About how large it is. */
+  readonly bytes: number;
 }
 
 class ThreadedMeasurer implements LayerMeasurer {
   #worker: Worker | undefined;
   /** What nobody measures yet, in the order in which it came. */
-  readonly #waiting = new Map<string, Expected>();
+  readonly #waiting = new Map<string, ExpectedLayer>();
   /** What the thread measures or has measured; undefined is what it could not. */
   readonly #begun = new Map<string, Promise<LayerFacts | undefined>>();
   #isBusy = false;
@@ -38,7 +41,7 @@ class ThreadedMeasurer implements LayerMeasurer {
 
   expect(dir: string, options: LayerTarOptions, bytes: number): void {
     if (bytes < MIN_BYTES) return;
-    this.#waiting.set(dir, { dir, options });
+    this.#waiting.set(dir, { dir, options, bytes });
     this.#sendNext();
   }
 
@@ -79,7 +82,7 @@ class ThreadedMeasurer implements LayerMeasurer {
     this.#begun.set(next.dir, this.#inThread(next));
   }
 
-  async #inThread(layer: Expected): Promise<LayerFacts | undefined> {
+  async #inThread(layer: ExpectedLayer): Promise<LayerFacts | undefined> {
     const worker = (this.#worker ??= this.#openThread());
     // It stays busy then, and gets nothing any more.
     if (worker === undefined) return undefined;

@@ -5,7 +5,10 @@ import { diskError } from '../host/disk-error.ts';
 import { hasCode } from '../host/sys.ts';
 import { layerChanged } from './errors.ts';
 import { layerEntries } from './layer-entries.ts';
+import { hasXattrs } from '../host/xattr.ts';
+import { readXattrs } from '../tree/xattrs.ts';
 import type { LayerEntry } from './node-entry.ts';
+import type { TarEntry } from './tar-entry.ts';
 import { encodeHeader, END_OF_ARCHIVE, padding } from './tar-header.ts';
 
 /** Bytes that are handed on at once: large enough that hashing and writing are what takes the time. */
@@ -41,11 +44,8 @@ export async function* entriesTar(
   const breather = createBreather(signal);
   const out = new ChunkBuffer();
   for (const { entry, hostPath } of entries) {
-    yield* out.add(encodeHeader(entry));
-    if (hostPath !== undefined) {
-      yield* out.addFile(hostPath, entry.size);
-      yield* out.add(padding(entry.size));
-    }
+    if (hostPath === undefined) yield* out.add(encodeHeader(entry));
+    else yield* out.addFile(entry, hostPath);
     if (breather.isDue()) await breather.breathe();
   }
   yield* out.add(END_OF_ARCHIVE);
@@ -67,9 +67,12 @@ class ChunkBuffer {
     }
   }
 
-  *addFile(path: BytePath, size: number): Generator<Uint8Array, void> {
+  *addFile(entry: TarEntry, path: BytePath): Generator<Uint8Array, void> {
+    const { size } = entry;
     const fd = openFile(path);
     try {
+      const xattrs = hasXattrs(fd) ? readXattrs(path) : [];
+      yield* this.add(encodeHeader(xattrs.length === 0 ? entry : { ...entry, xattrs }));
       for (let rest = size; rest > 0;) {
         const wanted = Math.min(rest, CHUNK_BYTES - this.#length);
         const count = this.#read(fd, wanted, path);
@@ -81,6 +84,7 @@ class ChunkBuffer {
     } finally {
       closeSync(fd);
     }
+    yield* this.add(padding(size));
   }
 
   #read(fd: number, wanted: number, path: BytePath): number {

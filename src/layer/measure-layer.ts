@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { finishDiffId } from '../core/sha256.ts';
+import { hashHere, type DiffIdHash } from './hash-aside.ts';
 import type { LayerFacts } from './layer-index.ts';
 import { layerTar, type LayerTarOptions } from './layer-tar.ts';
 
@@ -8,12 +7,13 @@ export async function measureLayer(
   dir: string,
   options: LayerTarOptions,
   signal: AbortSignal,
+  openHash: () => DiffIdHash = hashHere,
 ): Promise<LayerFacts> {
-  const hash = createHash('sha256');
+  using hash = openHash();
   let size = 0;
   for await (const chunk of layerTar(dir, options, signal)) {
     hash.update(chunk);
     size += chunk.byteLength;
   }
-  return { diffId: finishDiffId(hash), size };
+  return { diffId: await hash.finish(), size };
 }

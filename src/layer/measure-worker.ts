@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
-import type { LayerTarOptions } from './layer-tar.ts';
+import { hashAside, hashHere } from './hash-aside.ts';
+import type { ExpectedLayer } from './layer-measurer.ts';
 import { measureLayer } from './measure-layer.ts';
 
 /*
@@ -12,8 +13,11 @@ if (parent === null) throw new TypeError('This module is the program of a thread
 
 const { signal } = new AbortController();
 
-parent.on('message', ({ dir, options }: { dir: string; options: LayerTarOptions }) => {
-  measureLayer(dir, options, signal).then(
+/** What hashing takes in a thread of its own is worth starting it. */
+const ASIDE_BYTES = 64 << 20;
+
+parent.on('message', ({ dir, options, bytes }: ExpectedLayer) => {
+  measureLayer(dir, options, signal, bytes < ASIDE_BYTES ? hashHere : hashAside).then(
     (facts) => {
       parent.postMessage(facts);
     },

@@ -106,15 +106,18 @@ function ustarBlock(
   size: number,
 ): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES);
-  const split = isPlain(name, MAX_NAME) ? undefined : splitName(name);
-  block.write(ascii(split?.rest ?? name).slice(0, MAX_NAME), 0, 'latin1');
+  const isShort = isPlain(name, MAX_NAME);
+  const split = isShort ? undefined : splitName(name);
+  block.write(isShort ? name : ascii(split?.rest ?? name).slice(0, MAX_NAME), 0, 'latin1');
   octal(block, 100, 7, entry.mode & 0o7777);
   octal(block, 108, 7, entry.uid > MAX_OCTAL_7 ? 0 : entry.uid);
   octal(block, 116, 7, entry.gid > MAX_OCTAL_7 ? 0 : entry.gid);
   octal(block, 124, 11, size > MAX_OCTAL_11 ? 0 : size);
   octal(block, 136, 11, entry.mtime < 0 || entry.mtime > MAX_OCTAL_11 ? 0 : entry.mtime);
   block.write(flag, 156, 'latin1');
-  block.write(ascii(entry.linkName ?? '').slice(0, MAX_NAME), 157, 'latin1');
+  if (entry.linkName !== undefined) {
+    block.write(ascii(entry.linkName).slice(0, MAX_NAME), 157, 'latin1');
+  }
   block.write('ustar\u000000', 257, 'latin1');
   octal(block, 329, 7, entry.devMajor);
   octal(block, 337, 7, entry.devMinor);
@@ -123,10 +126,17 @@ function ustarBlock(
   return block;
 }
 
-/** `digits` octal digits and a NUL. */
+/** `digits` octal digits and a NUL. Digit by digit, as making a text of each number takes far longer. */
 function octal(block: Buffer, at: number, digits: number, value: number): void {
-  block.write(value.toString(8).padStart(digits, '0'), at, 'latin1');
+  let rest = value;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const next = Math.floor(rest / 8);
+    block[i] = DIGIT_0 + (rest - next * 8);
+    rest = next;
+  }
 }
+
+const DIGIT_0 = 0x30;
 
 /** Sum of all bytes, the field itself counted as spaces. */
 function checksum(block: Buffer): void {
@@ -134,5 +144,6 @@ function checksum(block: Buffer): void {
   let sum = 0;
   // By index: iterating over a buffer takes ten times as long.
   for (let i = 0; i < BLOCK_BYTES; i++) sum += block[i] ?? 0;
-  block.write(`${sum.toString(8).padStart(6, '0')}\u0000 `, 148, 'latin1');
+  octal(block, 148, 6, sum);
+  block[154] = 0;
 }

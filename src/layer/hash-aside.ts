@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
+import type { DiffId } from '../core/digest.ts';
+import { finishDiffId } from '../core/sha256.ts';
+import { tryOpenWorkerThread } from '../host/worker-thread.ts';
+import { ChunkRing, createRingMemory } from './chunk-ring.ts';
+
+/** Takes bytes and gives their diff id. Dispose it, finished or not. */
+export interface DiffIdHash extends Disposable {
+  /** The chunk may be used again afterwards. */
+  update(chunk: Uint8Array): void;
+  finish(): Promise<DiffId>;
+}
+
+/** Hashes in this thread. */
+export function hashHere(): DiffIdHash {
+  const hash = createHash('sha256');
+  return {
+    update: (chunk) => void hash.update(chunk),
+    finish: () => Promise.resolve(finishDiffId(hash)),
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+/**
+ * Hashes in a thread of its own, while this one reads on; in this one where there is no second processor
+ * or no second thread. `update` may block, so this is not for the main thread.
+ */
+export function hashAside(): DiffIdHash {
+  const worker = availableParallelism() > 1 ? tryOpenWorkerThread('layer/hash-worker') : undefined;
+  return worker === undefined ? hashHere() : new HashThread(worker);
+}
+
+class HashThread implements DiffIdHash {
+  readonly #worker: Worker;
+  readonly #ring: ChunkRing;
+
+  constructor(worker: Worker) {
+    const memory = createRingMemory();
+    this.#worker = worker;
+    this.#ring = new ChunkRing(memory);
+    worker.postMessage(memory);
+  }
+
+  update(chunk: Uint8Array): void {
+    this.#ring.put(chunk);
+  }
+
+  finish(): Promise<DiffId> {
+    const worker = this.#worker;
+    worker.ref();
+    this.#ring.end();
+    return new Promise((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      worker.once('exit', () => {
+        reject(new Error('The thread that hashes has ended'));
+      });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    void this.#worker.terminate();
+  }
+}
