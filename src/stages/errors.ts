@@ -68,17 +68,33 @@ export function baseNameEmpty(raw: string, unset: string | undefined, span: Span
     code: 'BASE_NAME_EMPTY',
     class: 'input',
     message: `Cannot begin a stage from "${raw}": it expands to an empty name`,
-    hint:
-      unset === undefined
-        ? undefined
-        : `Declare "ARG ${unset}=…" before the first FROM, or give --build-arg ${unset}=…`,
+    hint: unset === undefined ? undefined : declareVariable(unset),
     span,
   });
 }
 
+function declareVariable(name: string): string {
+  return `Declare "ARG ${name}=…" before the first FROM, or give --build-arg ${name}=…`;
+}
+
+function setVariable(
+  unset: { readonly name: string; readonly similar: string | undefined } | undefined,
+): string | undefined {
+  if (unset === undefined) return undefined;
+  return unset.similar === undefined
+    ? declareVariable(unset.name)
+    : `"$${unset.name}" is not declared. Did you mean "$${unset.similar}"?`;
+}
+
 /** A name that is no stage and cannot be an image either. */
 export function imageNameInvalid(
-  init: { readonly verb: string; readonly name: string; readonly similar: string | undefined },
+  init: {
+    readonly verb: string;
+    readonly name: string;
+    readonly similar: string | undefined;
+    /** A variable in the name that nothing sets, with the name of one that is declared. */
+    readonly unset?: { readonly name: string; readonly similar: string | undefined } | undefined;
+  },
   span: Span,
 ): BuildError {
   const { name } = init;
@@ -87,6 +103,7 @@ export function imageNameInvalid(
     class: 'input',
     message: `Cannot ${init.verb} "${name}": no stage has this name, and it is not a valid image name`,
     hint:
+      setVariable(init.unset) ??
       didYouMean(init.similar) ??
       (name === name.toLowerCase() ? undefined : 'Names of images are lower case'),
     span,

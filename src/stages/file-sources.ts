@@ -5,7 +5,14 @@ import type { Word } from '../dockerfile/ast.ts';
 import { imageNameInvalid, namedContextInvalid } from './errors.ts';
 import { formatReference, isReference, readReference } from '../core/image-reference.ts';
 import type { FoundContext, NamedContexts } from './named-context.ts';
-import { findStage, stageByIndex, stageNames, stageTitle, type StageEntry } from './stage-entry.ts';
+import {
+  findStage,
+  stageByIndex,
+  stageNames,
+  stageTitle,
+  type StageEntry,
+  type UnsetVariable,
+} from './stage-entry.ts';
 import type { BaseKey, StageBase } from './stage-graph.ts';
 
 /** Turns the names of one target platform's stages into what they stand for. Asks nobody. */
@@ -53,13 +60,19 @@ export function fileSources(
     }
   }
 
-  function elsewhere(verb: string, word: Word, platform: Platform): StageBase {
+  function elsewhere(
+    verb: string,
+    word: Word,
+    platform: Platform,
+    unset?: UnsetVariable,
+  ): StageBase {
     const name = word.raw;
     if (name === 'scratch') return { kind: 'scratch' };
     const context = contexts.find(name, platform);
     if (context !== undefined) return fromContext(context, platform);
     if (!isReference(name)) {
-      throw imageNameInvalid({ verb, name, similar: nearest(name, names) }, word.span);
+      const similar = nearest(name, names);
+      throw imageNameInvalid({ verb, name, similar, unset }, word.span);
     }
     return imageSource(name, platform);
   }
@@ -71,7 +84,8 @@ export function fileSources(
       const stage = entry.baseStage === undefined ? undefined : entries[entry.baseStage];
       if (stage !== undefined) return stageSource(stage);
       const { span } = entry.node.from.image;
-      return elsewhere('begin a stage from', { raw: entry.baseName, span }, platform);
+      const word = { raw: entry.baseName, span };
+      return elsewhere('begin a stage from', word, platform, entry.unset);
     },
     copyFrom(from) {
       const stage = stageByIndex(entries, from) ?? findStage(entries, from.raw);

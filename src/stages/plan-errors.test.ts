@@ -143,6 +143,26 @@ describe('planStages() refuses', () => {
       ],
     ],
     [
+      'a name with a misspelt variable in it',
+      ['ARG VERSION=1', 'FROM alpine:$VERSON'],
+      {},
+      [
+        'IMAGE_NAME_INVALID',
+        'Cannot begin a stage from "alpine:": no stage has this name, and it is not a valid image name',
+        '"$VERSON" is not declared. Did you mean "$VERSION"?',
+      ],
+    ],
+    [
+      'a name with a variable in it that has no value',
+      ['ARG SUFFIX', 'FROM alpine:$SUFFIX'],
+      {},
+      [
+        'IMAGE_NAME_INVALID',
+        'Cannot begin a stage from "alpine:": no stage has this name, and it is not a valid image name',
+        'Declare "ARG SUFFIX=…" before the first FROM, or give --build-arg SUFFIX=…',
+      ],
+    ],
+    [
       'an image in capitals',
       ['FROM Debian'],
       {},

@@ -8,6 +8,12 @@ import type { FoundContext, NamedContexts } from './named-context.ts';
 import type { Variables } from './planned-step.ts';
 import type { Word } from '../dockerfile/ast.ts';
 
+/** A variable that nothing sets. */
+export interface UnsetVariable {
+  readonly name: string;
+  readonly similar: string | undefined;
+}
+
 /** A FROM of the file with its words expanded for one target platform. */
 export interface StageEntry {
   readonly index: number;
@@ -15,6 +21,8 @@ export interface StageEntry {
   readonly node: StageNode;
   /** The base as expanded: a stage, `scratch`, a context or an image. */
   readonly baseName: string;
+  /** Why the name may be wrong: a variable in it that nothing sets, and what was probably meant. */
+  readonly unset: UnsetVariable | undefined;
   /** The stage it is built on. A stage name goes before an image; only earlier ones count. */
   readonly baseStage: number | undefined;
   /** `--platform`, expanded. */
@@ -47,7 +55,8 @@ export function readStages(ast: DockerfileAst, scope: StageScope): StageEntry[] 
     const { image, platform, name } = node.from;
     const base = scope.expander.word(image, scope.globals);
     undefinedFromArguments(base.unset, known, image.span).forEach(scope.report);
-    if (base.text === '') throw baseNameEmpty(image.raw, base.unset[0], image.span);
+    const [unset] = base.unset;
+    if (base.text === '') throw baseNameEmpty(image.raw, unset, image.span);
     const fromPlatform = platform && readPlatform(platform, known, scope);
     const override = name && scope.contexts.find(name.text, fromPlatform ?? scope.targetPlatform);
     const baseStage = entries.findLast((entry) => entry.name === base.text)?.index;
@@ -56,6 +65,7 @@ export function readStages(ast: DockerfileAst, scope: StageScope): StageEntry[] 
       name: name?.text,
       node,
       baseName: base.text,
+      unset: unset === undefined ? undefined : { name: unset, similar: nearest(unset, known) },
       baseStage: override === undefined ? baseStage : undefined,
       platform: fromPlatform,
       override,
