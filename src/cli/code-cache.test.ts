@@ -18,7 +18,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 const MODULE = join(import.meta.dirname, 'code-cache.ts');
 /** Of one length, so that only the identity can tell them apart. */
 const programSaying = (word: string): string =>
-  `const { basename } = require('node:path'); process.stdout.write('${word} ' + basename(__filename));`;
+  `(function (exports, require, module, __filename) {
+    const { basename } = require('node:path'); process.stdout.write('${word} ' + basename(__filename));
+  })`;
 
 let dir: string;
 let program: string;

@@ -27,8 +27,8 @@ const MAX_CACHE_BYTES = 64 * 2 ** 20;
 const THOROUGH_COMMANDS: ReadonlySet<string> = new Set(['build', 'buildx']);
 
 /**
- * Runs a CommonJS file of ours like `require`, but takes its compiled form from the user's cache
- * directory: compiling the program is a third of what a cached build takes. The first build keeps it.
+ * Runs a file of ours that is one function, in the form that CommonJS gives to modules, like `require`
+ * runs those; but takes its compiled form from the user's cache directory: compiling the program is a third of what a cached build takes. The first build keeps it.
  * A cache that is missing, damaged, of another Node or not ours alone is not used.
  *
  * Node 22 has `module.enableCompileCache` for this; Node 20 has not.
@@ -38,10 +38,10 @@ export function runProgram(path: string, identity: ProgramIdentity): void {
   const key = `${identity.build} ${stamp}`;
   const cache = cachePath(identity.cacheHome);
   const cachedData = cache === undefined ? undefined : readCache(cache, key);
-  const script = new Script(
-    `(function (exports, require, module, __filename, __dirname) {${text}\n})`,
-    { filename: path, ...(cachedData !== undefined && { cachedData }) },
-  );
+  const script = new Script(text, {
+    filename: path,
+    ...(cachedData !== undefined && { cachedData }),
+  });
   const isKept = cachedData !== undefined && script.cachedDataRejected === false;
   if (cache !== undefined && !isKept && THOROUGH_COMMANDS.has(process.argv[2] ?? '')) {
     process.once('exit', (status) => {

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Stands for the real one, and says how it was started. */
-const FAKE_CLI = `
+const FAKE_CLI = `(() => {
 const { NODE_EXTRA_CA_CERTS: own, STAGECRAFT_EXTRA_CA_CERTS: moved } = process.env;
 process.stdout.write(JSON.stringify({ argv: process.argv.slice(2), own, moved }));
 process.exit(7);
-`;
+})`;
 
 let dir: string;
 let program: string;

@@ -3,6 +3,7 @@ import { diskError } from '../host/disk-error.ts';
 import { renderError } from '../diagnostics/render.ts';
 import { visibleText } from '../diagnostics/visible-text.ts';
 import type { Output } from './command.ts';
+import { readableStack } from './readable-stack.ts';
 
 /** Exit status of an error that nobody foresaw. */
 const STATUS_UNEXPECTED = 1;
@@ -45,7 +46,8 @@ function reportOne(thrown: unknown, stderr: Output): number {
     stderr.write(`${renderError(error)}\n`);
     return EXIT_STATUS[error.class];
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text =
+    error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
   stderr.write(
     `${visibleText(text)}\n\nThis is a bug in Stagecraft. Please report it to its maintainers, with the text above.\n`,
   );

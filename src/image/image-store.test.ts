@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -70,6 +70,19 @@ describe('ImageStore', () => {
       manifestDigest: digestOf('m'),
       layers: [{ ...a.layers[0], blob }],
     });
+  });
+
+  test('writes nothing when an image is put again within the hour, and its time when it is later', async () => {
+    const inode = (): number => statSync(join(root, 'images.json')).ino;
+    await images.put(image('a', '2024-01-01T00:00:00Z'), ['app'], signal);
+    const first = inode();
+    await images.put(image('a', '2024-01-01T00:59:59Z'), ['app'], signal);
+    expect(inode()).toBe(first);
+    await images.put(image('a', '2024-01-01T00:59:59Z'), ['other'], signal);
+    expect(inode()).not.toBe(first);
+    expect(images.find('other').image.storedAt).toBe('2024-01-01T00:00:00Z');
+    await images.put(image('a', '2024-01-01T01:00:00Z'), ['app'], signal);
+    expect(images.find('app').image.storedAt).toBe('2024-01-01T01:00:00Z');
   });
 
   test('says which name was meant', async () => {

@@ -91,6 +91,7 @@ export interface ImageStore {
 }
 
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
+const SAME_TIME_MS = 60 * 60 * 1000;
 const SHORT_ID = /^(?:sha256:)?([0-9a-f]{4,64})$/;
 
 /** The images of the store at `root`: `images.json` and its lock. */
@@ -99,17 +100,22 @@ export function openImageStore(root: string): ImageStore {
   const lockPath = join(root, 'locks', 'images');
   const read = (): ImageList => readList(path);
 
-  /** Nobody else changes the list between reading and writing. A change that throws writes nothing. */
+  /**
+   * Nobody else changes the list between reading and writing. A change that throws writes nothing, and
+   * so does one that changes nothing: to wait for the disk takes longer than a cached build may.
+   */
   async function update<T>(signal: AbortSignal, change: (list: MutableList) => T): Promise<T> {
     await using _lock = await acquireLock(lockPath, { type: 'exclusive' }, signal);
-    const { images, indexes, references } = read();
+    const former = read();
+    const { images, indexes, references } = former;
     const list = {
       images: new Map(images),
       indexes: new Map(indexes),
       references: new Map(references),
     };
     const result = change(list);
-    writeFileAtomic(path, serializeImageList(list));
+    const text = serializeImageList(list);
+    if (former === EMPTY_LIST || text !== serializeImageList(former)) writeFileAtomic(path, text);
     return result;
   }
 
@@ -126,8 +132,9 @@ export function openImageStore(root: string): ImageStore {
       const full = references.map(fullName);
       await update(signal, (list) => {
         for (const { id } of index.images) if (!list.images.has(id)) throw notFound(list, id);
-        const manifestDigest = index.manifestDigest ?? list.indexes.get(index.id)?.manifestDigest;
-        list.indexes.set(index.id, { ...index, manifestDigest });
+        const known = list.indexes.get(index.id);
+        const manifestDigest = index.manifestDigest ?? known?.manifestDigest;
+        list.indexes.set(index.id, { ...index, manifestDigest, storedAt: laterTime(known, index) });
         for (const reference of full) list.references.set(reference, index.id);
       });
     },
@@ -310,7 +317,22 @@ function merged(known: StoredImage, image: StoredImage): StoredImage {
     const { snapshot, clampMtime } = layer.snapshot === undefined ? (old ?? layer) : layer;
     return { ...layer, snapshot, clampMtime, blob: layer.blob ?? old?.blob };
   });
-  return { ...image, layers, manifestDigest: image.manifestDigest ?? known.manifestDigest };
+  return {
+    ...image,
+    layers,
+    manifestDigest: image.manifestDigest ?? known.manifestDigest,
+    storedAt: laterTime(known, image),
+  };
+}
+
+/** The new time when it is more than an hour later: a build that changed nothing has nothing to write. */
+function laterTime(
+  known: Pick<StoredImage, 'storedAt'> | undefined,
+  image: Pick<StoredImage, 'storedAt'>,
+): string {
+  if (known === undefined) return image.storedAt;
+  const passed = Date.parse(image.storedAt) - Date.parse(known.storedAt);
+  return passed >= 0 && passed < SAME_TIME_MS ? known.storedAt : image.storedAt;
 }
 
 function newestFirst(

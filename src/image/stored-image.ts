@@ -12,7 +12,7 @@ export interface StoredImage {
   readonly layers: readonly StoredLayer[];
   /** Digest of the manifest it was pulled by or last exported with, when there is one. */
   readonly manifestDigest: Digest | undefined;
-  /** RFC 3339. When it was put into this store. */
+  /** RFC 3339. When it was put into this store, to the hour if it was put again. */
   readonly storedAt: string;
 }
 

@@ -14,7 +14,7 @@ export interface StoredIndex {
   readonly images: readonly IndexedImage[];
   /** Digest of the index it was pulled by or last pushed as, when there is one. */
   readonly manifestDigest: Digest | undefined;
-  /** RFC 3339. When it was put into this store. */
+  /** RFC 3339. When it was put into this store, to the hour if it was put again. */
   readonly storedAt: string;
 }
 
