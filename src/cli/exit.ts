@@ -46,8 +46,7 @@ function reportOne(thrown: unknown, stderr: Output): number {
     stderr.write(`${renderError(error)}\n`);
     return EXIT_STATUS[error.class];
   }
-  const text =
-    error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
+  const text = error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
   stderr.write(
     `${visibleText(text)}\n\nThis is a bug in Stagecraft. Please report it to its maintainers, with the text above.\n`,
   );
