@@ -9,6 +9,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   for (const candidate of candidates) {
     // It is there, and something else is wrong with it.
     if (candidate === word) continue;
+    // Each character more is an insertion.
+    if (Math.abs(word.length - candidate.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), { hasSwaps: true });
     if (distance < bestDistance && distance < Math.max(word.length, candidate.length)) {
       best = candidate;
