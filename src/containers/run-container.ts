@@ -5,6 +5,7 @@ import { createNetworkNamespace, openNetworkNamespace } from '../host/network-na
 import { hasCode } from '../host/sys.ts';
 import { completeEnv } from '../sandbox/default-env.ts';
 import { prepareRoot, type PreparedRoot, type TargetRequest } from '../sandbox/mount-targets.ts';
+import { STEP_FLOOR } from '../sandbox/step-floor.ts';
 import {
   exitStatusOf,
   type Sandbox,
@@ -156,7 +157,7 @@ async function openRoot(
   const parent = (files ?? plan.snapshot) as SnapshotId | undefined;
   if (plan.isRemovedAtEnd && parent !== undefined) return snapshotter.view(parent, signal);
   const active = await snapshotter.prepare(parent, signal);
-  const view = await active.mount(signal);
+  const view = await active.mount(signal, { floor: STEP_FLOOR });
   return {
     root: view.root,
     [Symbol.asyncDispose]: async () => {

@@ -7,6 +7,7 @@ import type { Emit } from '../events/event.ts';
 import type { ExecOp, OpId, OpMetadata } from '../ops/op.ts';
 import { completeEnv } from '../sandbox/default-env.ts';
 import { prepareRoot, type TargetRequest } from '../sandbox/mount-targets.ts';
+import { STEP_FLOOR } from '../sandbox/step-floor.ts';
 import type {
   ProcessExit,
   ResourceLimit,
@@ -98,7 +99,7 @@ export async function runExecOp(
   {
     const mountDeps = { ...deps, nameServer: network.nameServer };
     await using mounts = await openStepMounts(op, metadata, mountDeps, signal);
-    await using view = await active.mount(signal, trust?.fill);
+    await using view = await active.mount(signal, { cover: trust?.fill, floor: STEP_FLOOR });
     const list = outermostFirst([...mounts.list, ...devices.mounts]);
     const workdir = { path: op.cwd, uid: user.uid, gid: user.gid };
     const prepared = prepareRoot(view.root, workdir, list.map(mountPoint));

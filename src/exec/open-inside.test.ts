@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -86,8 +86,10 @@ test('openDirectoryInside() never leads out while another process puts links in 
   writeFileSync(join(dir, 'OUT/deep/canary'), '');
   const swap = `cd "$0"; while :; do mv s t; ln -s ../OUT s; rm s; ln -s "$1" s; rm s; mv t s; done`;
   const words = ['-c', swap, root, join(dir, 'OUT')];
-  const swapper = spawn('/bin/sh', words, { stdio: 'ignore' });
-  const ended = once(swapper, 'exit');
+  // Its pipe is closed when the programs that it starts have ended, too.
+  const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
+  const swapper = spawn('/bin/sh', words, { stdio, detached: true });
+  const ended = once(swapper, 'close');
   const seen = { opened: 0, refused: 0 };
   for (let i = 0; i < RACES; i++) {
     const fd = openDirectoryInside(root, i % 2 === 0 ? 's' : 's/deep');
@@ -100,7 +102,7 @@ test('openDirectoryInside() never leads out while another process puts links in 
     closeSync(fd);
     expect(names).not.toContain('canary');
   }
-  swapper.kill('SIGKILL');
+  process.kill(-(swapper.pid ?? expect.fail()), 'SIGKILL');
   await ended;
   expect(seen.opened + seen.refused).toBe(RACES);
 });

@@ -5,6 +5,7 @@ import { openChainTree } from '../tree/chain-tree.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import type { ActiveSlot } from './active-slots.ts';
 import { COVER, type MountedChain, type Mounter } from './mounter.ts';
+import { floorDirectory } from './floor.ts';
 import { removeTree } from './remove-tree.ts';
 import type {
   ActiveSnapshot,
@@ -13,6 +14,7 @@ import type {
   MountedView,
   SnapshotId,
   SnapshotInfo,
+  ViewAdditions,
 } from './snapshotter.ts';
 
 /** What an active snapshot is made of. */
@@ -49,7 +51,7 @@ export class DirectoryActive implements ActiveSnapshot {
     return openChainTree([this.upper, ...lowers], { isTopWritable: true });
   }
 
-  async mount(signal: AbortSignal, cover?: (dir: string) => void): Promise<MountedView> {
+  async mount(signal: AbortSignal, { cover, floor }: ViewAdditions = {}): Promise<MountedView> {
     const { base, lowers, slot, mounter } = this.#parts;
     const { id, path } = slot;
     const covers = cover === undefined ? [] : [join(path, COVER)];
@@ -58,7 +60,10 @@ export class DirectoryActive implements ActiveSnapshot {
     const dirs = [...covers, ...lowers.map(({ dir }) => dir)];
     const tree = openChainTree([this.upper, ...dirs], { isTopWritable: true });
     const { parentTree } = this;
-    const request = { base, id, path, lowers, hasCover: cover !== undefined, parentTree, tree };
+    const request = {
+      ...{ base, id, path, lowers, hasCover: cover !== undefined, parentTree, tree },
+      floor: floor && (() => floorDirectory(base, floor)),
+    };
     this.#mounted = await mounter.mount(request, signal);
     const { root } = this.#mounted;
     return { root, [Symbol.asyncDispose]: () => this.#unmount(true) };

@@ -48,7 +48,7 @@ export interface SnapshotterOptions {
  *   <id>/fs, <id>/record.json   frozen; <id>/digests is of its files, where they are known
  *   active/<id>/                being written, see active-slots.ts
  *   trash/                      on its way out: renamed at once, removed when there is time
- *   empty/                      the lower directory of what has no parent
+ *   empty/, floors/             lower directories of what has no parent, and below all others (floor.ts)
  *   unsynced/                   see sync-journal.ts
  *
  * A snapshot is frozen by renaming its directory out of active/, so it is there whole or not at all.

@@ -21,6 +21,8 @@ export interface MountRequest {
   readonly parentTree: FileTree;
   /** There is a directory whose files are seen in place of those of the chain. */
   readonly hasCover: boolean;
+  /** Directory, from `base`, of what is seen where the chain has nothing. */
+  readonly floor: (() => string) | undefined;
   /** The chain, the cover where there is one, and `fs` on top. */
   readonly tree: FileTree;
 }

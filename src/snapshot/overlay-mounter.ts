@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { COVER, type MountedChain, type Mounter, type MountRequest } from './mounter.ts';
-import { mountOverlay, unmountOverlay } from './overlay-mount.ts';
+import { MAX_LOWERS, mountOverlay, unmountOverlay } from './overlay-mount.ts';
 import { removeTree } from './remove-tree.ts';
 
 /** Shows a chain by mounting it as overlayfs: what is changed lands in `fs` by itself. */
@@ -9,18 +9,22 @@ export const overlayMounter: Mounter = {
   mount: (request) => Promise.resolve().then(() => mount(request)),
 };
 
-function mount({ base, id, path, lowers, hasCover }: MountRequest): MountedChain {
+function mount({ base, id, path, lowers, hasCover, floor }: MountRequest): MountedChain {
   const root = join(path, 'merged');
   const own = `active/${id}`;
   for (const name of ['merged', 'work']) mkdirSync(join(path, name), { mode: 0o700 });
   const clear = (): void => {
     removeWork(join(path, 'work'));
-    for (const name of ['merged', 'links']) removeTree(join(path, name));
+    rmdirSync(root);
+    if (existsSync(join(path, 'links'))) removeTree(join(path, 'links'));
   };
-  const below = lowers.length === 0 ? ['empty'] : lowers.map((lower) => `${lower.id}/fs`);
+  const above = [...(hasCover ? [`${own}/${COVER}`] : []), ...lowers.map(({ id }) => `${id}/fs`)];
+  // The kernel wants one at least, and takes only so many.
+  const hasRoom = above.length < MAX_LOWERS;
+  const below = floor !== undefined && hasRoom ? [floor()] : above.length === 0 ? ['empty'] : [];
   const dirs = {
     base,
-    lowers: hasCover ? [`${own}/${COVER}`, ...below] : below,
+    lowers: [...above, ...below],
     upper: `${own}/fs`,
     work: `${own}/work`,
     target: `${own}/merged`,

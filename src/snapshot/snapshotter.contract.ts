@@ -85,8 +85,10 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       });
       await using active = await snapshots.prepare(parent.id, signal);
       {
-        await using view = await active.mount(signal, (dir) => {
-          for (const name of ['kept', 'changed']) writeFileSync(join(dir, name), 'cover');
+        await using view = await active.mount(signal, {
+          cover(dir) {
+            for (const name of ['kept', 'changed']) writeFileSync(join(dir, name), 'cover');
+          },
         });
         expect(readFileSync(join(view.root, 'kept'), 'utf8')).toBe('cover');
         writeFileSync(join(view.root, 'changed'), ' and more', { flag: 'a' });
@@ -94,6 +96,39 @@ export function snapshotterContract(name: string, open: () => Promise<OpenSnapsh
       expect(read(active, '/kept')).toBe('own');
       expect(read(active, '/changed')).toBe('cover and more');
       expect(measureUpper(active.upper).entries).toBe(1);
+    });
+
+    test('a floor hides nothing of the chain, and is in no snapshot', async () => {
+      await using snapshots = await open();
+      const parent = await commit(snapshots, undefined, (root) => {
+        mkdirSync(join(root, 'etc'));
+        writeFileSync(join(root, 'etc/hosts'), 'own');
+      });
+      let filled = 0;
+      const floor = {
+        name: 'some',
+        fill(dir: string) {
+          filled++;
+          for (const name of ['dev', 'etc']) mkdirSync(join(dir, name));
+          for (const name of ['hosts', 'other']) writeFileSync(join(dir, 'etc', name), '');
+        },
+      };
+      for (const below of [parent.id, undefined, parent.id]) {
+        await using active = await snapshots.prepare(below, signal);
+        {
+          await using view = await active.mount(signal, { floor });
+          if (below !== undefined) {
+            expect(readFileSync(join(view.root, 'etc/hosts'), 'utf8')).toBe('own');
+          }
+          // Whoever needs them looks first: files that are copied have no floor.
+          const isThere = readdirSync(view.root).includes('dev');
+          expect(filled).toBe(isThere ? 1 : 0);
+          mkdirSync(join(view.root, 'etc/made'), { recursive: true });
+        }
+        expect(read(active, '/dev')).toBeUndefined();
+        expect(read(active, '/etc/other')).toBeUndefined();
+        expect(measureUpper(active.upper).entries).toBe(2);
+      }
     });
 
     test('the root directory has the mode and owner that its parent gave it, whatever the umask', async () => {

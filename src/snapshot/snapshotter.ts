@@ -59,10 +59,9 @@ export interface ActiveSnapshot extends AsyncDisposable {
   readonly tree: FileTree;
   /**
    * Shows the merged, writable view. What was written there is in `upper` once the view is disposed or
-   * this is committed. With overlayfs that is a mount; elsewhere files are copied. What `cover` puts into
-   * the directory that it gets is seen in place of the chain's files and belongs to no snapshot.
+   * this is committed. With overlayfs that is a mount; elsewhere files are copied.
    */
-  mount(signal: AbortSignal, cover?: (dir: string) => void): Promise<MountedView>;
+  mount(signal: AbortSignal, additions?: ViewAdditions): Promise<MountedView>;
   /** Unmounts, syncs, freezes. After this, dispose does nothing. */
   commit(info: SnapshotInfo, digests?: CommitDigests): Promise<CommittedSnapshot>;
 }
@@ -72,6 +71,23 @@ export interface CommitDigests {
   readonly list: DigestList;
   /** Files may be shared with these and those below them, whose digests count too. */
   readonly sharesWith: readonly SnapshotId[];
+}
+
+/** What is seen in a view besides the chain, and belongs to no snapshot. */
+export interface ViewAdditions {
+  /** Fills a directory whose files are seen in place of those of the chain. */
+  readonly cover?: ((dir: string) => void) | undefined;
+  readonly floor?: Floor | undefined;
+}
+
+/**
+ * A directory that is seen where the chain has nothing, made once a store. Only overlayfs shows it: whoever
+ * needs the files looks whether they are there, and spares itself to make them where they are.
+ */
+export interface Floor {
+  /** Names the content: another one needs another name. Letters and digits. */
+  readonly name: string;
+  readonly fill: (dir: string) => void;
 }
 
 export interface MountedView extends AsyncDisposable {
