@@ -158,7 +158,7 @@ async function runFile(
 function copiedSnapshots(op: FileOp, inputs: ReadonlyMap<OpId, OpInput>): SnapshotId[] {
   return op.actions.flatMap((action) => {
     const from = action.action === 'copy' ? inputOf(inputs, action.from) : undefined;
-    return from?.kind === 'snapshot' && from.id !== undefined ? [from.id as SnapshotId] : [];
+    return from?.kind === 'snapshot' && from.id !== undefined ? [from.id] : [];
   });
 }
 

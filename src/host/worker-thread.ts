@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { hasCode } from './sys.ts';
 
@@ -30,7 +31,12 @@ function programOf(name: string): { file: string | URL; execArgv: string[] } {
   if (import.meta.url.endsWith('.js')) {
     return { file: new URL(`../${name}.js`, import.meta.url), execArgv: [] };
   }
-  // In tests, from the sources.
-  const loader = createRequire(import.meta.url).resolve('tsx');
-  return { file: new URL(`../${name}.ts`, import.meta.url), execArgv: ['--import', loader] };
+  // In tests, from the sources. What tsx itself offers for --import does nothing in threads.
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'));
+  const api = new URL('dist/esm/api/index.mjs', tsx).href;
+  const loader = `import { register } from ${JSON.stringify(api)}; register();`;
+  return {
+    file: new URL(`../${name}.ts`, import.meta.url),
+    execArgv: ['--import', `data:text/javascript,${encodeURIComponent(loader)}`],
+  };
 }
