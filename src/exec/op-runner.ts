@@ -156,10 +156,16 @@ async function runFile(
 
 /** Snapshots that an op copies from, and so may share files with. */
 function copiedSnapshots(op: FileOp, inputs: ReadonlyMap<OpId, OpInput>): SnapshotId[] {
-  return op.actions.flatMap((action) => {
-    const from = action.action === 'copy' ? inputOf(inputs, action.from) : undefined;
-    return from?.kind === 'snapshot' && from.id !== undefined ? [from.id] : [];
-  });
+  const found: SnapshotId[] = [];
+  for (const action of op.actions) {
+    const id = action.action === 'copy' ? snapshotIdOf(inputOf(inputs, action.from)) : undefined;
+    if (id !== undefined) found.push(id);
+  }
+  return found;
+}
+
+function snapshotIdOf(input: OpInput): SnapshotId | undefined {
+  return input.kind === 'snapshot' ? (input.id as SnapshotId | undefined) : undefined;
 }
 
 /** @throws BuildError CONTEXT_CHANGED when something else was copied than was hashed */
