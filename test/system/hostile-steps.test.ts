@@ -11,38 +11,26 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandOptions, type CommandResult, type Rig } from '../support/cli.ts';
-import { PROGRAM } from '../support/program.ts';
+import { BUILDERS, buildAs, type BuildAs } from '../support/build-as.ts';
+import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
 import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 /** Images and Dockerfiles that try to get out, from published attacks on other builders. */
 
 let registry: RegistryServer;
-let rig: Rig;
-const BARE = { program: undefined, args: [] };
-/** Starts the program with files open that it did not ask for, as careless parents leave them. */
-const WITH_FILES = {
-  program: '/bin/sh',
-  args: ['-c', 'exec 7</etc/hostname 9</etc/passwd; exec "$@"', 'sh', PROGRAM],
-};
-/** A tree of the host that nothing may change or show. */
-let out: string;
+/** Starts a program with files open that it did not ask for, as careless parents leave them. */
+const WITH_FILES = ['-c', 'exec 7</etc/hostname 9</etc/passwd; exec "$@"', 'sh'];
 
 beforeAll(async () => {
   registry = await startBaseRegistry(['busybox:latest']);
-  rig = openRig({ mirror: registry.url, env: { HOST_CANARY: 'leaked-variable' } });
-  out = join(rig.dir, 'OUT');
-  mkdirSync(join(out, 'empty'), { recursive: true });
-  for (const name of ['ptmx', 'hosts', 'resolv.conf', 'null', 'passwd']) {
-    writeFileSync(join(out, name), 'leaked-file\n');
-  }
-  chmodSync(out, 0o777);
 });
 
 afterAll(async () => {
-  await rig[Symbol.asyncDispose]();
   await registry[Symbol.asyncDispose]();
 });
+
+/** Builds while directories are swapped for links. What they have in common is tried more often by unit tests. */
+const ROUNDS = Number(process.env['STAGECRAFT_TEST_ROUNDS'] ?? 6);
 
 /** Names, types, owners, modes, times and contents of everything below the tree. */
 function stateOf(dir: string): string {
@@ -65,12 +53,39 @@ function namesBelow(dir: string, prefix = ''): string[] {
   });
 }
 
-describe.each(['namespaces', 'crun', 'runc'])('In %s', (isolation) => {
+const SANDBOXES = ['namespaces', 'crun', 'runc'].flatMap((isolation) =>
+  BUILDERS.map((who) => ({ isolation, who })),
+);
+
+describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who', (sandbox) => {
+  const { isolation, who } = sandbox;
+  let rig: Rig;
+  let builder: BuildAs;
+  /** A tree of the host that nothing may change or show. */
+  let out: string;
+
+  beforeAll(() => {
+    rig = openRig({ mirror: registry.url, env: { HOST_CANARY: 'leaked-variable' } });
+    builder = buildAs(who, rig);
+    out = join(rig.dir, 'OUT');
+    mkdirSync(join(out, 'empty'), { recursive: true });
+    for (const name of ['ptmx', 'hosts', 'resolv.conf', 'null', 'passwd']) {
+      writeFileSync(join(out, name), 'leaked-file\n');
+      chmodSync(join(out, name), 0o666);
+    }
+    for (const dir of [out, join(out, 'empty')]) chmodSync(dir, 0o777);
+  });
+
+  afterAll(async () => {
+    await rig[Symbol.asyncDispose]();
+    builder[Symbol.dispose]();
+  });
+
   /** Builds `lines` after a stage without mount points of its own, whose `links` replace its files. */
   async function attack(
     lines: readonly string[],
     links: Readonly<Record<string, string>> = {},
-    options: CommandOptions = {},
+    run = (words: readonly string[]): Promise<CommandResult> => builder.run(words),
   ): Promise<CommandResult> {
     const start = 'FROM busybox AS b\nFROM scratch AS a\nCOPY --from=b /bin /bin\nCOPY root/ /\n';
     const Dockerfile = start + `${lines.join('\n')}\n`.replaceAll('OUT', out);
@@ -81,11 +96,7 @@ describe.each(['namespaces', 'crun', 'runc'])('In %s', (isolation) => {
     }
     const before = [stateOf(out), stateOf(context)];
     const words = ['build', '--progress=plain', '--no-cache', '--isolation', isolation, context];
-    const { program, args } = options.program === 'with open files' ? WITH_FILES : BARE;
-    const result = await rig.run([...args, ...words], {
-      ...options,
-      ...(program === undefined ? {} : { program }),
-    });
+    const result = await run(words);
     expect([stateOf(out), stateOf(context)]).toEqual(before);
     expect(result.stderr).not.toContain('leaked-');
     return result;
@@ -136,6 +147,25 @@ describe.each(['namespaces', 'crun', 'runc'])('In %s', (isolation) => {
         {},
       ],
     ),
+    [
+      'a process that a step left behind swaps directories for links',
+      [
+        'RUN mkdir -p /w/sub; (while :; do mv /w /v; ln -s OUT /w; rm /w; mv /v /w; done) >/dev/null 2>&1 &',
+        'WORKDIR /w/sub/made',
+        'COPY root/file /w/sub/copied/',
+        'RUN --mount=type=tmpfs,target=/w/sub/mounted touch new',
+      ],
+      {},
+    ],
+    [
+      'a mount that is made in a cache mount finds a link there',
+      [
+        'RUN --mount=type=cache,id=nested,target=/c ln -sfn OUT /c/s',
+        'RUN --mount=type=cache,id=nested,target=/c --mount=type=tmpfs,target=/c/s/x touch /c/s/x/y; true',
+        'RUN --mount=type=cache,id=nested,target=/c --mount=type=secret,id=none,target=/c/s/hosts true',
+      ],
+      {},
+    ],
     ['the context is written to', ['RUN --mount=target=/s,rw rm -r /s/root; touch /s/new'], {}],
     [
       'a script is run by the runtime itself',
@@ -165,12 +195,8 @@ describe.each(['namespaces', 'crun', 'runc'])('In %s', (isolation) => {
       'cat /proc/1/environ | tr "\\0" "\\n" | grep -c HOST',
       'grep -c @.*stagecraft /proc/net/unix',
     ].join('; ');
-    const { status, stderr } = await attack(
-      [`RUN ${script}; true`],
-      {},
-      {
-        program: 'with open files',
-      },
+    const { status, stderr } = await attack([`RUN ${script}; true`], {}, (words) =>
+      rig.run([...WITH_FILES, ...builder.command, ...words], { program: '/bin/sh' }),
     );
     expect(status, stderr).toBe(0);
     const printed = [...stderr.matchAll(/^#\d+ \d+\.\d+ (.+)$/gm)].map(([, text = '']) => text);
@@ -187,5 +213,33 @@ describe.each(['namespaces', 'crun', 'runc'])('In %s', (isolation) => {
       '0',
       '0',
     ]);
+  });
+
+  test('a step that shares a cache mount cannot lead the mounts of another one out of it', async () => {
+    const swap = [
+      'FROM busybox',
+      'RUN --mount=type=cache,id=race,target=/c mkdir -p /c/s; echo swapping; \\',
+      `    while test ! -e /c/stop; do mv /c/s /c/t; ln -s ${out} /c/s; rm /c/s; mv /c/t /c/s; done; rm /c/stop`,
+    ];
+    const words = ['build', '--progress=plain', '--no-cache', '--isolation', isolation];
+    const before = stateOf(out);
+    const swapping = builder.start([...words, rig.context({ Dockerfile: `${swap.join('\n')}\n` })]);
+    await swapping.printed(' swapping');
+    // A mount inside of what is swapped, and a mount of it.
+    const nested = `--mount=type=cache,id=race,target=/c --mount=type=tmpfs,target=/c/s/x/y`;
+    const source = '--mount=type=cache,id=race,source=s,target=/m';
+    for (let round = 0; round < ROUNDS; round++) {
+      const mounts = round % 2 === 0 ? nested : source;
+      const Dockerfile = `FROM busybox\nRUN ${mounts} cat /m/passwd 2>/dev/null; touch /m/new; true\n`;
+      const { status, stderr } = await builder.run([...words, rig.context({ Dockerfile })]);
+      // Where it is a link just then, or nothing, there may be no place to mount.
+      expect([0, 4], stderr).toContain(status);
+      expect(stderr).not.toContain('leaked-');
+    }
+    const stop = 'FROM busybox\nRUN --mount=type=cache,id=race,target=/c touch /c/stop\n';
+    await builder.run([...words, rig.context({ Dockerfile: stop })]);
+    expect((await swapping.ended).status).toBe(0);
+    expect(stateOf(out)).toBe(before);
+    await rig.assertNothingLeft();
   });
 });
