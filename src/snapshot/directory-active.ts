@@ -36,6 +36,7 @@ export class DirectoryActive implements ActiveSnapshot {
   readonly #parts: ActiveParts;
   readonly #commit: Commit;
   #mounted: MountedChain | undefined;
+  #hasCover = false;
   #isOpen = true;
 
   constructor(parts: ActiveParts, commit: Commit) {
@@ -56,6 +57,7 @@ export class DirectoryActive implements ActiveSnapshot {
     const { id, path } = slot;
     const covers = cover === undefined ? [] : [join(path, COVER)];
     for (const dir of covers) mkdirSync(dir, { mode: 0o700 });
+    this.#hasCover = cover !== undefined;
     cover?.(join(path, COVER));
     const dirs = [...covers, ...lowers.map(({ dir }) => dir)];
     const tree = openChainTree([this.upper, ...dirs], { isTopWritable: true });
@@ -88,7 +90,7 @@ export class DirectoryActive implements ActiveSnapshot {
     const mounted = this.#mounted;
     this.#mounted = undefined;
     await mounted?.unmount(keeps);
-    removeTree(join(this.#parts.slot.path, COVER));
+    if (this.#hasCover) removeTree(join(this.#parts.slot.path, COVER));
   }
 
   #close(): void {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { COVER, type MountedChain, type Mounter, type MountRequest } from './mounter.ts';
 import { MAX_LOWERS, mountOverlay, unmountOverlay } from './overlay-mount.ts';
@@ -50,8 +50,11 @@ function mount({ base, id, path, lowers, hasCover, floor }: MountRequest): Mount
 /** What the kernel leaves in it after an unmount is known, so that mostly nothing has to be listed. */
 function removeWork(work: string): void {
   try {
-    for (const left of ['/work/incompat/volatile', '/work/incompat', '/work', ''])
+    // Of a mount with `volatile`.
+    unlinkSync(`${work}/work/incompat/volatile/dirty`);
+    for (const left of ['/work/incompat/volatile', '/work/incompat', '/work', '']) {
       rmdirSync(work + left);
+    }
   } catch {
     removeTree(work);
   }
