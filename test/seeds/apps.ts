@@ -45,5 +45,8 @@ func main() { fmt.Println("plain answer") }
 `,
 } as const;
 
+/** Where Go keeps them. */
+export const COMPILED_PACKAGES = 'root/.cache';
+
 /** What ends up in images of the Go stand-ins besides the program: never in a last stage. */
-export const GO_TOOLS = ['usr/lib/go-1.21', 'usr/local/go', 'go', 'root/.cache'] as const;
+export const GO_TOOLS = ['usr/lib/go-1.21', 'usr/local/go', 'go', COMPILED_PACKAGES] as const;

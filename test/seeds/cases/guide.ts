@@ -1,4 +1,4 @@
-import { GO_TOOLS, PLAIN_GO, PLAIN_NODE } from '../apps.ts';
+import { COMPILED_PACKAGES, GO_TOOLS, PLAIN_GO, PLAIN_NODE } from '../apps.ts';
 import type { SeedCase } from '../seed-case.ts';
 import { LANGUAGE_CASES } from './guide-languages.ts';
 
@@ -256,7 +256,7 @@ COPY --from=myregistry/common:latest /app/lib /app/lib
     program: { command: ['cat', '/app/lib/common.txt'], prints: 'library' },
     notes: ['myregistry/common is an invention of the text: a stand-in has that name'],
   },
-  ...(['production', 'development'] as const).map((name): SeedCase => ({
+  ...(['development', 'production'] as const).map((name): SeedCase => ({
     section: 'Conditional Stages (BuildKit)',
     title: `BUILD_ENV=${name}`,
     flags: ['--build-arg', `BUILD_ENV=${name}`],
@@ -312,7 +312,9 @@ FROM alpine:3.21
 COPY --from=builder /app/app /app
 CMD ["/app"]
 `,
-    lacks: GO_TOOLS,
+    lacks: GO_TOOLS.filter((path) => path !== COMPILED_PACKAGES),
+    // A mounted cache is in no stage that could leave it behind.
+    without: [COMPILED_PACKAGES, 'go/pkg/mod'],
     service: { port: 8080, answers: '"blue":"Ada"' },
   },
   {
