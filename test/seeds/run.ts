@@ -36,6 +36,14 @@ const words = process.argv.slice(2);
 const isQuickOnly = words.includes('--quick');
 const filter = words.find((word) => !word.startsWith('--')) ?? '';
 
+/** Asked to end, it ends after what runs now, and takes its registry and store along; asked twice, at once. */
+const interruption = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => {
+    interruption.abort(new Error(`Interrupted by ${name}`));
+  });
+}
+
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** One line of the summary. */
@@ -73,6 +81,7 @@ async function runCases(seeds: SeedRig, stages: Map<SeedCase, readonly number[]>
     for (const [index, seed] of SEED_CASES[document].entries()) {
       const name = `${document}: ${seed.section}: ${seed.title}`;
       if (!isChosen(name, seed.isQuick)) continue;
+      interruption.signal.throwIfAborted();
       const startedAt = performance.now();
       const outcome = await runCase(seeds, seed, `${document}-${String(index)}`);
       const seconds = formatSeconds(performance.now() - startedAt);
@@ -95,6 +104,7 @@ async function runCommands(seeds: SeedRig): Promise<Row[]> {
   for (const scenario of SEED_COMMANDS) {
     const name = `${scenario.document}: ${scenario.section}: commands`;
     if (!isChosen(name, scenario.isQuick)) continue;
+    interruption.signal.throwIfAborted();
     for (const { text, complaint } of await runScenario(seeds, scenario)) {
       if (complaint === undefined) print(`${scenario.document}: ${text}`);
       else complain(`${scenario.document}: ${text}`, [complaint]);
@@ -111,6 +121,7 @@ async function runCommands(seeds: SeedRig): Promise<Row[]> {
 async function runExamples(seeds: SeedRig, names: readonly string[]): Promise<Row[]> {
   const rows: Row[] = [];
   for (const example of names) {
+    interruption.signal.throwIfAborted();
     const startedAt = performance.now();
     const { commands, complaints, whyNotRun } = await runExample(seeds.rig, example);
     const seconds = formatSeconds(performance.now() - startedAt);
