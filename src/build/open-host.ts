@@ -145,11 +145,11 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
     },
     stdout: options.stdout,
     registryAccess: { registries: options.registries, env, homeDir: options.homeDir },
-    async push(images, references, pushOptions, signal) {
+    async push(makeBlobs, references, pushOptions, signal) {
       const { pushImages } = await import('./push-images.ts');
       const { homeDir, registries, caCerts } = options;
       const deps = { registries, env, homeDir, caCerts, blobs: store.blobs };
-      return pushImages(images, references, pushOptions, deps, signal);
+      return pushImages(makeBlobs, references, pushOptions, deps, signal);
     },
     emit: options.emit,
     now: () => options.now(),

@@ -1,5 +1,6 @@
 import type { Platform } from '../core/platform.ts';
 import type { WrittenImage } from '../events/event.ts';
+import type { MakeBlobs } from '../export/export-image.ts';
 import type { ImageBlobs } from '../export/image-blobs.ts';
 import { parseReference } from '../image/reference.ts';
 import { exportableImage } from './exportable-layers.ts';
@@ -24,11 +25,21 @@ export async function pushImage(
   const { imageBlobs } = await import('../export/image-blobs.ts');
   const { DEFAULT_ENCODING } = await import('../export/output.ts');
   const deps = { blobs: store.blobs, root: store.root };
-  const blobs: ImageBlobs[] = [];
-  for (const image of 'image' in entry ? [entry.image] : entry.images) {
-    const exportable = exportableImage(image, name, [name], store);
-    blobs.push(await imageBlobs(exportable, DEFAULT_ENCODING, deps, signal));
-  }
+  const images = 'image' in entry ? [entry.image] : entry.images;
+  const exportable = images.map((image) => exportableImage(image, name, [name], store));
+  const makeBlobs: MakeBlobs = async (follow) => {
+    const blobs: ImageBlobs[] = [];
+    for (const image of exportable) {
+      blobs.push(await imageBlobs(image, DEFAULT_ENCODING, { ...deps, follow }, signal));
+    }
+    return blobs;
+  };
   const { pushImages } = await import('./push-images.ts');
-  return pushImages(blobs, [parseReference(name)], {}, { ...access, blobs: store.blobs }, signal);
+  return pushImages(
+    makeBlobs,
+    [parseReference(name)],
+    {},
+    { ...access, blobs: store.blobs },
+    signal,
+  );
 }

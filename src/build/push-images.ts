@@ -1,12 +1,12 @@
 import type { BlobStore } from '../content/blob-store.ts';
 import type { WrittenImage } from '../events/event.ts';
-import type { PushOptions } from '../export/export-image.ts';
+import type { MakeBlobs, PushOptions } from '../export/export-image.ts';
 import type { ImageBlobs } from '../export/image-blobs.ts';
 import { imageIndex, type IndexBytes } from '../export/oci-layout.ts';
 import type { Annotation } from '../export/output.ts';
 import { MEDIA_TYPE, type Descriptor } from '../image/manifest.ts';
 import { familiarName, formatReference, type ImageReference } from '../core/image-reference.ts';
-import { createImagePusher, type PushContent } from '../registry/push-image.ts';
+import { createImagePusher, type ImagePusher, type PushContent } from '../registry/push-image.ts';
 import type { RegistriesConfig } from '../registry/registries.ts';
 import type { PushBlob } from '../registry/upload.ts';
 
@@ -24,12 +24,13 @@ export interface PushDeps {
 }
 
 /**
- * Pushes images (one for each platform) under every name; several get an index. Blobs that one name's
+ * Pushes images (one for each platform) under every name; several get an index. Layers are sent to the
+ * first name while they are compressed. Blobs that one name's
  * repository has are mounted for the next in the same registry.
  * @throws BuildError REGISTRY_*
  */
 export async function pushImages(
-  images: readonly ImageBlobs[],
+  makeBlobs: MakeBlobs,
   references: readonly ImageReference[],
   options: PushOptions,
   deps: PushDeps,
@@ -38,6 +39,7 @@ export async function pushImages(
   const registries =
     options.isInsecure === true ? withInsecure(deps.registries, references) : deps.registries;
   using pusher = createImagePusher({ ...deps, registries });
+  const { images, sentBytes: sentEarly } = await madeAndSent(makeBlobs, references, pusher, signal);
   const index = images.length > 1 ? indexOf(images, options.annotations ?? []) : undefined;
   const top = index ?? images[0]?.manifest;
   if (top === undefined) throw new TypeError('A push needs an image');
@@ -45,7 +47,7 @@ export async function pushImages(
   const names = references.map(familiarName).join(', ');
   const pushedTo = new Map<string, string>();
   let written: WrittenImage | undefined;
-  let sentBytes = 0;
+  let sentBytes = sentEarly;
   for (const reference of references) {
     const { registry, repository } = reference;
     const content = contentOf(images, index, deps.blobs, registry, pushedTo.get(registry));
@@ -66,6 +68,29 @@ export async function pushImages(
   }
   if (written === undefined) throw new TypeError('A push needs a name');
   return written;
+}
+
+/** Makes the blobs, and sends them to the first name at the same time. */
+async function madeAndSent(
+  makeBlobs: MakeBlobs,
+  [first]: readonly ImageReference[],
+  pusher: ImagePusher,
+  signal: AbortSignal,
+): Promise<{ readonly images: readonly ImageBlobs[]; readonly sentBytes: number }> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const uploads: Promise<number>[] = [];
+  try {
+    const images = await makeBlobs((growing) => {
+      if (first !== undefined)
+        uploads.push(pusher.sendEarly(formatReference(first), growing, both));
+    });
+    const sent = await Promise.all(uploads);
+    return { images, sentBytes: sent.reduce((sum, bytes) => sum + bytes, 0) };
+  } finally {
+    stop.abort(new Error('No image was made'));
+    await Promise.all(uploads);
+  }
 }
 
 function withInsecure(

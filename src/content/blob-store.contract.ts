@@ -116,6 +116,31 @@ export function blobStoreContract(
         expect.objectContaining({ code: 'BLOB_TOO_LARGE' }),
       );
     });
+
+    test('who follows a write gets all bytes, also after its end, and what they became', async () => {
+      using opened = open();
+      const parts = ['one', 'two', 'three'].map((text) => text.repeat(200_000));
+      const followed: Promise<[Buffer, unknown]>[] = [];
+      const written = await opened.store.write(chunks(...parts), undefined, signal, (growing) => {
+        const both = Promise.all([buffer(growing.read()), growing.written]);
+        followed.push(both);
+      });
+      expect(await Promise.all(followed)).toEqual([[Buffer.from(parts.join('')), written]]);
+    });
+
+    test('who follows a write that fails is told', async () => {
+      using opened = open();
+      const wrong = { digest: digestOf('other'), size: 3 };
+      const followed: Promise<unknown>[] = [];
+      const writing = opened.store.write(chunks('one'), wrong, signal, (growing) => {
+        followed.push(
+          buffer(growing.read()).catch(() => 'failed'),
+          growing.written,
+        );
+      });
+      await expect(writing).rejects.toMatchObject({ code: 'BLOB_DIGEST_MISMATCH' });
+      expect(await Promise.all(followed)).toEqual(['failed', undefined]);
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Digest } from '../core/digest.ts';
+import type { GrowingBlob } from './growing-blob.ts';
 import type { BlobOrigins } from './blob-origins.ts';
 import type { OpenAt } from './partial-blob.ts';
 
@@ -24,13 +25,14 @@ export interface BlobStore {
   writeBytes(bytes: Uint8Array): Digest;
   /**
    * Stores a stream. With `expected`, the stream is cut off one byte past the size, and nothing is
-   * kept when size or digest differ.
+   * kept when size or digest differ. `follow` is given the bytes as they are written.
    * @throws BuildError BLOB_DIGEST_MISMATCH, BLOB_SIZE_MISMATCH
    */
   write(
     source: AsyncIterable<Uint8Array>,
     expected: { readonly digest: Digest; readonly size: number } | undefined,
     signal: AbortSignal,
+    follow?: (growing: GrowingBlob) => void,
   ): Promise<WrittenBlob>;
   /**
    * Stores a blob whose bytes can be had from any place on: what an earlier call left when it was

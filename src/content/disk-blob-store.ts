@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createBreather } from '../core/breathe.ts';
+import { GrowingFile, type GrowingBlob } from './growing-blob.ts';
 import { parseDigest, type Digest } from '../core/digest.ts';
 import { digestOf, finishDigest } from '../core/sha256.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
@@ -164,20 +165,25 @@ class DirectoryBlobs implements DiskBlobStore {
     source: AsyncIterable<Uint8Array>,
     expected: ExpectedBytes | undefined,
     signal: AbortSignal,
+    follow?: (growing: GrowingBlob) => void,
   ): Promise<WrittenBlob> {
     signal.throwIfAborted();
     const temporary = this.#newTemporary();
+    const growing = new GrowingFile(temporary.path);
+    follow?.(growing);
     try {
-      const written = await writeStream(temporary, source, expected, signal);
+      const written = await writeStream(temporary, source, expected, signal, growing);
       await fsyncAsync(temporary.fd);
       signal.throwIfAborted();
       this.#publish(temporary.path, written.digest);
+      growing.finish(written, this.pathOf(written.digest));
       return written;
     } catch (cause) {
       unlinkIfThere(temporary.path);
       // An error of the source is not ours to rename; only system calls on our file are.
       throw isFileError(cause) ? fileWrite(temporary.path, cause) : cause;
     } finally {
+      growing.stop();
       closeSync(temporary.fd);
     }
   }
@@ -283,6 +289,7 @@ async function writeStream(
   source: AsyncIterable<Uint8Array>,
   expected: ExpectedBytes | undefined,
   signal: AbortSignal,
+  growing: GrowingFile,
 ): Promise<WrittenBlob> {
   const hash = createHash('sha256');
   const breather = createBreather(signal);
@@ -299,6 +306,7 @@ async function writeStream(
     } catch (cause) {
       throw fileWrite(path, cause);
     }
+    growing.grew(chunk.byteLength);
     if (breather.isDue()) await breather.breathe();
   }
   const digest = finishDigest(hash);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BlobStore, WrittenBlob } from '../content/blob-store.ts';
+import type { GrowingBlob } from '../content/growing-blob.ts';
 import { hexOf, parseDigest, type DiffId } from '../core/digest.ts';
 import { finishDiffId } from '../core/sha256.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
@@ -32,7 +33,15 @@ export interface CompressedLayerDeps {
   readonly blobs: BlobStore;
   /** Root directory of the store. */
   readonly root: string;
+  /** Is given large layers while they are compressed. */
+  readonly follow?: FollowLayer | undefined;
 }
+
+/** Told of each blob that begins to grow. It is not waited for. */
+export type FollowLayer = (growing: GrowingBlob) => void;
+
+/** What is sent in less than a round trip or two need not be followed. */
+const MIN_FOLLOWED_BYTES = 4 << 20;
 
 /** A digest, a space and a size are far shorter. */
 const MAX_RECORD_BYTES = 200;
@@ -50,7 +59,7 @@ const FETCHED = 'fetched';
 export async function compressedLayer(
   layer: LayerSource,
   compression: Compression,
-  { blobs, root }: CompressedLayerDeps,
+  { blobs, root, follow }: CompressedLayerDeps,
   signal: AbortSignal,
   isForced = false,
 ): Promise<CompressedLayer> {
@@ -63,7 +72,9 @@ export async function compressedLayer(
   const known = remembered(path, blobs);
   if (known !== undefined) return known;
   const compressed = compressStream(checked(layer, signal), compression, signal);
-  const written = { ...(await blobs.write(compressed, undefined, signal)), form: kind };
+  const follower = layer.size < MIN_FOLLOWED_BYTES ? undefined : follow;
+  const blob = await blobs.write(compressed, undefined, signal, follower);
+  const written = { ...blob, form: kind };
   remember(path, written);
   return written;
 }

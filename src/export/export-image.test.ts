@@ -337,7 +337,8 @@ describe('pushing', () => {
     const seen: string[] = [];
     deps = {
       ...deps,
-      push: (images, references) => {
+      push: async (makeBlobs, references) => {
+        const images = await makeBlobs(() => undefined);
         for (const { layers } of images) {
           for (const { digest, size } of layers) expect(deps.blobs.sizeOf(digest)).toBe(size);
         }

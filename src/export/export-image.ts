@@ -7,6 +7,7 @@ import { parseReference } from '../image/reference.ts';
 import { entriesTar } from '../layer/layer-tar.ts';
 import { tarArchive, type ArchiveMember } from '../layer/tar-archive.ts';
 import { checkAnnotations } from './annotations.ts';
+import type { CompressedLayerDeps, FollowLayer } from './compressed-layer.ts';
 import { writeArchive } from './destination.ts';
 import { pushWithoutName, unsupportedOutput } from './errors.ts';
 import { imageBlobs, type ExportableImage, type ImageBlobs } from './image-blobs.ts';
@@ -46,9 +47,12 @@ export interface PushOptions {
   readonly annotations?: readonly Annotation[] | undefined;
 }
 
-/** Sends the blobs of images to each name. All layers are in the blob store. */
+/** Makes the blobs of images, so that all layers are in the blob store. Large ones can be followed. */
+export type MakeBlobs = (follow: FollowLayer) => Promise<readonly ImageBlobs[]>;
+
+/** Sends the blobs of images to each name, some of them while they are made. */
 export type PushImage = (
-  images: readonly ImageBlobs[],
+  makeBlobs: MakeBlobs,
   references: readonly ImageReference[],
   options: PushOptions,
   signal: AbortSignal,
@@ -177,9 +181,8 @@ async function pushImage(
     throw pushWithoutName();
   }
   const { pushesByDigest: isByDigest, isInsecure, annotations } = output;
-  const blobs = await blobsOf(images, output, deps, signal);
   const written = await deps.push(
-    blobs,
+    (follow) => blobsOf(images, output, { ...deps, follow }, signal),
     references,
     { isByDigest, isInsecure, annotations },
     signal,
@@ -191,7 +194,7 @@ async function pushImage(
 async function blobsOf(
   images: readonly ExportableImage[],
   encoding: EncodingOptions,
-  deps: ExportDeps,
+  deps: CompressedLayerDeps,
   signal: AbortSignal,
 ): Promise<ImageBlobs[]> {
   const blobs: ImageBlobs[] = [];

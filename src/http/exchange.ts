@@ -8,7 +8,7 @@ export interface TransportTimings {
   readonly headersMs: number;
 }
 
-/** Called for every try. A stream needs a `content-length` header. */
+/** Called for every try. A stream without a `content-length` header is sent in chunks. */
 export type RequestBody = () => Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Reading what was to be sent failed: not the peer's fault, and no reason to try again. */

@@ -72,7 +72,7 @@ class ChunkBuffer {
     const fd = openFile(path);
     try {
       const xattrs = hasXattrs(fd) ? readXattrs(path) : [];
-      yield* this.add(encodeHeader(xattrs.length === 0 ? entry : { ...entry, xattrs }));
+      yield* this.add(encodeHeader(entry, xattrs));
       for (let rest = size; rest > 0;) {
         const wanted = Math.min(rest, CHUNK_BYTES - this.#length);
         const count = this.#read(fd, wanted, path);

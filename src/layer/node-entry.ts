@@ -5,10 +5,7 @@ import { readLink } from '../tree/node.ts';
 import { readXattrs } from '../tree/xattrs.ts';
 import type { TarEntry, TarEntryType } from './tar-entry.ts';
 
-/**
- * A tar entry and where its content is; undefined for all but files with content. Those have their
- * attributes there: asking an open file for them takes a third of the time.
- */
+/** A tar entry and where its content is; undefined for all but files with content. */
 export interface LayerEntry {
   readonly entry: TarEntry;
   readonly hostPath: BytePath | undefined;
@@ -33,7 +30,6 @@ export function nodeEntry(
   const isHardLink = first !== undefined;
   const type: TarEntryType = isHardLink ? 'hardlink' : (node.type as TarEntryType);
   const size = type === 'file' ? node.size : 0;
-  const hasContent = size > 0;
   const isDevice = type === 'char-device' || type === 'block-device';
   return {
     entry: {
@@ -47,9 +43,12 @@ export function nodeEntry(
       linkName: isHardLink ? first : node.type === 'symlink' ? readLink(node) : undefined,
       devMajor: isDevice ? majorOf(node.rdev) : 0,
       devMinor: isDevice ? minorOf(node.rdev) : 0,
-      xattrs: isHardLink || hasContent ? [] : readXattrs(node.hostPath),
+      // Looked up when they are asked for: who opens the file anyway asks that, in a third of the time.
+      get xattrs() {
+        return isHardLink ? [] : readXattrs(node.hostPath);
+      },
     },
-    hostPath: hasContent ? node.hostPath : undefined,
+    hostPath: size > 0 ? node.hostPath : undefined,
   };
 }
 

@@ -4,10 +4,10 @@ import { BLOCK_BYTES, TYPE_FLAGS, type TarEntry } from './tar-entry.ts';
 /**
  * The header blocks of one entry: ustar where it says everything, with a PAX header in front where it
  * does not (POSIX.1-2017, pax). The same choices as Go's archive/tar in PAX format, so that the bytes
- * are what other tools write. Times are whole seconds, as in the layers of containerd and BuildKit.
+ * are what other tools write. `xattrs` stand in for those of the entry. Times are whole seconds, as in the layers of containerd and BuildKit.
  */
-export function encodeHeader(entry: TarEntry): Buffer {
-  const records = paxRecords(entry);
+export function encodeHeader(entry: TarEntry, xattrs = entry.xattrs): Buffer {
+  const records = paxRecords(entry, xattrs);
   const name = headerName(entry);
   const header = ustarBlock(entry, name, TYPE_FLAGS[entry.type], entry.size);
   if (records.length === 0) return header;
@@ -39,7 +39,7 @@ function headerName(entry: TarEntry): BytePath {
   return (entry.type === 'directory' ? `${entry.name}/` : entry.name) as BytePath;
 }
 
-function paxRecords(entry: TarEntry): Buffer[] {
+function paxRecords(entry: TarEntry, xattrs: TarEntry['xattrs']): Buffer[] {
   const name = headerName(entry);
   const records: [string, Buffer][] = [];
   if (!fitsName(name)) records.push(['path', Buffer.from(name, 'latin1')]);
@@ -52,7 +52,7 @@ function paxRecords(entry: TarEntry): Buffer[] {
   if (entry.mtime < 0 || entry.mtime > MAX_OCTAL_11) {
     records.push(['mtime', Buffer.from(String(entry.mtime))]);
   }
-  for (const { name: xattr, value } of entry.xattrs) {
+  for (const { name: xattr, value } of xattrs) {
     records.push([`SCHILY.xattr.${xattr}`, value]);
   }
   return records.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => paxRecord(key, value));

@@ -1,5 +1,6 @@
 import type { Digest } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
+import type { GrowingBlob } from '../content/growing-blob.ts';
 import { parseReference } from '../image/reference.ts';
 import { readErrorBody } from './error-body.ts';
 import { registryBadContent, registryFailed } from './errors.ts';
@@ -7,6 +8,7 @@ import { openRegistries, type RegistriesConfig } from './registries.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { RETRY_TIMINGS, withRetries, type RetryTimings } from '../http/retry.ts';
 import { discard } from '../http/transport.ts';
+import { uploadEarly } from './early-upload.ts';
 import { uploadBlob, type PushBlob } from './upload.ts';
 
 /** A manifest or index, as it is to be stored. */
@@ -41,6 +43,11 @@ export interface ImagePusher extends Disposable {
    * @throws BuildError INVALID_REFERENCE, REGISTRY_*
    */
   push(name: string, content: PushContent, signal: AbortSignal): Promise<PushedImage>;
+  /**
+   * Sends a blob while it is made to where `push` will want it. Resolves to the bytes that the registry took;
+   * 0 where this did not work, for whatever reason: `push` does it then, or says what is wrong.
+   */
+  sendEarly(name: string, growing: GrowingBlob, signal: AbortSignal): Promise<number>;
 }
 
 /** More at the same time is slower for most registries, and limited by some. */
@@ -58,6 +65,12 @@ export function createImagePusher(options: {
   const registries = openRegistries(options);
   const retryTimings = options.retryTimings ?? RETRY_TIMINGS;
   return {
+    async sendEarly(name, growing, signal) {
+      const { registry, repository } = parseReference(name);
+      const target = { client: registries.clientOf(registry), repository, retryTimings };
+      const isSent = await uploadEarly(target, growing, signal);
+      return isSent ? ((await growing.written)?.size ?? 0) : 0;
+    },
     async push(name, content, signal) {
       const { registry, repository, tag } = parseReference(name);
       const client = registries.clientOf(registry);

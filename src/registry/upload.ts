@@ -75,7 +75,8 @@ function common(repository: string): { readonly actions: 'pull,push'; readonly w
   return { actions: 'pull,push', what: `push "${repository}"` };
 }
 
-async function isPresent(
+/** Whether a repository has a blob. @throws TransientError @throws BuildError REGISTRY_* */
+export async function isPresent(
   { client, repository }: UploadTarget,
   digest: string,
   signal: AbortSignal,
