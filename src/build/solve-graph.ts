@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { CacheRecord } from '../cache/cache-store.ts';
 import { inputUses, type InputUse } from '../cache/input-parts.ts';
+import { sharedSignal } from '../core/shared-signal.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit } from '../events/event.ts';
 import { runOp, type OpInput, type OpRunnerDeps } from '../exec/op-runner.ts';
@@ -72,7 +73,7 @@ export async function solveGraph(
   signal: AbortSignal,
 ): Promise<SolvedBuild> {
   const controller = new AbortController();
-  const both = AbortSignal.any([signal, controller.signal]);
+  const both = sharedSignal(AbortSignal.any([signal, controller.signal]));
   const solver = createGraphSolver(graph, deps);
   const wanted = [...new Set(graph.targets.flatMap(({ root }) => root ?? []))];
   try {

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { sharedSignal } from '../core/shared-signal.ts';
 import type { CommandContext } from './command.ts';
 import { noWorkingDirectory, outputFailed } from './errors.ts';
 import { Interrupted } from './exit.ts';
@@ -30,7 +31,7 @@ export function openProcessContext(): CommandContext {
     },
     stdout: openOutput(1, onFailure),
     stderr: openOutput(2, onFailure),
-    signal: interruption.signal,
+    signal: sharedSignal(interruption.signal),
     now: () => Date.now(),
   };
 }

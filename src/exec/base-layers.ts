@@ -1,4 +1,5 @@
 import type { ChainId, DiffId } from '../core/digest.ts';
+import { sharedSignal } from '../core/shared-signal.ts';
 import { chainIdOf } from '../core/sha256.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import type { BaseImage } from '../image/base-image.ts';
@@ -115,7 +116,7 @@ function startDownloads(
   signal: AbortSignal,
 ): AsyncDisposable & { done(layer: StackedLayer): Promise<void> } {
   const controller = new AbortController();
-  const both = AbortSignal.any([signal, controller.signal]);
+  const both = sharedSignal(AbortSignal.any([signal, controller.signal]));
   const total = layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
   let fetched = 0;
   const started = layers.map((layer) =>

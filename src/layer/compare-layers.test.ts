@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FileDifference } from '../events/event.ts';
+import { lsetxattr } from '../host/xattr.ts';
 import { compareLayers } from './compare-layers.ts';
 
 const { signal } = new AbortController();
@@ -89,6 +90,14 @@ describe('compareLayers()', () => {
       a: { aspect: 'presence', first: 'missing', second: 'there' },
     });
     expect(Object.keys(found).at(-1)).toBe('a');
+  });
+
+  test('finds attributes of files with content', async () => {
+    inBoth((side) => writeFileSync(join(side, 'f'), 'text'));
+    lsetxattr(join(first, 'f'), 'user.a', Buffer.from('x'));
+    expect(await differences()).toEqual({
+      f: { aspect: 'xattr', first: 'user.a=x', second: '' },
+    });
   });
 
   test('passes over times later than the fixed one', async () => {

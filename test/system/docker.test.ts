@@ -6,6 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enterPrivateMountNamespace } from '../../src/host/mount-namespace.ts';
 import { openRig, type Rig } from '../support/cli.ts';
 import { startDocker, whyNoDocker, type DockerDaemon } from '../support/docker-daemon.ts';
+import {
+  HARD_INSTRUCTIONS,
+  HARD_PRINTED,
+  HARD_SCRIPT,
+  writeHardFiles,
+} from '../support/hard-image.ts';
 import { mountsBelow } from '../support/leftovers.ts';
 import {
   startBaseRegistry,
@@ -17,9 +23,9 @@ const CLIENT = '/usr/bin/docker';
 const DOCKERFILE = `FROM busybox AS builder
 RUN echo built > /out.txt && chmod 640 /out.txt && chown 7:8 /out.txt
 FROM busybox
-COPY --from=builder /out.txt /app/
+${HARD_INSTRUCTIONS}COPY --from=builder /out.txt /app/
 RUN ln -s out.txt /app/link && ln /app/out.txt /app/same && rm /bin/ar && mkdir /gone
-RUN rm -r /gone && mkdir /gone && setfattr -n user.a -v b /app/out.txt || true
+RUN rm -r /gone && mkdir /gone
 ENV WHO=image
 EXPOSE 80 53/udp
 VOLUME /data
@@ -52,7 +58,8 @@ describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
     enterPrivateMountNamespace();
     dockerDir = mkdtempSync(join(tmpdir(), 'stagecraft-docker-'));
     daemon = await startDocker(dockerDir, CLIENT);
-    context = rig.context({ Dockerfile: DOCKERFILE });
+    context = rig.context({ 'hard/attributed': 'a', Dockerfile: DOCKERFILE });
+    writeHardFiles(context);
     await own('build', '-q', '-t', NAME, context);
   });
 
@@ -84,6 +91,8 @@ describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
     const id = (await own('inspect', '-f', '{{.Id}}', name)).trim();
     expect(await docker('image', 'inspect', '-f', '{{.Id}}', name)).toBe(`${id}\n`);
     expect(await docker('run', '--rm', '--network', 'none', name)).toBe(PRINTED);
+    const hard = ['--user', '0', '--network', 'none', name, HARD_SCRIPT];
+    expect(await docker('run', '--rm', ...hard)).toBe(HARD_PRINTED);
     await docker('rmi', '-f', id);
   }
 

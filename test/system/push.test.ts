@@ -56,6 +56,17 @@ test('a build pushes its image under every name, and a build elsewhere starts fr
   expect(ran).toMatchObject({ status: 0, stdout: 'one\ntwo\n' });
 });
 
+test('an image of many layers goes out and comes in without a word on standard error', async () => {
+  const layers = Array.from({ length: 30 }, (_, i) => `COPY f /${String(i)}`);
+  const context = rig.context({ f: 'x', Dockerfile: `FROM scratch\n${layers.join('\n')}\n` });
+  const name = `${new URL(target.url).host}/team/many:1`;
+  const built = await rig.run(['build', '-q', '-t', name, '--push', context]);
+  expect(built, built.stderr).toMatchObject({ status: 0, stderr: '' });
+  await using elsewhere = openRig({ mirror: bases.url });
+  const pulled = await elsewhere.run(['pull', '-q', name]);
+  expect(pulled, pulled.stderr).toMatchObject({ status: 0, stdout: `${name}\n`, stderr: '' });
+});
+
 test('a push that cannot be made says why', async () => {
   const context = rig.context({ Dockerfile: 'FROM scratch\nLABEL a=b\n' });
   const name = '127.0.0.1:1/app';
