@@ -18,7 +18,7 @@ export function compileSeccomp(policy: ResolvedSeccomp, abis: readonly SyscallAb
   }
   program.push(refuse(EPERM));
   if (program.length > MAX_INSTRUCTIONS) throw new RangeError('The seccomp policy is too long');
-  return Buffer.concat(program.map(encode));
+  return encode(program);
 }
 
 /**
@@ -134,11 +134,12 @@ function ranges(numbers: readonly number[]): [first: number, last: number][] {
   return found;
 }
 
-function encode({ code, whenTrue, whenFalse, value }: Instruction): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt16LE(code, 0);
-  bytes.writeUInt8(whenTrue, 2);
-  bytes.writeUInt8(whenFalse, 3);
-  bytes.writeUInt32LE(value >>> 0, 4);
-  return bytes;
+/** struct sock_filter, as the little-endian machines that there are launchers for have it. */
+function encode(program: readonly Instruction[]): Buffer {
+  const words = new Uint32Array(program.length * 2);
+  for (const [index, { code, whenTrue, whenFalse, value }] of program.entries()) {
+    words[2 * index] = code | (whenTrue << 16) | (whenFalse << 24);
+    words[2 * index + 1] = value;
+  }
+  return Buffer.from(words.buffer);
 }

@@ -49,18 +49,19 @@ export class LaunchProgram {
   /** The ELF file. */
   build(): Buffer {
     const code = launcherCode(this.#architecture);
-    const table = Buffer.alloc(this.#records.length * RECORD_BYTES);
-    const dataOffset = this.#recordsOffset() + table.length;
-    const base = BASE_ADDRESS + dataOffset;
-    this.#records.forEach(({ number, args, rule, value }, index) => {
-      const start = index * RECORD_BYTES;
-      [number, ...args].forEach((word, at) => {
-        writeWord(table, start + at * WORD_BYTES, this.#data.place(word), base);
-      });
-      writeWord(table, start + 7 * WORD_BYTES, rule, base);
-      writeWord(table, start + 8 * WORD_BYTES, this.#data.place(value), base);
-    });
-    const body = Buffer.concat([code, table, this.#data.bytes(base)]);
+    const table = new Int32Array((this.#records.length * RECORD_BYTES) / HALF_WORD_BYTES);
+    const base = BASE_ADDRESS + this.#recordsOffset() + table.byteLength;
+    let at = 0;
+    for (const { number, args, rule, value } of this.#records) {
+      writeWord(table, at, number, base);
+      for (let i = 0; i < args.length; i++) {
+        writeWord(table, at + 2 * (i + 1), this.#data.place(args[i] ?? 0), base);
+      }
+      writeWord(table, at + 2 * 7, rule, base);
+      writeWord(table, at + 2 * 8, this.#data.place(value), base);
+      at += RECORD_BYTES / HALF_WORD_BYTES;
+    }
+    const body = Buffer.concat([code, bytesOf(table), this.#data.bytes(base)]);
     return Buffer.concat([elfHeaders(this.#architecture, body.length), body]);
   }
 
@@ -112,6 +113,7 @@ const RULE = { mustSucceed: 0, mayFail: 1, mustEqual: 2, fork: 3 } as const;
 
 const SIGCHLD = 17;
 const WORD_BYTES = 8;
+const HALF_WORD_BYTES = 4;
 const RECORD_BYTES = 9 * WORD_BYTES;
 
 /** Where the file is mapped. The usual place of programs that are not position-independent. */
@@ -120,35 +122,47 @@ const BASE_ADDRESS = 0x400000;
 /** A word of the file: a number, or the place of something in the data area. */
 type Placed = number | bigint | { readonly offset: number };
 
-/** Each step writes a thousand of these, so numbers do not become big integers first. */
-function writeWord(buffer: Buffer, at: number, word: Placed, base: number): void {
+/**
+ * Writes a word at half word `at`, the lower half first, as the machines that there are launchers for have
+ * it. Each step writes a thousand of these, so numbers do not become big integers first.
+ */
+function writeWord(halves: Int32Array, at: number, word: Placed, base: number): void {
   if (typeof word === 'bigint') {
-    buffer.writeBigUInt64LE(BigInt.asUintN(64, word), at);
+    halves[at] = Number(BigInt.asIntN(32, word));
+    halves[at + 1] = Number(BigInt.asIntN(32, word >> 32n));
     return;
   }
   const value = typeof word === 'number' ? word : base + word.offset;
-  buffer.writeInt32LE(value | 0, at);
-  buffer.writeInt32LE(Math.floor(value / 2 ** 32), at + 4);
+  halves[at] = value | 0;
+  halves[at + 1] = Math.floor(value / 2 ** 32);
 }
 
-const PADDING = Buffer.alloc(WORD_BYTES);
+function bytesOf(halves: Int32Array): Uint8Array {
+  return new Uint8Array(halves.buffer, halves.byteOffset, halves.byteLength);
+}
 
 /** Bytes that arguments point to, and the pointers among them. */
 class DataArea {
-  readonly #chunks: Buffer[] = [];
+  readonly #chunks: Uint8Array[] = [];
   readonly #pointers: { readonly at: number; readonly to: Placed }[] = [];
   #length = 0;
 
   place(value: Argument): Placed {
     if (typeof value === 'number' || typeof value === 'bigint') return value;
     if (typeof value === 'string') return this.#add(Buffer.from(`${value}\0`, 'utf8'));
-    if (value instanceof Uint8Array) return this.#add(Buffer.from(value));
+    if (value instanceof Uint8Array) return this.#add(value);
     return this.#words('words' in value ? value.words : [...value, 0]);
   }
 
-  bytes(base: number): Buffer {
-    const all = Buffer.concat(this.#chunks);
-    for (const { at, to } of this.#pointers) writeWord(all, at, to, base);
+  bytes(base: number): Uint8Array {
+    const halves = new Int32Array(this.#length / HALF_WORD_BYTES);
+    const all = bytesOf(halves);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk, at);
+      at += paddedLength(chunk);
+    }
+    for (const { at, to } of this.#pointers) writeWord(halves, at / HALF_WORD_BYTES, to, base);
     return all;
   }
 
@@ -156,17 +170,20 @@ class DataArea {
     const placed = words.map((word) => this.place(word));
     const start = this.#length;
     placed.forEach((to, index) => this.#pointers.push({ at: start + index * WORD_BYTES, to }));
-    return this.#add(Buffer.alloc(placed.length * WORD_BYTES));
+    return this.#add(new Uint8Array(placed.length * WORD_BYTES));
   }
 
-  #add(bytes: Buffer): Placed {
+  #add(bytes: Uint8Array): Placed {
     const offset = this.#length;
-    const padding = (WORD_BYTES - (bytes.length % WORD_BYTES)) % WORD_BYTES;
     this.#chunks.push(bytes);
-    if (padding > 0) this.#chunks.push(PADDING.subarray(0, padding));
-    this.#length += bytes.length + padding;
+    this.#length += paddedLength(bytes);
     return { offset };
   }
+}
+
+/** Each chunk begins at a whole word. */
+function paddedLength({ length }: Uint8Array): number {
+  return Math.ceil(length / WORD_BYTES) * WORD_BYTES;
 }
 
 function signalSet(signals: readonly number[]): Buffer {
