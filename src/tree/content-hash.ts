@@ -65,8 +65,9 @@ class Batch {
   readonly #hash: Hash;
   readonly #keep: HashOptions['keep'];
   #text = '';
-  /** From the first string on that is not known yet. */
-  #waiting: { text: string }[] = [];
+  /** From the first string on that is not known yet. What was passed on is cut off now and then. */
+  #waiting: { text: string | undefined }[] = [];
+  #passed = 0;
 
   constructor(hash: Hash, keep: HashOptions['keep']) {
     this.#hash = hash;
@@ -74,28 +75,41 @@ class Batch {
   }
 
   add(record: string): void {
-    if (this.#waiting.length > 0) {
-      this.#waiting.push({ text: record });
-      return;
-    }
-    this.#text += record;
-    if (this.#text.length > 1 << 16) this.#write();
+    if (this.#waiting.length > 0) this.#waiting.push({ text: record });
+    else this.#append(record);
   }
 
   /** Keeps the place of a string that becomes known before `flush`. */
   addLater(): (record: string) => void {
-    const place = { text: '' };
+    const place: { text: string | undefined } = { text: undefined };
     this.#waiting.push(place);
     return (record) => {
       place.text = record;
+      if (this.#waiting[this.#passed] === place) this.#pass();
     };
   }
 
   flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { text } of waiting) this.add(text);
+    this.#pass();
     this.#write();
+  }
+
+  /** Passes on what is known up to the next string that is not. */
+  #pass(): void {
+    const waiting = this.#waiting;
+    for (let next = waiting[this.#passed]; next?.text !== undefined; next = waiting[this.#passed]) {
+      this.#append(next.text);
+      this.#passed++;
+    }
+    if (this.#passed === waiting.length) this.#waiting = [];
+    else if (this.#passed < CUT_AT) return;
+    else this.#waiting = waiting.slice(this.#passed);
+    this.#passed = 0;
+  }
+
+  #append(record: string): void {
+    this.#text += record;
+    if (this.#text.length > 1 << 16) this.#write();
   }
 
   #write(): void {
@@ -105,6 +119,8 @@ class Batch {
     this.#text = '';
   }
 }
+
+const CUT_AT = 1024;
 
 /** A directory whose contents are copied gives nothing of its own but its time, which does not count. */
 function isContainerOnly(entry: SelectedEntry, selection: Selection): boolean {

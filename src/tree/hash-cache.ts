@@ -54,18 +54,69 @@ export function openHashCache(options: HashCacheOptions): HashCache {
   return new FileHashCache(options);
 }
 
-interface Fresh {
-  readonly node: FileState;
-  readonly digest: Uint8Array;
-  readonly isRacy: boolean;
+/** What was read in this process: 73 bytes a file and the way to find it. */
+class Fresh {
+  #keys = new BigInt64Array(FIRST_CAPACITY * KEY_FIELDS);
+  #digests = Buffer.alloc(FIRST_CAPACITY * DIGEST_BYTES);
+  #racy = new Uint8Array(FIRST_CAPACITY);
+  /** Record number by inode. */
+  readonly #byInode = new Map<number, number>();
+
+  get size(): number {
+    return this.#byInode.size;
+  }
+
+  get(node: FileState): Uint8Array | undefined {
+    const index = this.#byInode.get(node.ino);
+    if (index === undefined || !isKeyOf(this.#keys, index, node)) return undefined;
+    return recordOf(this.#digests, index);
+  }
+
+  has(inode: number): boolean {
+    return this.#byInode.has(inode);
+  }
+
+  put(node: FileState, digest: Uint8Array, isRacy: boolean): void {
+    const index = this.#byInode.get(node.ino) ?? this.#byInode.size;
+    if (index === this.#racy.length) this.#grow();
+    this.#byInode.set(node.ino, index);
+    setKey(this.#keys, index, node);
+    this.#digests.set(digest, index * DIGEST_BYTES);
+    this.#racy[index] = isRacy ? 1 : 0;
+  }
+
+  /** Records whose files cannot change any more without a new time stamp. */
+  lasting(): Records {
+    const indexes: number[] = [];
+    for (let i = 0; i < this.size; i++) if (this.#racy[i] === 0) indexes.push(i);
+    return { keys: this.#keys, digests: this.#digests, indexes };
+  }
+
+  #grow(): void {
+    const { keys, digests, racy } = { keys: this.#keys, digests: this.#digests, racy: this.#racy };
+    this.#keys = new BigInt64Array(keys.length * 2);
+    this.#keys.set(keys);
+    this.#digests = Buffer.alloc(digests.length * 2);
+    this.#digests.set(digests);
+    this.#racy = new Uint8Array(racy.length * 2);
+    this.#racy.set(racy);
+  }
+}
+
+const FIRST_CAPACITY = 64;
+
+/** Some of the records in two columns. */
+interface Records {
+  readonly keys: BigInt64Array;
+  readonly digests: Buffer;
+  readonly indexes: readonly number[];
 }
 
 class FileHashCache implements HashCache {
   readonly #options: HashCacheOptions;
   readonly #file: string;
   #stored: Stored | undefined;
-  /** Read in this process, by inode. */
-  readonly #fresh = new Map<number, Fresh>();
+  readonly #fresh = new Fresh();
   #isDirty = false;
 
   constructor(options: HashCacheOptions) {
@@ -74,23 +125,24 @@ class FileHashCache implements HashCache {
   }
 
   get(node: FileState): Uint8Array | undefined {
-    const fresh = this.#fresh.get(node.ino);
-    if (fresh !== undefined && isSameFile(fresh.node, node)) return fresh.digest;
+    const fresh = this.#fresh.get(node);
+    if (fresh !== undefined) return fresh;
     return (this.#stored ??= readStored(this.#file)).get(node);
   }
 
   put(node: FileState, digest: Uint8Array): void {
     const touched = node.mtimeNs > node.ctimeNs ? node.mtimeNs : node.ctimeNs;
     const isRacy = touched > this.#options.nowNs() - RACY_NS;
-    this.#fresh.set(node.ino, { node, digest, isRacy });
+    this.#fresh.put(node, digest, isRacy);
     if (!isRacy) this.#isDirty = true;
   }
 
   save(): void {
     if (!this.#isDirty) return;
     const stored = (this.#stored ??= readStored(this.#file));
-    const lasting = [...this.#fresh.values()].filter((entry) => !entry.isRacy);
-    const bytes = encode(lasting, stored.keptIndexes(this.#fresh), stored);
+    const { keys, digests } = stored;
+    const kept = { keys, digests, indexes: stored.keptIndexes(this.#fresh) };
+    const bytes = encode([this.#fresh.lasting(), kept]);
     mkdirSync(this.#options.directory, { recursive: true, mode: 0o700 });
     writeFileAtomic(this.#file, bytes);
     this.#isDirty = false;
@@ -118,25 +170,16 @@ class Stored {
   get(node: FileState): Uint8Array | undefined {
     const index = this.#byInode.get(node.ino);
     if (index === undefined) return undefined;
-    const { keys } = this;
-    const at = index * KEY_FIELDS;
-    if (
-      keys[at + 3] !== node.mtimeNs ||
-      keys[at + 4] !== node.ctimeNs ||
-      keys[at] !== BigInt(node.dev) ||
-      keys[at + 2] !== BigInt(node.size)
-    ) {
-      return undefined;
-    }
+    if (!isKeyOf(this.keys, index, node)) return undefined;
     if (this.#used[index] === 0) {
       this.#used[index] = 1;
       this.#usedCount++;
     }
-    return this.digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+    return recordOf(this.digests, index);
   }
 
   /** Records worth keeping beside `fresh` ones: the used, and the others unless they are too many. */
-  keptIndexes(fresh: ReadonlyMap<number, Fresh>): number[] {
+  keptIndexes(fresh: Fresh): number[] {
     const keepsUnused =
       this.count - this.#usedCount <= Math.max(MIN_KEPT_UNUSED, this.#usedCount + fresh.size);
     const kept: number[] = [];
@@ -170,30 +213,48 @@ function checkedBody(bytes: Buffer): Buffer | undefined {
   return bytes.subarray(32, HEADER_BYTES).equals(checksumOf(body)) ? body : undefined;
 }
 
-function encode(fresh: readonly Fresh[], kept: readonly number[], stored: Stored): Buffer {
-  const count = fresh.length + kept.length;
-  const keys = new BigInt64Array(count * KEY_FIELDS);
-  const digests = Buffer.alloc(count * DIGEST_BYTES);
+function encode(parts: readonly Records[]): Buffer {
+  const count = parts.reduce((sum, { indexes }) => sum + indexes.length, 0);
+  // One piece of memory, as there may be many records.
+  const bytes = Buffer.from(new ArrayBuffer(HEADER_BYTES + count * RECORD_BYTES));
+  const keys = new BigInt64Array(bytes.buffer, HEADER_BYTES, count * KEY_FIELDS);
+  const digests = bytes.subarray(HEADER_BYTES + keys.byteLength);
   let at = 0;
-  for (const { node, digest } of fresh) {
-    keys.set(keyOf(node), at * KEY_FIELDS);
-    digests.set(digest, at++ * DIGEST_BYTES);
+  for (const part of parts) {
+    for (const index of part.indexes) {
+      const from = index * KEY_FIELDS;
+      keys.set(part.keys.subarray(from, from + KEY_FIELDS), at * KEY_FIELDS);
+      digests.set(recordOf(part.digests, index), at * DIGEST_BYTES);
+      at++;
+    }
   }
-  for (const index of kept) {
-    keys.set(stored.keys.subarray(index * KEY_FIELDS, (index + 1) * KEY_FIELDS), at * KEY_FIELDS);
-    digests.set(
-      stored.digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES),
-      at++ * DIGEST_BYTES,
-    );
-  }
-  const body = Buffer.concat([Buffer.from(keys.buffer), digests]);
-  const magic = Buffer.alloc(32);
-  MAGIC.copy(magic);
-  return Buffer.concat([magic, checksumOf(body), body]);
+  MAGIC.copy(bytes);
+  checksumOf(bytes.subarray(HEADER_BYTES)).copy(bytes, 32);
+  return bytes;
 }
 
-function keyOf(node: FileState): bigint[] {
-  return [BigInt(node.dev), BigInt(node.ino), BigInt(node.size), node.mtimeNs, node.ctimeNs];
+function recordOf(digests: Buffer, index: number): Buffer {
+  return digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+}
+
+function setKey(keys: BigInt64Array, index: number, node: FileState): void {
+  const at = index * KEY_FIELDS;
+  keys[at] = BigInt(node.dev);
+  keys[at + 1] = BigInt(node.ino);
+  keys[at + 2] = BigInt(node.size);
+  keys[at + 3] = node.mtimeNs;
+  keys[at + 4] = node.ctimeNs;
+}
+
+/** All but the inode, by which the record was found. */
+function isKeyOf(keys: BigInt64Array, index: number, node: FileState): boolean {
+  const at = index * KEY_FIELDS;
+  return (
+    keys[at + 3] === node.mtimeNs &&
+    keys[at + 4] === node.ctimeNs &&
+    keys[at] === BigInt(node.dev) &&
+    keys[at + 2] === BigInt(node.size)
+  );
 }
 
 function checksumOf(body: Uint8Array): Buffer {

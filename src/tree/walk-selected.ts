@@ -67,7 +67,8 @@ function* walkBelow(
     const isSelected = decision?.isSelected !== false;
     const entry: SelectedEntry = { node: child, path, isParentOnly: !isSelected };
     if (isSelected) {
-      yield* parentsNotGiven(frames);
+      // Without a filter, all of them are given already.
+      if (filter !== undefined) yield* parentsNotGiven(frames);
       yield entry;
     }
     if (!isDirectory || decision?.mayContain === false) continue;
