@@ -14,7 +14,7 @@ export function tryOpenWorkerThread(name: string): Worker | undefined {
   const { Worker: Thread } = process.getBuiltinModule('node:worker_threads');
   const { file, execArgv } = programOf(name);
   try {
-    const worker = new Thread(file, { execArgv });
+    const worker = new Thread(file, { execArgv, resourceLimits: YOUNG });
     worker.unref();
     return worker;
   } catch (error) {
@@ -22,6 +22,9 @@ export function tryOpenWorkerThread(name: string): Worker | undefined {
     throw error;
   }
 }
+
+/** Next to nothing of what a batch needs lives on: room for more of it would only be memory. */
+const YOUNG = { maxYoungGenerationSizeMb: 8 };
 
 function programOf(name: string): { file: string | URL; execArgv: string[] } {
   // The published program is one CommonJS file with the threads' programs beside it: scripts/build.mjs.
