@@ -1,5 +1,6 @@
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { NetworkGap } from './outgoing-network.ts';
+import type { SandboxSpec } from './sandbox.ts';
 
 /** The process of a step could not be started at all. `what` is what was found. */
 export function cannotStart(what: string, cause?: unknown): BuildError {
@@ -69,7 +70,8 @@ export function idNotMapped(who: string): BuildError {
 }
 
 /** Arguments and environment are more than the kernel takes. */
-export function argumentsTooLong(bytes: number): BuildError {
+export function argumentsTooLong({ args, env }: Pick<SandboxSpec, 'args' | 'env'>): BuildError {
+  const bytes = [...args, ...env].reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
   return new BuildError({
     code: 'SANDBOX_START',
     class: 'build',

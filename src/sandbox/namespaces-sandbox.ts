@@ -282,14 +282,10 @@ function explainExec(end: LaunchEnd, spec: SandboxSpec): Exclude<LaunchEnd, { ki
     if (['ENOENT', 'ENOTDIR'].includes(end.errno)) throw programNotFound(name);
     if (end.errno === 'EACCES') throw programNotExecutable(name);
     if (end.errno === 'ENOEXEC') throw wrongProgramFormat(name);
-    if (end.errno === 'E2BIG') throw argumentsTooLong(argumentBytes(spec));
+    if (end.errno === 'E2BIG') throw argumentsTooLong(spec);
   }
   if (end.kind === 'failed' && end.about.startsWith(CHANGING) && end.errno === 'EINVAL') {
     throw idNotMapped(end.about.slice(CHANGING.length + 1));
   }
   return throwIfFailed(end);
-}
-
-function argumentBytes(spec: SandboxSpec): number {
-  return [...spec.args, ...spec.env].reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
 }

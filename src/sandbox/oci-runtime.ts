@@ -8,6 +8,7 @@ import type { BuildError } from '../diagnostics/build-error.ts';
 import { CGROUP_ROOT, cgroupName, removeCgroups } from './cgroups.ts';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import {
+  argumentsTooLong,
   cannotStart,
   idNotMapped,
   programNotExecutable,
@@ -143,6 +144,7 @@ export class OciSandbox implements Sandbox {
     if (error !== undefined) throw error;
     // Past its own setup the runtime can only write to the step's standard error.
     if (FORMAT_ERROR.test(tail.text)) throw wrongProgramFormat(spec.args[0] ?? '');
+    if (TOO_LONG.test(tail.text)) throw argumentsTooLong(spec);
     if (end.kind === 'exited') return end;
     return { kind: 'signaled', signal: end.signal, isOutOfMemory: false };
   }
@@ -213,6 +215,7 @@ function openEmptyFile(): number {
 }
 
 /** The last words of runc and crun when the kernel refuses the program. */
+const TOO_LONG = /exec (container process )?\S+: argument list too long["\s]/i;
 const FORMAT_ERROR = /exec (container process )?\S+: exec format error["\s]/i;
 const LOG = 'log.json';
 const AT_FDCWD = -100;

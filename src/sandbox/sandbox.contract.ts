@@ -499,6 +499,15 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       await expect(run([program])).rejects.toMatchObject({ code: 'SANDBOX_START', message });
     });
 
+    test('says how much was too much for the kernel', async () => {
+      const env = ['PATH=/bin', `BIG=${'x'.repeat(200_000)}`];
+      await expect(run(['true'], { env })).rejects.toMatchObject({
+        code: 'SANDBOX_START',
+        message:
+          'Cannot start the process: arguments and environment take 200020 bytes, more than the kernel takes',
+      });
+    });
+
     test('leaves neither runtime directory nor cgroup behind, after an abort too', async () => {
       await run(['true']);
       const stop = new AbortController();
