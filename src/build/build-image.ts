@@ -120,7 +120,7 @@ export async function buildImage(
   await using remotes = openBuildRemotes(request, host);
   await using input = await openBuildInput(request, host, remotes, signal);
   const about = { dockerfile: dockerfileId(input.dockerfile), target: request.target };
-  const log = openBuildLog(host.store.root, about, host, signal);
+  const log = openBuildLog(host.store, about, host, signal);
   try {
     const noted = { ...host, emit: log.emit };
     const { id, images, stages } = await buildStations(

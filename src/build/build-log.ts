@@ -7,6 +7,7 @@ import type { BuildEvent, Emit, MissReason } from '../events/event.ts';
 import { diskError } from '../host/disk-error.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
 import { replaceFile } from '../host/replace-file.ts';
+import type { Store } from './open-store.ts';
 import { openStepLogs, tidyStepLogs, type StepLogs } from './step-logs.ts';
 
 /**
@@ -84,7 +85,7 @@ interface NotedStep {
 
 /** Begins to note a build. Nothing is written before `close`. */
 export function openBuildLog(
-  root: string,
+  { root, holds }: Pick<Store, 'root' | 'holds'>,
   about: { readonly dockerfile: string; readonly target: string | undefined },
   world: { readonly emit: Emit; now(): number },
   signal: AbortSignal,
@@ -93,7 +94,9 @@ export function openBuildLog(
   const id = startedAt.toString(36).padStart(9, '0') + randomBytes(2).toString('hex');
   const steps = new Map<number, NotedStep>();
   const images: string[] = [];
-  const logs = openStepLogs(logDirectory(root, id));
+  const logs = openStepLogs(logDirectory(root, id), () => {
+    holds.note(logHold(id));
+  });
   const note = (event: BuildEvent): void => {
     if (event.type === 'image-written') {
       images.push(`${event.image.destination} ${event.image.digest}`);
@@ -194,6 +197,11 @@ function writeRecord(root: string, record: BuildRecord): void {
   } catch (error) {
     if (diskError(root, error) === undefined) throw error;
   }
+}
+
+/** What a build holds (host/holds.ts) as long as it may write logs and has no record yet. */
+export function logHold(id: string): string {
+  return `builds/${id}`;
 }
 
 /** Where the logs of a build's steps are. */

@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { DisposeStack } from '../core/dispose-stack.ts';
 import { ARCHIVE_START_BYTES, looksLikeArchive } from '../exec/file-archive-bytes.ts';
 import type { UrlPin } from '../ops/op.ts';
 import type { RemoteSources } from '../sources/remote-sources.ts';
 import type { UrlSource } from '../sources/url-file.ts';
 import { readWhole } from './read-dockerfile.ts';
+import { openScratch } from './scratch-directory.ts';
 
 /** What fetching a file works with. */
 export interface FetchHost {
@@ -26,16 +27,12 @@ export async function takeFile(
   host: FetchHost,
   signal: AbortSignal,
 ): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = join(host.tmpDir, `download-${randomBytes(6).toString('hex')}`);
+  await using scratch = new DisposeStack();
+  const path = join(scratch.use(openScratch(host.tmpDir)).path, 'file');
   const opened = await host.remotes();
   await opened.takeUrl(source, pin, { target: path, onBytes: () => undefined }, signal);
-  return {
-    path,
-    [Symbol.asyncDispose]() {
-      rmSync(path, { force: true });
-      return Promise.resolve();
-    },
-  };
+  const kept = scratch.move();
+  return { path, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 /** True for a tar archive, and for compressed bytes, which are taken for one. */

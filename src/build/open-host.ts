@@ -7,6 +7,7 @@ import { holdSources } from './kept-sources.ts';
 import type { StepNetworks } from '../sandbox/step-network.ts';
 import type { MountChoice } from '../snapshot/choose-mounter.ts';
 import { localBaseImage } from './local-base-image.ts';
+import { openScratch } from './scratch-directory.ts';
 import { openStore, type Store } from './open-store.ts';
 
 /** Mirrors and exceptions by registry host, as in the config file. */
@@ -118,7 +119,7 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
       const { openRemoteSources } = await import('../sources/remote-sources.ts');
       return openRemoteSources({
         ...{ ...access, env, homeDir: options.homeDir, caCerts: options.caCerts },
-        tmpDir: store.tmpDir,
+        openScratch: () => openScratch(store.tmpDir),
         directory: join(root, 'sources'),
         lock: (name, signal) => store.lock(name, signal),
         hold: (signal) => holdSources(root, signal),

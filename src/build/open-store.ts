@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openDiskCacheStore, type DiskCacheStore } from '../cache/disk-cache-store.ts';
 import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
 import { acquirePassingLock } from '../host/lock.ts';
-import { openHolds } from '../host/holds.ts';
+import { openHolds, type Holds } from '../host/holds.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { openImageStore, type ImageStore } from '../image/image-store.ts';
 import { openLayerIndex, type LayerIndex } from '../layer/layer-index.ts';
@@ -37,6 +37,8 @@ export interface Store extends AsyncDisposable {
   readonly images: ImageStore;
   /** A directory that is there, for work in progress on the same file system. */
   readonly tmpDir: string;
+  /** Who works with what in it. */
+  readonly holds: Holds;
   /** Keeps what this process finds and makes from being removed by others, until disposed. */
   use(): Disposable;
   /** Waits for the kernel lock of this name. */
@@ -70,6 +72,7 @@ export function openStore(
     layers: openLayerIndex(join(root, 'layers'), replaceFile),
     images: openImageStore(root),
     tmpDir: join(root, 'tmp'),
+    holds,
     use: () => holds.begin(),
     lock,
     [Symbol.asyncDispose]: () => snapshots[Symbol.asyncDispose](),

@@ -7,6 +7,7 @@ import { parseDiffId } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import { acquireLock } from '../host/lock.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
+import { openBuildLog } from './build-log.ts';
 import { openStore, type Store } from './open-store.ts';
 import { lockForPrune, pruneStore, type PruneOptions } from './prune-store.ts';
 import { storeUsage } from './store-usage.ts';
@@ -238,6 +239,26 @@ describe('pruning beside other work', () => {
     await pruneStore(store, EVERYTHING, signal);
     expect(isHere(held)).toBe(false);
     expect(readdirSync(join(root, 'locks', 'leases'))).toEqual([]);
+  });
+
+  test('logs of builds stay that run or have a record, and those of killed ones go', async () => {
+    using _use = store.use();
+    for (const id of ['killed', 'known']) {
+      mkdirSync(join(root, 'builds', id), { recursive: true });
+      writeFileSync(join(root, 'builds', id, '3.log'), 'x');
+    }
+    writeFileSync(join(root, 'builds', 'known.json'), '{}');
+    const log = openBuildLog(
+      store,
+      { dockerfile: 'Dockerfile', target: undefined },
+      { emit: () => undefined, now: () => 0 },
+      signal,
+    );
+    log.emit({ type: 'op-output', op: 3, stream: 'stdout', bytes: Buffer.from('x'), at: 0 });
+    await pruneStore(store, EVERYTHING, signal);
+    log.close(undefined);
+    expect(readdirSync(join(root, 'builds')).sort()).toEqual([log.id, 'known', 'known.json']);
+    expect(readdirSync(join(root, 'tmp'))).toEqual([]);
   });
 
   test('a cache mount that a step uses stays', async () => {

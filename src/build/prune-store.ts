@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { listRecords } from '../containers/container-record.ts';
 import { readContainer } from '../containers/create-container.ts';
@@ -10,6 +10,7 @@ import { hasCode } from '../host/sys.ts';
 import type { NamedIndex } from '../image/image-store.ts';
 import { removeSlowly } from '../snapshot/remove-tree.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
+import { logHold } from './build-log.ts';
 import { takeSources } from './kept-sources.ts';
 import type { Store } from './open-store.ts';
 import { sweepScratch } from './scratch-directory.ts';
@@ -86,6 +87,7 @@ export async function pruneStore(
     signal.throwIfAborted();
     if (takeMount(store, name)) removed.add(name);
   }
+  takeDeadLogs(store);
   const trash = (id: string): string => join(store.root, 'tmp', `${MOUNT_TRASH}${id}`);
   for (const id of takeSources(store.root, ofKind('source'), trash)) removed.add(id);
   await store.snapshots.emptyTrash(signal);
@@ -134,7 +136,28 @@ function takeMount({ root }: Store, name: string): boolean {
   }
 }
 
-/** Beginning of the names in `tmp` of cache mounts and sources on their way out. */
+/** Takes what steps of builds printed that ended without a record, killed for example. */
+function takeDeadLogs({ root, holds }: Store): void {
+  const directory = join(root, 'builds');
+  holds.remove((held) => {
+    for (const id of namesIn(directory)) {
+      if (id.endsWith('.json') || held.has(logHold(id))) continue;
+      if (existsSync(join(directory, `${id}.json`))) continue;
+      renameSync(join(directory, id), join(root, 'tmp', `${MOUNT_TRASH}log-${id}`));
+    }
+  });
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** Beginning of the names in `tmp` of cache mounts, sources and logs on their way out. */
 const MOUNT_TRASH = 'mount-';
 
 async function emptyMountTrash({ root }: Store, signal: AbortSignal): Promise<void> {

@@ -22,8 +22,8 @@ test('openScratch() makes a directory that is left alone while it is in use, and
 test('openScratch() removes what a process left that is gone, and nothing else', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'scratch-'));
   try {
-    mkdirSync(join(dir, 'verify-1/sub'), { recursive: true });
-    writeFileSync(join(dir, 'verify-1.lock'), '');
+    mkdirSync(join(dir, 'scratch-1/sub'), { recursive: true });
+    writeFileSync(join(dir, 'scratch-1.lock'), '');
     mkdirSync(join(dir, 'other'));
     await openScratch(dir)[Symbol.asyncDispose]();
     expect(readdirSync(dir)).toEqual(['other']);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { tryLock } from '../host/lock.ts';
 
 /** Beginning of the names of such directories. */
-const PREFIX = 'verify-';
+const PREFIX = 'scratch-';
 const LOCK = '.lock';
 
 /** A directory for one build, which is gone when it is disposed. */

@@ -12,6 +12,7 @@ import { openRemoteSources, type RemoteSources } from '../sources/remote-sources
 import type { EpochPlace } from '../stages/source-date-epoch.ts';
 import { commitFiles, startGitServer } from '../testing/git-server.ts';
 import { directory, file, symlink, tarArchiveOf } from '../testing/tar-builder.ts';
+import { openScratch } from './scratch-directory.ts';
 import { sourceTime } from './source-time.ts';
 
 const { signal } = new AbortController();
@@ -42,7 +43,7 @@ beforeEach(async () => {
     env: { PATH: process.env['PATH'] },
     homeDir: dir,
     directory: join(dir, 'kept'),
-    tmpDir: join(dir, 'tmp'),
+    openScratch: () => openScratch(join(dir, 'tmp')),
     secret: () => undefined,
     sshSocket: () => Promise.resolve(undefined),
     lock: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),

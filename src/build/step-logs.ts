@@ -42,11 +42,12 @@ interface OpenLog {
   bytesInFile: number;
 }
 
-/** `directory` is `<store>/builds/<id>`, made when a step first prints. */
-export function openStepLogs(directory: string): StepLogs {
+/** `directory` is `<store>/builds/<id>`, made when a step first prints; `onFirst` is called before. */
+export function openStepLogs(directory: string, onFirst: () => void = () => undefined): StepLogs {
   const logs = new Map<number, OpenLog>();
 
   function open(op: number): OpenLog {
+    if (logs.size === 0) onFirst();
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const fd = openSync(join(directory, `${String(op)}.log`), 'w', 0o600);
     const log: OpenLog = { total: 0, fd, turn: undefined, bytesInFile: 0 };

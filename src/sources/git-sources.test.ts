@@ -41,7 +41,13 @@ function open(env: Readonly<Record<string, string | undefined>>): RemoteSources 
     env,
     homeDir: dir,
     directory: join(dir, 'kept'),
-    tmpDir: join(dir, 'tmp'),
+    openScratch: () => {
+      const path = mkdtempSync(join(dir, 'tmp/'));
+      const remove = (): void => {
+        rmSync(path, { recursive: true });
+      };
+      return { path, [Symbol.asyncDispose]: () => Promise.resolve().then(remove) };
+    },
     secret: (id) => (secrets[id] === undefined ? undefined : Buffer.from(secrets[id])),
     sshSocket: () => Promise.resolve(undefined),
     lock: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),

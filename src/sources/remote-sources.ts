@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { certificateOptions } from '../http/certificate-options.ts';
 import { commonAuthorities } from '../http/certificates.ts';
@@ -67,8 +67,8 @@ export interface RemoteAccess {
 export interface RemoteSourceOptions extends DownloadSettings, RemoteAccess {
   /** Directory for what is kept between builds. */
   readonly directory: string;
-  /** Directory for work in progress, on the same file system. */
-  readonly tmpDir: string;
+  /** Makes a directory for work in progress, on the same file system; gone when it is disposed. */
+  readonly openScratch: () => AsyncDisposable & { readonly path: string };
   readonly lock: (name: string, signal: AbortSignal) => Promise<AsyncDisposable>;
   /** Keeps what is in `directory` from being tidied away until it is disposed. */
   readonly hold: (signal: AbortSignal) => Promise<AsyncDisposable>;
@@ -84,16 +84,10 @@ const MAX_SUBMODULES = 500;
 /** Opens nothing before the first source is asked for. */
 export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
   const urls = { ...options, directory: join(options.directory, 'urls') };
-  let scratch: string | undefined;
+  let scratch: ReturnType<RemoteSourceOptions['openScratch']> | undefined;
   let caFile: Promise<string | undefined> | undefined;
 
-  const ownDir = (): string => {
-    if (scratch === undefined) {
-      scratch = join(options.tmpDir, `sources-${randomBytes(6).toString('hex')}`);
-      mkdirSync(scratch, { mode: 0o700 });
-    }
-    return scratch;
-  };
+  const ownDir = (): string => (scratch ??= options.openScratch()).path;
 
   let held: Promise<AsyncDisposable> | undefined;
   const hold = (signal: AbortSignal): Promise<AsyncDisposable> => (held ??= options.hold(signal));
@@ -156,7 +150,7 @@ export function openRemoteSources(options: RemoteSourceOptions): RemoteSources {
       await writeGitDir(store.git, fetched, to, signal);
     },
     async [Symbol.asyncDispose]() {
-      if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
+      await scratch?.[Symbol.asyncDispose]();
       // What was never held, as waiting for it was given up, need not be let go.
       const taken = await held?.catch(() => undefined);
       await taken?.[Symbol.asyncDispose]();

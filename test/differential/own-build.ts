@@ -1,6 +1,7 @@
 import { createReadStream, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImage, type BuildHost } from '../../src/build/build-image.ts';
+import { openScratch } from '../../src/build/scratch-directory.ts';
 import { holdSources } from '../../src/build/kept-sources.ts';
 import { openStore, type Store } from '../../src/build/open-store.ts';
 import type { BuildRequest } from '../../src/build/request.ts';
@@ -153,7 +154,7 @@ function hostOf(store: Store, source: ImageSource, written: WrittenCase): BuildH
           env: process.env,
           homeDir: '/nonexistent',
           directory: join(store.root, 'sources'),
-          tmpDir: store.tmpDir,
+          openScratch: () => openScratch(store.tmpDir),
           lock: (name, signal) => store.lock(name, signal),
           hold: (signal) => holdSources(store.root, signal),
           now: () => Date.now(),

@@ -10,11 +10,12 @@ import { readDocuments } from './documents.ts';
 import { runCase, type SeedRig } from './run-case.ts';
 import { exampleDockerfiles, exampleNames, runExample } from './run-examples.ts';
 import { runScenario } from './run-commands.ts';
+import { runTools, TOOL_DOCKERFILES } from './run-tools.ts';
 import { SEED_DOCUMENTS, type SeedCase } from './seed-case.ts';
 
 /**
  * Builds and runs every Dockerfile of the texts that users learn from, every command line of them, and
- * the commands in the READMEs of examples/.
+ * the commands in the READMEs of examples/, and package tools in the steps of each kind of user.
  *
  *   node --import tsx test/seeds/run.ts [--quick] [part of a text's, section's or case's name]
  *
@@ -138,6 +139,21 @@ async function runExamples(seeds: SeedRig, names: readonly string[]): Promise<Ro
   return rows;
 }
 
+/** Not for `--quick`; and without root, whoever runs it has built everything else as one kind of user. */
+async function runToolCases(mirror: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  if (process.getuid?.() !== 0) return rows;
+  const outcomes = runTools(mirror, STEP_FLAGS, (name) => isChosen(name, false));
+  for await (const { name, works, complaint, seconds } of outcomes) {
+    const time = formatSeconds(seconds * 1000);
+    const isGood = complaint === undefined;
+    if (isGood) print(`${name} (${time})`);
+    else complain(name, [complaint]);
+    rows.push({ cells: [name, isGood ? works : 'FAILED', time], notes: [], isGood });
+  }
+  return rows;
+}
+
 /** Rows with their notes; marks are the numbers of the notes. */
 function printRows(head: readonly string[], rows: readonly Row[]): void {
   const notes = [...new Set(rows.flatMap((row) => row.notes))];
@@ -190,6 +206,7 @@ async function main(): Promise<number> {
   const dockerfiles = [
     ...[...cases, ...needed].map(({ dockerfile }) => dockerfile),
     ...examples.flatMap(exampleDockerfiles),
+    ...(isQuickOnly ? [] : TOOL_DOCKERFILES),
     CHECK_BASE,
   ];
   await using registry = await startBaseRegistry(basesOf(dockerfiles));
@@ -203,6 +220,7 @@ async function main(): Promise<number> {
   const rows = await runCases(seeds, stages);
   const commands = await runCommands(seeds);
   const pages = await runExamples(seeds, examples);
+  const tools = await runToolCases(registry.url);
   print('');
   printRows(['TEXT', 'SECTION', 'CASE', 'BUILT', 'RAN', 'SIZE', 'TIME'], rows);
   print('');
@@ -210,8 +228,10 @@ async function main(): Promise<number> {
   print('');
   if (pages.length > 0) printRows(['EXAMPLE', 'COMMANDS', 'AS ITS README SAYS', 'TIME'], pages);
   print('');
+  if (tools.length > 0) printRows(['TOOL', 'WORKS', 'TIME'], tools);
+  print('');
   isCovered = printCoverage(stages) && isCovered;
-  const all = [...rows, ...commands, ...pages];
+  const all = [...rows, ...commands, ...pages, ...tools];
   const failed = all.filter(({ isGood }) => !isGood).length;
   print(`\n${String(all.length - failed)} good, ${String(failed)} failed`);
   return failed === 0 && isCovered && all.length > 0 ? 0 : 1;
