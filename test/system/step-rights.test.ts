@@ -1,9 +1,9 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_CAPABILITIES, capabilityMask } from '../../src/sandbox/capabilities.ts';
 import { LaunchProgram } from '../../src/sandbox/launcher/program.ts';
+import { REFUSED_CALLS } from '../../src/sandbox/refused-calls.fixture.ts';
 import { launcherArchitecture } from '../../src/sandbox/launcher/start.ts';
 import { deviceNumbers, MASKED_PATHS, READONLY_PATHS } from '../../src/sandbox/runtime-spec.ts';
 import { BUILDERS, buildAs, type BuildAs } from '../support/build-as.ts';
@@ -11,26 +11,6 @@ import { openRig, type Rig } from '../support/cli.ts';
 import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 /** What a step may do and see, asked by the step itself, for every way of isolating it. */
-
-const { EPERM, ENOSYS } = constants.errno;
-
-/** What Docker's policy refuses to root with the 14 capabilities, and how. */
-const REFUSED: Readonly<Record<string, readonly [args: readonly number[], answer: number]>> = {
-  ...Object.fromEntries(
-    (
-      'acct add_key bpf clock_settime delete_module finit_module fsopen init_module io_uring_setup ' +
-      'kexec_load keyctl mount move_mount open_by_handle_at open_tree perf_event_open pivot_root ' +
-      'quotactl reboot request_key setns settimeofday swapoff swapon umount2 userfaultfd'
-    )
-      .split(' ')
-      .map((name) => [name, [[0, 0, 0, 0, 0], -EPERM] as const]),
-  ),
-  // CLONE_NEWUSER, CLONE_NEWNS.
-  unshare: [[0x10000000], -EPERM],
-  clone: [[0x10000000 | 17], -EPERM],
-  // Its flags are in memory, where no filter can read them.
-  clone3: [[0, 0, 0, 0, 0], -ENOSYS],
-};
 
 /** Facts first, then `what: where` for each thing that a step should not be able to do. */
 const PROBE = `
@@ -111,7 +91,7 @@ describe.skipIf(process.getuid?.() !== 0 || launcher === undefined).each(BUILDER
     function writePrograms(context: string): void {
       const folder = join(context, 'calls');
       mkdirSync(folder);
-      for (const [name, [args, answer]] of Object.entries(REFUSED)) {
+      for (const [name, [args, answer]] of Object.entries(REFUSED_CALLS)) {
         writeFileSync(join(folder, name), program(name, args, answer));
       }
       writeFileSync(join(context, 'is-root'), program('geteuid', [], 0));
