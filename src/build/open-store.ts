@@ -115,6 +115,10 @@ function checkOwner(root: string, uid: number): void {
     );
   }
   if ((stat.mode & 0o022) !== 0) {
-    throw badStore(root, 'others may write to it', `Run chmod 700 ${root}`);
+    throw badStore(
+      root,
+      'others may write to it',
+      `Run chmod 700 ${root}, or choose another directory with --root or STAGECRAFT_ROOT where the file system keeps no permissions`,
+    );
   }
 }

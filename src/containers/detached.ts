@@ -1,7 +1,6 @@
 import { BuildError } from '../diagnostics/build-error.ts';
 import { spawnProcess, type RunningProcess } from '../host/child-process.ts';
-import { LogWriter } from './container-log.ts';
-import { containerDir, type ContainerRecord } from './container-record.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { readContainer, type CreatedContainer } from './create-container.ts';
 import { containerNotStarted } from './errors.ts';
 import { runContainer, type RunContainerDeps } from './run-container.ts';
@@ -95,16 +94,9 @@ export async function superviseContainer(
   try {
     const container = readContainer(deps.root, id);
     if (container === undefined) throw containerNotStarted('its record is gone');
-    using log = new LogWriter(containerDir(deps.root, id), () => deps.now());
     await runContainer(
       container,
-      {
-        kind: 'captured',
-        onOutput: (stream, bytes) => {
-          log.write(stream, bytes);
-          reportRunning();
-        },
-      },
+      { kind: 'captured', onOutput: reportRunning },
       {
         ...deps,
         note: (text) => notes.push(text),

@@ -18,6 +18,7 @@ import { measureUpper } from '../snapshot/measure-upper.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { openDirTree } from '../tree/dir-tree.ts';
 import type { ContainerPlan } from './container-options.ts';
+import { LogWriter } from './container-log.ts';
 import {
   containerDir,
   processStart,
@@ -50,7 +51,8 @@ const SHM_BYTES = 64 * 1024 * 1024;
 /**
  * Runs a container to its end in this process and gives its exit status, 128 and more for a signal. Its
  * record tells the state at any time; with `--rm` it goes at the end, with what the container wrote to its
- * root file system. Else that is kept for `cp` and the next start. Volumes stay.
+ * root file system. Else that is kept for `cp` and the next start. Volumes stay. Output that `io` captures
+ * is in the container's log as well.
  *
  * On abort the container gets SIGTERM, then SIGKILL, and this rejects with the signal's reason.
  */
@@ -97,6 +99,7 @@ async function runPlan(
 ): Promise<number> {
   enterPrivateMountNamespace();
   const dir = containerDir(deps.root, record.id);
+  using log = io.kind === 'captured' ? new LogWriter(dir, () => deps.now()) : undefined;
   await using cleanup = new Cleanup();
   const network = await openNetwork({ record, plan, dir }, deps, cleanup, signal);
   const view = await openRoot(record, plan, left, deps, signal);
@@ -136,10 +139,21 @@ async function runPlan(
       shmBytes: SHM_BYTES,
       stopTimeoutMs: STOP_TIMEOUT_MS,
     },
-    io,
+    log === undefined ? io : logged(io, log),
     signal,
   );
   return exitStatusOf(exit);
+}
+
+function logged(io: SandboxIo, log: LogWriter): SandboxIo {
+  if (io.kind !== 'captured') return io;
+  return {
+    ...io,
+    onOutput: (stream, bytes) => {
+      log.write(stream, bytes);
+      io.onOutput(stream, bytes);
+    },
+  };
 }
 
 /**

@@ -1,5 +1,3 @@
-import { LogWriter } from './container-log.ts';
-import { containerDir } from './container-record.ts';
 import type { CreatedContainer } from './create-container.ts';
 import { noTerminal } from './errors.ts';
 import { runContainer, type RunContainerDeps } from './run-container.ts';
@@ -12,7 +10,7 @@ export interface ForegroundOptions {
   /** Whether our standard input is a terminal. */
   readonly hasTerminal: boolean;
   /** Output of a container that has neither `-i` nor `-t`; others write to ours themselves. */
-  onOutput(stream: 'stdout' | 'stderr', bytes: Uint8Array): void;
+  readonly onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
 }
 
 /**
@@ -33,17 +31,6 @@ export async function runForeground(
     return runContainer(container, { kind: 'terminal' }, deps, signal);
   }
   if (isStdinOpen) return runContainer(container, { kind: 'inherit', isStdinOpen }, deps, signal);
-  using log = new LogWriter(containerDir(deps.root, container.record.id), () => deps.now());
-  return await runContainer(
-    container,
-    {
-      kind: 'captured',
-      onOutput: (stream, bytes) => {
-        log.write(stream, bytes);
-        options.onOutput(stream, bytes);
-      },
-    },
-    deps,
-    signal,
-  );
+  const { onOutput } = options;
+  return runContainer(container, { kind: 'captured', onOutput }, deps, signal);
 }
