@@ -100,6 +100,8 @@ export interface BuildResult {
   /** One per platform. */
   readonly images: readonly FinishedImage[];
   readonly stages: readonly StageMeasure[];
+  /** What this build is known by to `builds` and `explain`. */
+  readonly buildId: string;
 }
 
 /**
@@ -130,7 +132,7 @@ export async function buildImage(
       signal,
     );
     log.close(undefined);
-    return { id, images, stages };
+    return { id, images, stages, buildId: log.id };
   } catch (error) {
     log.close(error);
     throw error;
@@ -149,7 +151,7 @@ async function buildStations(
   begun: BegunBuild,
   host: BuildHost,
   signal: AbortSignal,
-): Promise<BuildResult & MadeBuild> {
+): Promise<Omit<BuildResult, 'buildId'> & MadeBuild> {
   const { store, emit } = host;
   const { input, remotes, buildId } = begun;
   const startedAt = host.now();

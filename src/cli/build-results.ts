@@ -21,6 +21,8 @@ export function writeResultFiles(
   const pushed = exported?.names ?? [];
   const names = pushed.length === 0 ? flags.tag : pushed;
   const facts = {
+    // As buildx has it: builder, node, build. There is one of the first two.
+    'buildx.build.ref': `stagecraft/stagecraft/${result.buildId}`,
     // An index has no config.
     ...(images.length === 1 ? { 'containerimage.config.digest': id } : {}),
     'containerimage.digest': exported?.digest ?? id,

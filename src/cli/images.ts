@@ -37,8 +37,8 @@ export const images = defineCommand({
     const rows = imageRows(store).filter((row) => isShown(row) && isNamed(row));
     const things = rows.map((row) => imageFields(row, flags['no-trunc'] === true, context.now()));
     if (flags.quiet === true) {
-      const ids = new Set(things.map(({ ID }) => ID));
-      context.stdout.write([...ids].map((id) => `${id}\n`).join(''));
+      // Once for each name, as Docker has it.
+      context.stdout.write(things.map(({ ID }) => `${ID}\n`).join(''));
       return 0;
     }
     const columns = ['Repository', 'Tag', ...(flags.digests === true ? ['Digest'] : [])];

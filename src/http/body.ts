@@ -21,7 +21,7 @@ export async function readBody(
     length += chunk.length;
     if (length > maxBytes) {
       const found = `the answer has more than ${maxBytes} bytes`;
-      throw response.errors.failed(response.url.host, 'read', found);
+      throw response.errors.failed(response.url.host, 'read an answer', found);
     }
     chunks.push(chunk);
   }

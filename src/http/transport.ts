@@ -99,7 +99,11 @@ export function createTransport(options: TransportOptions): Transport {
       for (let hops = 0; isRedirect(request, response); hops++) {
         discard(response);
         if (hops === MAX_REDIRECTS) {
-          throw errors.failed(request.url.host, 'follow', 'it redirects more than 5 times');
+          throw errors.failed(
+            request.url.host,
+            'follow a redirect',
+            'it redirects more than 5 times',
+          );
         }
         const url = redirectTarget(response);
         // Once outside, nobody is who they were: also a way back leads where a stranger chose.
@@ -137,10 +141,10 @@ function redirectTarget(response: HttpResponse): URL {
     url = undefined;
   }
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-    throw errors.failed(host, 'follow', 'it redirects to something that is not HTTP');
+    throw errors.failed(host, 'follow a redirect', 'it redirects to something that is not HTTP');
   }
   if (protocol === 'https:' && url.protocol === 'http:') {
-    throw errors.failed(host, 'follow', 'it redirects from HTTPS to plain HTTP');
+    throw errors.failed(host, 'follow a redirect', 'it redirects from HTTPS to plain HTTP');
   }
   // Whatever stands there as user and password is not ours to send.
   url.username = '';

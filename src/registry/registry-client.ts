@@ -331,25 +331,33 @@ interface BlobPart {
   readonly skip: number;
 }
 
-/** Tries without a new byte are counted, so that a large layer survives any number of breaks. */
+/** A try that brings fewer bytes than this, and than a thousandth of the blob, counts as a failed one. */
+const MIN_PROGRESS_BYTES = 16 * 1024;
+
+/**
+ * Tries that bring nearly nothing are counted, so that a large layer survives many breaks, and who sends a
+ * few bytes at a time is given up.
+ */
 async function* resumingBlob(
   blob: Descriptor,
   start: number,
   openAt: (offset: number) => Promise<BlobPart>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
+  const enough = Math.max(MIN_PROGRESS_BYTES, blob.size / 1000);
   let offset = start;
   let failures = 0;
   for (;;) {
     const part = await openAt(offset);
     let toSkip = part.skip;
+    const before = offset;
     try {
       for await (const chunk of openBody(part.response, signal)) {
         const wanted = chunk.subarray(Math.min(toSkip, chunk.length));
         toSkip -= chunk.length - wanted.length;
         if (wanted.length === 0) continue;
         offset += wanted.length;
-        failures = 0;
+        if (offset - before >= enough) failures = 0;
         yield wanted;
       }
       return;

@@ -163,6 +163,12 @@ describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
       ],
       history: ['{{.ID}} {{.CreatedBy}} {{.CreatedAt}} {{.Comment}}'],
     };
+    await own('tag', NAME, 'example.com/team/app:2');
+    await docker('tag', NAME, 'example.com/team/app:2');
+    const quiet = ['images', '-q', 'example.com/team/app'];
+    expect(await own(...quiet)).toBe(await docker(...quiet));
+    await own('rmi', 'example.com/team/app:2');
+    await docker('rmi', 'example.com/team/app:2');
     for (const [command, templates] of Object.entries(formats)) {
       for (const format of templates) {
         const words = [command, '--format', format, NAME];

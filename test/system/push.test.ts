@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { digestOf } from '../../src/core/sha256.ts';
 import { openRig, type Rig } from '../support/cli.ts';
 import {
   startBaseRegistry,
@@ -54,6 +55,32 @@ test('a build pushes its image under every name, and a build elsewhere starts fr
   expect(again.status, again.stderr).toBe(0);
   const ran = await elsewhere.run(['run', '--rm', 'next', 'cat', '/three']);
   expect(ran).toMatchObject({ status: 0, stdout: 'one\ntwo\n' });
+});
+
+test('--metadata-file has the keys of buildx', async () => {
+  const name = `${new URL(target.url).host}/team/told:1`;
+  const context = rig.context({ f: 'x', Dockerfile: 'FROM scratch\nCOPY f /\n' });
+  const path = join(rig.dir, 'metadata.json');
+  const words = ['build', '-t', name, '--push', '--metadata-file', path];
+  const { status, stderr } = await rig.run([...words, '--iidfile', join(rig.dir, 'iid'), context]);
+  expect(status, stderr).toBe(0);
+  const facts = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+  const raw = spawnSync('skopeo', ['inspect', '--tls-verify=false', '--raw', `docker://${name}`]);
+  const id = readFileSync(join(rig.dir, 'iid'), 'utf8');
+  expect(facts).toEqual({
+    'buildx.build.ref': expect.stringMatching(/^stagecraft\/stagecraft\/[0-9a-z-]+$/) as unknown,
+    'containerimage.config.digest': id,
+    'containerimage.digest': digestOf(raw.stdout),
+    'containerimage.descriptor': {
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest: digestOf(raw.stdout),
+      size: raw.stdout.length,
+      platform: { architecture: 'amd64', os: 'linux' },
+    },
+    'image.name': name,
+  });
+  const [, , build = ''] = String(facts['buildx.build.ref']).split('/');
+  expect((await rig.run(['builds'])).stdout).toContain(build);
 });
 
 test('an image of many layers goes out and comes in without a word on standard error', async () => {

@@ -81,6 +81,8 @@ const answer = (status: number, headers: Record<string, string> = {}): Fault => 
 
 interface Failing {
   readonly what: string;
+  /** `app:1` if left out. */
+  readonly reference?: string;
   readonly fault: (path: string) => Fault | undefined;
   readonly code: string;
   readonly found: string;
@@ -116,6 +118,41 @@ const FAILING: readonly Failing[] = [
     found: 'found more',
   },
   {
+    what: 'a body that breaks off again and again',
+    fault: (path) => (isLayer(path) ? { kind: 'truncate', bytes: 100 } : undefined),
+    code: 'REGISTRY_UNREACHABLE',
+    found: 'the connection broke',
+  },
+  {
+    what: 'another manifest than the digest asks for',
+    reference: `app@sha256:${'7'.repeat(64)}`,
+    fault: (path) =>
+      path.includes('/manifests/')
+        ? {
+            kind: 'answer',
+            status: 200,
+            headers: { 'content-type': MANIFEST_TYPE },
+            body: '{"schemaVersion":2}',
+          }
+        : undefined,
+    code: 'INVALID_IMAGE',
+    found: `not sha256:${'7'.repeat(64)}`,
+  },
+  {
+    what: 'a manifest without end',
+    fault: (path) =>
+      path.includes('/manifests/')
+        ? {
+            kind: 'answer',
+            status: 200,
+            headers: { 'content-type': MANIFEST_TYPE },
+            body: Buffer.alloc(9_000_000, ' '),
+          }
+        : undefined,
+    code: 'REGISTRY_ERROR',
+    found: 'Cannot read an answer at registry',
+  },
+  {
     what: 'redirects without end',
     fault: (path) => (isLayer(path) ? answer(307, { location: path }) : undefined),
     code: 'REGISTRY_ERROR',
@@ -143,7 +180,10 @@ test.each(FAILING)('$what: one error, five tries at most, and no image', async (
     seen.set(`${method} ${path}`, (seen.get(`${method} ${path}`) ?? 0) + 1);
     return failing.fault(path);
   });
-  const { stderr, stdout, status } = await rig.run(['pull', name]);
+  const { stderr, stdout, status } = await rig.run([
+    'pull',
+    `${server.host}/${failing.reference ?? 'app:1'}`,
+  ]);
   expect(stderr).toContain(`error[${failing.code}]`);
   expect(stderr).toContain(failing.found);
   expect(stderr.match(/error\[/g)).toHaveLength(1);
