@@ -5,7 +5,8 @@ import { runtimeDirectory } from '../host/runtime-directory.ts';
 import { describeNetwork } from '../sandbox/step-networks.ts';
 import type { MountChoice } from '../snapshot/choose-mounter.ts';
 import { whyNoOverlay } from '../snapshot/overlay-mounter.ts';
-import { defineCommand } from './command.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
+import { defineCommand, type CommandContext } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { renderTable } from './format.ts';
 import { switchFlag } from './flag-table.ts';
@@ -25,7 +26,7 @@ export const info = defineCommand({
     const { env, uid, signal } = context;
     const root = commandRoot(flags.root, context);
     // What steps can do depends on the namespace that they are started from.
-    await becomeRoot(context, root);
+    const builds = await tryBecomingRoot(context, root);
     const host = await describeHost({ env, signal });
     const network = await describeNetwork(
       { runtimeDir: runtimeDirectory(env), searchPath: env['PATH'] ?? '' },
@@ -38,9 +39,12 @@ export const info = defineCommand({
       architecture: host.architecture,
       user: hostUserId(env, uid),
       isRootless: host.isRootless,
+      builds,
       cgroups: host.cgroups,
       store: root,
-      snapshots: describeSnapshots(root, readMountChoice(undefined, readConfigFile(context), env)),
+      snapshots: builds.isPossible
+        ? describeSnapshots(root, readMountChoice(undefined, readConfigFile(context), env))
+        : 'none, as there can be no builds',
       isolation: host.sandboxes,
       network,
       platforms: host.platforms,
@@ -63,6 +67,10 @@ export const info = defineCommand({
       `  ${name}${isDefault ? ' *' : ''}`,
       detail,
     ]);
+    if (!builds.isPossible) {
+      context.stdout.write(`Builds: ${builds.problem}\n`);
+      if (builds.remedy !== undefined) context.stdout.write(`  ${builds.remedy}\n`);
+    }
     context.stdout.write(`${renderTable(rows)}Isolation of steps (* by default):\n`);
     context.stdout.write(renderTable(isolation));
     context.stdout.write(`Network of steps: ${network.detail}\n`);
@@ -76,6 +84,22 @@ export const info = defineCommand({
     return 0;
   },
 });
+
+/** Whether this user can build at all; if not, why, and what would help. */
+type Builds =
+  | { readonly isPossible: true }
+  | { readonly isPossible: false; readonly problem: string; readonly remedy: string | undefined };
+
+/** Where nobody lets an ordinary user have a namespace, there is most to tell. */
+async function tryBecomingRoot(context: CommandContext, root: string): Promise<Builds> {
+  try {
+    await becomeRoot(context, root);
+    return { isPossible: true };
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.code !== 'USER_NAMESPACE_DENIED') throw error;
+    return { isPossible: false, problem: error.message, remedy: error.hint };
+  }
+}
 
 /** How files are shown to steps, tried out where the store is. */
 function describeSnapshots(root: string, choice: MountChoice): string {

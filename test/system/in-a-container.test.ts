@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
+import { installProgram } from '../support/installed-program.ts';
 import { PROGRAM } from '../support/program.ts';
 import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
@@ -79,11 +80,14 @@ describe.runIf(isRoot)('root of a container', () => {
 
   describe('that may make no namespaces', () => {
     // The kernel makes no user namespaces for who has changed its root (user_namespaces(7)).
-    const inChroot = (words: readonly string[]): Promise<CommandResult> => {
+    const inChroot = (
+      words: readonly string[],
+      program: readonly string[] = AS_CONTAINER_ROOT,
+    ): Promise<CommandResult> => {
       const root = join(rig.dir, 'other-root');
       mkdirSync(root, { recursive: true });
       const script = `mount --rbind / "${root}"\nexec chroot "${root}" "$@"`;
-      const args = ['--mount', '--', 'sh', '-euc', script, 'sh', ...AS_CONTAINER_ROOT, ...words];
+      const args = ['--mount', '--', 'sh', '-euc', script, 'sh', ...program, ...words];
       return rig.run(args, { program: 'unshare' });
     };
 
@@ -102,6 +106,19 @@ describe.runIf(isRoot)('root of a container', () => {
       );
       expect(built.stderr).toMatch(/hint: (Allow user namespaces|Start this container|Give this)/);
       expect(built.stderr).not.toContain('This is a bug in Stagecraft');
+    });
+
+    test('and is no root gets an answer from info, and is told what builds need', async () => {
+      const ids = ['--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all'];
+      const program = ['setpriv', ...ids, '--', installProgram(join(rig.dir, 'installed'))];
+      const { status, stdout, stderr } = await inChroot(['info'], program);
+      expect(status, stderr).toBe(0);
+      expect(stdout).toMatch(/^Builds: Cannot build as an ordinary user: .*not permitted\n {2}\S/);
+      expect(stdout).toMatch(/ {2}namespaces +namespaces do not work here: .*EPERM/);
+      const context = rig.context({ Dockerfile: COPIES });
+      const built = await inChroot(['build', context], program);
+      expect(built.status).toBe(6);
+      expect(built.stderr).toContain('error[USER_NAMESPACE_DENIED]: Cannot build as an ordinary');
     });
 
     test('gets an answer from info', async () => {
