@@ -33,11 +33,11 @@ export function lowerTransfer(step: TransferStep, scope: TransferScope): CopyAct
   const { span } = scope;
   checkMode(step.chmod, span);
   checkChecksumUse(step, span);
-  if (step.isLink && hasName(newOwnerOf(step.chown))) throw linkedOwnerName(step.chown, span);
+  if (step.isLink && hasName(ownerOf(step.chown))) throw linkedOwnerName(step.chown, span);
   const common = {
     action: 'copy',
     destination: joinDestination(scope.cwd, step.destination),
-    owner: newOwnerOf(step.chown),
+    owner: ownerOf(step.chown),
     mode: step.chmod === '' ? undefined : step.chmod,
     followsSymlink: false,
     copiesDirContents: false,
@@ -76,12 +76,10 @@ export function lowerTransfer(step: TransferStep, scope: TransferScope): CopyAct
   return [...actions, ...documents];
 }
 
-/** `--chown`. A colon with nothing behind it is group 0, as with BuildKit. */
-function newOwnerOf(text: string): Owner | undefined {
-  return ownerOf(text.endsWith(':') ? `${text}0` : text);
-}
-
-/** Owner as USER writes it. Undefined for the empty text. */
+/**
+ * Owner as USER, `--chown` and `user[:group]` write it. Undefined for the empty text. A colon with nothing
+ * behind it leaves the group to the user, as in BuildKit's `WithUser` (client/llb/fileop.go, 0.34).
+ */
 export function ownerOf(text: string): Owner | undefined {
   if (text === '') return undefined;
   const colon = text.indexOf(':');
