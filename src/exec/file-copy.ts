@@ -17,6 +17,7 @@ import { cannotChange, directoryOntoFile, fileOntoDirectory } from './file-error
 import { setMetadata, setMode, setTime, type Permissions } from './file-metadata.ts';
 import { parseModeChange, type ModeChange } from './file-mode.ts';
 import { resolveOwner, type OwnerIds } from './file-owner.ts';
+import type { InodeSet } from './inode-set.ts';
 import type { CopiedInode, PlainCopy } from './plain-copy.ts';
 import type { Slot, Upper, UpperDir } from './file-upper.ts';
 
@@ -28,8 +29,8 @@ export interface CopyScope {
   readonly source: FileTree;
   /** The source never changes, so its files may get more names instead of copies. */
   readonly isImmutable: boolean;
-  /** Source files that have a second name in this snapshot, as `dev:ino`. */
-  readonly linkedInodes: Set<string>;
+  /** Source files that have a second name in this snapshot. */
+  readonly linkedInodes: InodeSet;
   /** Where is looked, for errors. */
   readonly origin: string | undefined;
   /** Where the copies of regular files are made. */
@@ -267,9 +268,8 @@ class Copier {
     if (wanted.mode !== node.mode || wanted.uid !== node.uid || wanted.gid !== node.gid)
       return false;
     // Two names in one snapshot would be hard links of one another in its layer.
-    const inode = `${node.dev}:${node.ino}`;
-    if (scope.linkedInodes.has(inode) || !tryLink(node.hostPath, slot.hostPath)) return false;
-    scope.linkedInodes.add(inode);
+    if (scope.linkedInodes.has(node) || !tryLink(node.hostPath, slot.hostPath)) return false;
+    scope.linkedInodes.add(node);
     return true;
   }
 

@@ -25,6 +25,7 @@ import { cannotChange } from './file-errors.ts';
 import { setMode, setOwner } from './file-metadata.ts';
 import { parseModeChange } from './file-mode.ts';
 import { resolveOwner, type OwnerIds } from './file-owner.ts';
+import { InodeSet } from './inode-set.ts';
 import { PLAIN_COPIES } from './plain-copy.ts';
 import { Upper, type Slot } from './file-upper.ts';
 
@@ -72,7 +73,7 @@ export async function runFileOp(
     ...scope,
     breather: createBreather(signal),
     signal,
-    linkedInodes: new Set<string>(),
+    linkedInodes: new InodeSet(),
     copies,
     doubts: new Doubts(),
     digests: new DigestList(),
