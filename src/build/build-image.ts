@@ -3,6 +3,7 @@ import type { Platform } from '../core/platform.ts';
 import type { Digest } from '../core/digest.ts';
 import type { HostDevices } from '../devices/host-devices.ts';
 import type { Emit, StageMeasure } from '../events/event.ts';
+import { ContextCopies } from '../exec/context-copies.ts';
 import type { GivenAuthorities } from '../exec/step-trust.ts';
 import type { PushImage } from '../export/export-image.ts';
 import { inputsOf } from '../ops/op.ts';
@@ -288,6 +289,7 @@ function stepRunner(
   let authorities: Promise<GivenAuthorities | undefined> | undefined;
   return {
     snapshots: store.snapshots,
+    contextCopies: opened.use(new ContextCopies()),
     blobs: store.blobs,
     layers: store.layers,
     lock: (name, signal) => store.lock(name, signal),

@@ -9,6 +9,7 @@ import type { CopyAction, FileOp, MergeOp, OpId, SourceOp } from '../ops/op.ts';
 import type { ActiveSnapshot, SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import type { FileState, FileTree } from '../tree/file-tree.ts';
 import { ensureBaseLayers, type BaseLayersDeps } from './base-layers.ts';
+import type { ContextCopies, ContextCopy } from './context-copies.ts';
 import type { Doubts } from './doubts.ts';
 import { unsupportedOp } from './errors.ts';
 import { runExecOp, type ExecOpDeps } from './exec-op.ts';
@@ -27,6 +28,7 @@ export interface OpRunnerDeps
     Omit<BaseLayersDeps, 'onProgress'>,
     RemoteOpDeps {
   readonly snapshots: Snapshotter;
+  readonly contextCopies: ContextCopies;
   /** The image that a source op names. */
   baseImage(op: SourceOp): BaseImage;
   /** The files of a build context. */
@@ -60,8 +62,13 @@ export async function runOp(
     case 'source':
       return runSourceOp(op, id, deps, signal);
     case 'exec': {
-      const openInput: ExecOpDeps['openInput'] = (input, path, mountSignal) =>
-        openMountSource(id, inputOf(inputs, input), path, deps, mountSignal);
+      const openInput: ExecOpDeps['openInput'] = (input, path, { isReadonly }, mountSignal) => {
+        const from = inputOf(inputs, input);
+        const open = (): Promise<ContextCopy> => openMountSource(id, from, path, deps, mountSignal);
+        // A step with all rights can write to what is mounted read-only.
+        const isShared = from.kind === 'local' && isReadonly && op.security !== 'insecure';
+        return isShared ? deps.contextCopies.get(`${from.name}\0${path}`, open) : open();
+      };
       const root = snapshotOf(inputs, op.root);
       const inputDeps: Pick<ExecOpDeps, 'openInput' | 'inputIdentity' | 'copyInput'> = {
         openInput,
@@ -216,7 +223,7 @@ async function openMountSource(
   path: string,
   deps: OpRunnerDeps,
   signal: AbortSignal,
-): Promise<AsyncDisposable & { readonly hostPath: string | undefined }> {
+): Promise<ContextCopy> {
   await using opened = new DisposeStack();
   let tree = treeOf(input, deps);
   let root: string | undefined;

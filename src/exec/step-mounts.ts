@@ -33,10 +33,11 @@ export interface StepMountDeps {
   inputIdentity(input: OpId): string;
   /** Copies `source` of an input into the host directory `into`, which is there. */
   copyInput(input: OpId, source: string, into: string, signal: AbortSignal): Promise<void>;
-  /** Mounts the files of an input; what is written to it is thrown away. */
+  /** Mounts the files of an input; what is written to it is thrown away. Others may see one that is read only. */
   openInput(
     input: OpId,
     path: string,
+    access: { readonly isReadonly: boolean },
     signal: AbortSignal,
   ): Promise<AsyncDisposable & { readonly hostPath: string | undefined }>;
 }
@@ -122,7 +123,7 @@ async function openBind(
   signal: AbortSignal,
 ): Promise<StepMount> {
   if (mount.from === undefined) throw mountSourceNotFound(mount.source, metadata.span);
-  const input = stack.use(await deps.openInput(mount.from, mount.source, signal));
+  const input = stack.use(await deps.openInput(mount.from, mount.source, mount, signal));
   if (input.hostPath === undefined) throw mountSourceNotFound(mount.source, metadata.span);
   const { hostPath: source } = input;
   return {
