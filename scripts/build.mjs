@@ -72,6 +72,7 @@ async function bundleThreads() {
     ...common,
     entryPoints: [
       'exec/copy-worker',
+      'host/network-worker',
       'layer/hash-worker',
       'layer/measure-worker',
       'tree/digest-worker',

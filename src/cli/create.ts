@@ -4,7 +4,6 @@ import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
 import { openCommandStore } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
-import { checkPorts } from './run.ts';
 import { containerOptions, CREATE_FLAGS } from './run-flags.ts';
 import { openRunnableImage } from './runnable-image.ts';
 import { storeRoot } from './store-root.ts';
@@ -18,7 +17,6 @@ export const create = defineCommand({
   allowsFlagsAfterWords: false,
   async run({ flags, words: [name = '', ...command] }, context) {
     const config = readConfigFile(context);
-    checkPorts(flags.publish, context);
     await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
     using _use = store.use();

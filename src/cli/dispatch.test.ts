@@ -182,13 +182,4 @@ describe('dispatch()', () => {
     });
     expect((await start('rmi', '--force', 'nothing-1')).status).toBe(0);
   });
-
-  test('an ordinary user is told that ports take root', async () => {
-    expect(await startAs(1000, ['run', '-p', '8080:80', 'app'])).toEqual({
-      status: 2,
-      stdout: '',
-      stderr:
-        'error[FLAG_UNSUPPORTED]: Cannot use "--publish": it needs root; with "--network=host" the ports of the container are those of the host\n',
-    });
-  });
 });

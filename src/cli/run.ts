@@ -1,16 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createContainer, type CreatedContainer } from '../containers/create-container.ts';
 import { readIsolation } from './build-request.ts';
-import { defineCommand, type CommandContext } from './command.ts';
+import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
-import { unsupportedFlag } from './errors.ts';
 import { openCommandStore } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
 import { containerOptions, RUN_FLAGS } from './run-flags.ts';
 import { openRunnableImage } from './runnable-image.ts';
 import { runHere, startInBackground } from './start-container.ts';
 import { storeRoot } from './store-root.ts';
-import { isRootUser } from './user-identity.ts';
 
 /** `stagecraft run`. The exit status is the container's. */
 export const run = defineCommand({
@@ -22,7 +20,6 @@ export const run = defineCommand({
   async run({ flags, words: [name = '', ...command] }, context) {
     const config = readConfigFile(context);
     readIsolation(flags.isolation);
-    checkPorts(flags.publish, context);
     await becomeRoot(context, storeRoot(flags.root, config, context));
     await using store = openCommandStore(flags.root, context);
     const use = store.use();
@@ -46,15 +43,3 @@ export const run = defineCommand({
     return 0;
   },
 });
-
-/**
- * Going into a network namespace and back takes rights over the one outside, which root of a user
- * namespace does not have (setns(2)).
- */
-export function checkPorts(ports: readonly string[], context: CommandContext): void {
-  if (ports.length === 0 || isRootUser(context)) return;
-  throw unsupportedFlag(
-    '--publish',
-    'it needs root; with "--network=host" the ports of the container are those of the host',
-  );
-}

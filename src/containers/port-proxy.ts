@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, Socket, type Server } from 'node:net';
-import type { NetworkNamespace } from '../host/network-namespace.ts';
+import type { NetworkConnector } from '../host/network-connector.ts';
 import { hasCode } from '../host/sys.ts';
 import { portUnavailable } from './errors.ts';
 import type { PublishedPort } from './port-option.ts';
@@ -19,7 +19,7 @@ export interface PortProxy extends AsyncDisposable {
  */
 export async function openPortProxy(
   ports: readonly PublishedPort[],
-  network: NetworkNamespace,
+  network: Pick<NetworkConnector, 'connect'>,
 ): Promise<PortProxy> {
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
@@ -31,7 +31,7 @@ export async function openPortProxy(
     const opened: PublishedPort[] = [];
     for (const port of ports) {
       const server = createServer({ allowHalfOpen: true }, (client) => {
-        passOn(client, port.containerPort, network, sockets);
+        void passOn(client, port.containerPort, network, sockets);
       });
       opened.push({ ...port, hostPort: await listen(server, port) });
       servers.push(server);
@@ -43,19 +43,23 @@ export async function openPortProxy(
   }
 }
 
-function passOn(
+async function passOn(
   client: Socket,
   containerPort: number,
-  network: NetworkNamespace,
+  network: Pick<NetworkConnector, 'connect'>,
   sockets: Set<Socket>,
-): void {
+): Promise<void> {
   let inner: Socket;
+  // Until it is piped, nobody else listens to what befalls it.
+  client.on('error', () => undefined);
+  sockets.add(client);
   try {
-    const fd = network.connect(containerPort);
+    const fd = await network.connect(containerPort);
     inner = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
   } catch {
     // Nobody listens inside: as if nobody listened outside.
     client.destroy();
+    sockets.delete(client);
     return;
   }
   for (const [from, to] of [

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
-import { createNetworkNamespace, openNetworkNamespace } from '../host/network-namespace.ts';
+import { openNetworkConnector } from '../host/network-connector.ts';
 import { hasCode } from '../host/sys.ts';
 import { completeEnv } from '../sandbox/default-env.ts';
 import { prepareRoot, type PreparedRoot, type TargetRequest } from '../sandbox/mount-targets.ts';
@@ -13,6 +13,7 @@ import {
   type SandboxMount,
   type SandboxNetwork,
 } from '../sandbox/sandbox.ts';
+import { makeNetworkNamespace } from '../sandbox/network-namespace.ts';
 import { resolveUser } from '../sandbox/user.ts';
 import { measureUpper } from '../snapshot/measure-upper.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
@@ -27,6 +28,7 @@ import {
   type ContainerRecord,
 } from './container-record.ts';
 import type { CreatedContainer } from './create-container.ts';
+import { containerNotStarted } from './errors.ts';
 import { openConnectedNamespace } from '../sandbox/connected-namespace.ts';
 import { openPortProxy } from './port-proxy.ts';
 
@@ -226,19 +228,27 @@ async function openNetwork(
   if (outgoing.gap === undefined) cleanup.add(() => outgoing[Symbol.asyncDispose]());
   else deps.note(`No way out of the own network: ${outgoing.gap.reason}; published ports work`);
   const namespace =
-    outgoing.gap === undefined
-      ? openNetworkNamespace(outgoing.path)
-      : createNetworkNamespace(newPath());
-  cleanup.add(() => {
-    namespace[Symbol.dispose]();
-  });
-  const proxy = await openPortProxy(record.ports, namespace);
+    outgoing.gap === undefined ? outgoing.path : await closedNetwork(newPath(), cleanup);
+  const connector = await openNetworkConnector(namespace);
+  if (connector === undefined) {
+    throw containerNotStarted('the system gives this process no thread for its ports');
+  }
+  cleanup.add(() => connector[Symbol.asyncDispose]());
+  const proxy = await openPortProxy(record.ports, connector);
   cleanup.add(() => proxy[Symbol.asyncDispose]());
   return {
-    network: { kind: 'namespace', path: namespace.path },
+    network: { kind: 'namespace', path: namespace },
     ports: proxy.ports,
     nameServer: outgoing.gap === undefined ? outgoing.nameServer : undefined,
   };
+}
+
+async function closedNetwork(path: string, cleanup: Cleanup): Promise<string> {
+  const namespace = await makeNetworkNamespace(path);
+  cleanup.add(() => {
+    namespace[Symbol.dispose]();
+  });
+  return path;
 }
 
 function mountsOf(

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { declareNative } from './ffi.ts';
 import { mount, MS, umount } from './mount.ts';
-import { CLONE, hasCode, setns, unshare } from './sys.ts';
+import { CLONE, setns, unshare } from './sys.ts';
 
 /**
  * A network namespace with a name in the file system, held by this process. Only for processes in a mount
@@ -10,18 +10,13 @@ import { CLONE, hasCode, setns, unshare } from './sys.ts';
 export interface NetworkNamespace extends Disposable {
   /** A file that stands for the namespace, for setns(2) in children. */
   readonly path: string;
-  /** Connects to a TCP port on the namespace's loopback. The descriptor does not block and may still be connecting. */
-  connect(port: number): number;
 }
 
 const socketCall = declareNative('socket', ['int', 'int', 'int']);
-const connectCall = declareNative('connect', ['int', 'void *', 'uint']);
 const ioctlCall = declareNative('ioctl', ['int', 'ulong', 'void *']);
 
 const AF_INET = 2;
-const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SIOCSIFFLAGS = 0x8914;
 const IFF_UP = 1;
@@ -33,28 +28,13 @@ export function createNetworkNamespace(path: string): NetworkNamespace {
     inside(fd, bringLoopbackUp);
     writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
     mount({ source: `/proc/self/fd/${fd}`, target: path, flags: MS.BIND });
-  } catch (error) {
+  } finally {
     closeSync(fd);
-    throw error;
   }
   return {
     path,
-    connect: (port) => inside(fd, () => connectLoopback(port)),
     [Symbol.dispose]: () => {
       umount(path, { lazily: true });
-      closeSync(fd);
-    },
-  };
-}
-
-/** One that is there already, by its file, which stays. @throws SystemError ENOENT */
-export function openNetworkNamespace(path: string): NetworkNamespace {
-  const fd = openSync(path, 'r');
-  return {
-    path,
-    connect: (port) => inside(fd, () => connectLoopback(port)),
-    [Symbol.dispose]: () => {
-      closeSync(fd);
     },
   };
 }
@@ -102,22 +82,4 @@ function bringLoopbackUp(): void {
   } finally {
     closeSync(fd);
   }
-}
-
-function connectLoopback(port: number): number {
-  const fd = socketCall(undefined, [AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0]);
-  // struct sockaddr_in: family, port and address in network order.
-  const address = Buffer.alloc(16);
-  address.writeUInt16LE(AF_INET, 0);
-  address.writeUInt16BE(port, 2);
-  address.writeUInt32BE(0x7f000001, 4);
-  try {
-    connectCall(undefined, [fd, address, address.length]);
-  } catch (error) {
-    if (!hasCode(error, 'EINPROGRESS')) {
-      closeSync(fd);
-      throw error;
-    }
-  }
-  return fd;
 }

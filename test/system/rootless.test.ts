@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
@@ -95,6 +95,40 @@ RUN apt-get
     expect(user.stderr).toContain(
       'error[SANDBOX_START]: Cannot start the process as user 1234: this build has no such id\n',
     );
+  });
+
+  test('publishes a port of a container, with or without a way out', async () => {
+    const context = rig.context({
+      Dockerfile: `FROM busybox
+COPY index.html /www/
+CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
+`,
+      'index.html': 'served',
+    });
+    const built = await asUser(['build', '-t', 'web', context]);
+    expect(built.status, built.stderr).toBe(0);
+    // Without the programs that could carry traffic, but with those that a user needs.
+    const bare = join(rig.dir, 'bare');
+    mkdirSync(bare);
+    for (const name of ['newuidmap', 'newgidmap', 'unshare', 'true']) {
+      symlinkSync(join('/usr/bin', name), join(bare, name));
+    }
+    for (const path of [process.env['PATH'] ?? '', bare]) {
+      const [first, ...rest] = user.prefix;
+      const words = [...rest, 'env', `PATH=${path}`, process.execPath, program];
+      const started = await rig.run([...words, 'run', '-d', '-p', '127.0.0.1::8080', 'web'], {
+        program: first,
+      });
+      expect(started.status, started.stderr).toBe(0);
+      const id = started.stdout.trim();
+      const { stdout: ports } = await asUser(['ps', '--format', '{{.Ports}}']);
+      const port = /^127\.0\.0\.1:(\d+)->8080\/tcp\n$/.exec(ports)?.[1];
+      const answer = await fetch(`http://127.0.0.1:${String(port)}/`);
+      expect(await answer.text()).toBe('served');
+      const removed = await asUser(['rm', '-f', id]);
+      expect(removed.status, removed.stderr).toBe(0);
+    }
+    await rig.assertNothingLeft();
   });
 
   test('keeps the store where others cannot write', async () => {
