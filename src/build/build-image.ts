@@ -20,6 +20,7 @@ import { createBaseImages, type BaseImages, type BaseImageSources } from './base
 import { openBuildLog } from './build-log.ts';
 import type { MadeBuild } from './compare-builds.ts';
 import { openBuildCaches, readCacheOptions, type BuildCaches } from './build-caches.ts';
+import type { ClaimBlobs } from './claim-blobs.ts';
 import { checkPlatforms } from './check-platforms.ts';
 import { openContexts } from './contexts.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
@@ -28,10 +29,12 @@ import { openLayerMeasurer } from '../layer/layer-measurer.ts';
 import { createFailureHandler } from './failed-steps.ts';
 import { grantDevices, type GrantedDevices } from './grant-devices.ts';
 import { finishImage, type FinishDeps, type FinishedImage } from './finish-image.ts';
+import type { LeaveDeps } from './leave-layers.ts';
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
 import { namedContextsOf, planBuild } from './plan-build.ts';
 import { dockerfileId } from './read-dockerfile.ts';
+import { pushedOnly, type PushedOnly } from './pushed-only.ts';
 import { readSecret } from './read-secret.ts';
 import type { RegistryAccess } from './registry-access.ts';
 import type { BuildRequest } from './request.ts';
@@ -83,6 +86,8 @@ export interface BuildHost {
   readonly registryAccess: RegistryAccess;
   /** Sends images to registries; without it outputs that ask for that are refused. */
   readonly push?: PushImage | undefined;
+  /** Finds out which layers need not be sent; without it all of them are fetched. */
+  readonly claim?: ClaimBlobs | undefined;
   readonly emit: Emit;
   /** Milliseconds since 1970. */
   now(): number;
@@ -187,6 +192,7 @@ async function buildStations(
 
   const cacheDeps = { ...host, access: host.registryAccess, graph, bases, elapsed };
   await using caches = await openBuildCaches(cacheOptions, cacheDeps, signal);
+  const only = pushedOnly(request, outputs, store);
   const solverDeps: Omit<SolveGraphDeps, 'runner'> = {
     store,
     contexts,
@@ -196,6 +202,7 @@ async function buildStations(
       const dir = layerOps.has(op) ? store.snapshots.get(id)?.dir : undefined;
       if (dir !== undefined) measurer.expect(dir, { clampMtime: epoch }, bytes);
     },
+    leave: only && leaving(only, { ...cacheDeps, imports: caches.imports, epoch }),
     jobs: request.jobs,
     dockerfileId: dockerfileId(dockerfile),
     buildId,
@@ -214,7 +221,9 @@ async function buildStations(
   opened.defer(() => written);
   const finishing = { graph, bases, store, measurer, caches, epoch, startedAt };
   const images = await finishImages(build, finishing, signal);
-  const stages = measureStages(graph, build.solved, store.snapshots);
+  // What lies elsewhere cannot be weighed, nor what was left behind for it.
+  const isHere = images.every((image) => image.isHere);
+  const stages = isHere ? measureStages(graph, build.solved, store.snapshots) : [];
   await onDisk;
   const id = resultId(images);
   const made = { graph, solved: build.solved, images };
@@ -256,6 +265,18 @@ async function finishImages(
     images.push(caches.withInline(image, build.records));
   }
   return images;
+}
+
+/** Loaded only when layers are not here. */
+function leaving(
+  only: PushedOnly,
+  { claim, ...deps }: Omit<LeaveDeps, 'claim'> & Pick<BuildHost, 'claim'>,
+): SolveGraphDeps['leave'] {
+  if (claim === undefined) return undefined;
+  return async (op, record, signal) => {
+    const { leaveLayers } = await import('./leave-layers.ts');
+    return leaveLayers(op, record, only, { ...deps, claim }, signal);
+  };
 }
 
 function announce(graph: OpGraph, emit: Emit, at: number): void {

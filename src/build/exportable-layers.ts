@@ -31,6 +31,18 @@ export function exportableImage(
   };
 }
 
+/** The layers of an image that were left in a registry, ready to be named there. */
+export function layersElsewhere(layers: readonly StoredLayer[]): readonly ExportableLayer[] {
+  return layers.map(({ diffId, size, blob }) => ({
+    diffId,
+    size,
+    blob,
+    open: () => {
+      throw layerNotHere(diffId);
+    },
+  }));
+}
+
 /**
  * The layers of an image of the store, ready to be read: the compressed bytes they came with where they
  * are here, else a tar made of the snapshot.

@@ -1,6 +1,7 @@
 import type { ChainId, DiffId, Digest } from '../core/digest.ts';
 import { chainIdOf, digestOf } from '../core/sha256.ts';
 import { timeText } from '../core/time-text.ts';
+import type { PackedLayer } from '../exec/base-layers.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import type { ImageConfig } from '../image/config.ts';
 import { MEDIA_TYPE } from '../image/manifest.ts';
@@ -22,7 +23,9 @@ export interface FinishedImage {
   readonly id: Digest;
   /** Bottom to top. */
   readonly layers: readonly StoredLayer[];
-  /** The file system; undefined when it is empty. */
+  /** False when layers were left in a registry: they have no snapshots, and none of them need be in the store. */
+  readonly isHere: boolean;
+  /** The file system; undefined when it is empty, or not here. */
   readonly root: SnapshotId | undefined;
   readonly platform: TargetImage['platform'];
 }
@@ -40,19 +43,20 @@ export interface FinishDeps {
 export async function finishImage(
   target: TargetImage,
   base: BaseImage | undefined,
-  { solved, records }: SolvedBuild,
+  { solved, records, elsewhere }: SolvedBuild,
   { store, measurer }: FinishDeps,
   epoch: number | undefined,
   now: number,
   signal: AbortSignal,
 ): Promise<FinishedImage> {
+  const left = target.root === undefined ? undefined : elsewhere.get(target.root);
   const output = target.root === undefined ? undefined : solved.get(target.root)?.output;
   const root = output?.kind === 'snapshot' ? (output.id as SnapshotId | undefined) : undefined;
   const baseCount = base?.layers.length ?? 0;
   const chain = root === undefined ? [] : store.snapshots.chain(root).toReversed();
-  checkChain(chain, baseCount, target.layers.length);
+  checkChain((left ?? chain).length, baseCount, target.layers.length);
 
-  const layers = await Promise.all(
+  const measured = await Promise.all(
     chain.map(async (snapshot, index) => {
       // Layers of a base image keep the times they came with.
       const clamp = index < baseCount ? base?.local?.clampMtimes[index] : epoch;
@@ -61,7 +65,8 @@ export async function finishImage(
       return { ...layer, blob: storedBlob(base, index) };
     }),
   );
-  if (epoch === undefined) rememberChain(chain, layers, store);
+  const layers = left?.map(layerLeft) ?? measured;
+  if (epoch === undefined) rememberChain(chain, measured, store);
   const config = dateHistory(
     {
       ...target.config,
@@ -78,9 +83,15 @@ export async function finishImage(
     configBytes,
     id: digestOf(configBytes),
     layers,
+    isHere: left === undefined,
     root,
     platform: target.platform,
   };
+}
+
+/** Such an image is pushed and not stored, so that nobody asks for the size of the tar, which is not known. */
+function layerLeft({ descriptor, diffId }: PackedLayer): StoredLayer {
+  return { diffId, size: descriptor.size, snapshot: undefined, blob: descriptor };
 }
 
 /** So that a base image with the same layers is known to be here. */
@@ -130,10 +141,8 @@ function createdAt(
 }
 
 /** Every step with a layer adds one snapshot. Anything else would ship the wrong files. */
-function checkChain(chain: readonly CommittedSnapshot[], base: number, own: number): void {
-  if (chain.length !== base + own) {
-    throw new TypeError(
-      `The image has ${chain.length} snapshots for ${base} base layers and ${own} steps`,
-    );
+function checkChain(count: number, base: number, own: number): void {
+  if (count !== base + own) {
+    throw new TypeError(`The image has ${count} layers for ${base} base layers and ${own} steps`);
   }
 }

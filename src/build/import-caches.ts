@@ -20,6 +20,8 @@ import type { RegistryAccess } from './registry-access.ts';
 
 /** A layer of an imported cache, and how its blob is had. */
 export interface ImportedLayer extends CacheLayer {
+  /** `registry/repository` that has its blob; undefined for a directory, and for layers of base images. */
+  readonly repository: string | undefined;
   /** The stored bytes from byte `offset` on, unchecked. */
   open(offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
@@ -169,6 +171,7 @@ class Imports implements ImportedCaches {
       if (layer === undefined) break;
       stack.unshift({
         ...layer,
+        repository: layer.isBase ? undefined : entry.import.place.repository,
         open: (offset, signal) => this.#open(entry.import, layer, offset, signal),
       });
       at = layer.parent;

@@ -19,14 +19,18 @@ export function withInlineCache(
     imports,
   }: Pick<ExportCacheDeps, 'graph' | 'records' | 'store' | 'imports'>,
 ): FinishedImage {
-  const own = new Map(image.layers.map(({ snapshot }, index) => [snapshot, index]));
+  const own = new Map(
+    image.layers.flatMap(({ snapshot }, index) =>
+      snapshot === undefined ? [] : [[snapshot, index] as const],
+    ),
+  );
   const results = imageOps(graph).flatMap((id): CachedResult[] => {
     const record = records.get(id);
     if (record?.snapshot === undefined || graph.ops[id]?.kind === 'source') return [];
     const layer =
       record.isRemote === true
         ? placeOf(imports?.layersOf(record) ?? [], image)
-        : own.get(store.snapshots.get(record.snapshot as SnapshotId)?.id);
+        : own.get(store.snapshots.get(record.snapshot as SnapshotId)?.id ?? '');
     return layer === undefined ? [] : [cachedResult(record, layer)];
   });
   const config = { ...image.config, inlineCache: serializeInlineResults(results) };

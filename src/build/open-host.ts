@@ -152,6 +152,12 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
       const deps = { registries, env, homeDir, caCerts, blobs: store.blobs };
       return pushImages(makeBlobs, references, pushOptions, deps, signal);
     },
+    async claim(layers, references, claimOptions, signal) {
+      const { claimBlobs } = await import('./claim-blobs.ts');
+      const { homeDir, registries, caCerts } = options;
+      const deps = { registries, env, homeDir, caCerts };
+      return claimBlobs(layers, references, claimOptions, deps, signal);
+    },
     emit: options.emit,
     now: () => options.now(),
     async [Symbol.asyncDispose]() {

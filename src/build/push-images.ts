@@ -19,7 +19,7 @@ export interface PushDeps {
   readonly homeDir: string;
   /** `--ca-cert`: paths, or `host`. */
   readonly caCerts?: readonly string[] | undefined;
-  /** Has all layers of the images. */
+  /** Has all layers of the images, but for those that the registry is known to have. */
   readonly blobs: BlobStore;
 }
 
@@ -60,6 +60,7 @@ export async function pushImages(
     sentBytes += pushed.sentBytes;
     pushedTo.set(registry, repository);
     for (const layer of images.flatMap(({ layers }) => layers)) {
+      if (deps.blobs.sizeOf(layer.digest) === undefined) continue;
       deps.blobs.origins.note(layer.digest, `${registry}/${repository}`);
     }
     const bytes = content.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
@@ -93,7 +94,8 @@ async function madeAndSent(
   }
 }
 
-function withInsecure(
+/** The configuration with exceptions for the registries of some names. */
+export function withInsecure(
   registries: RegistriesConfig,
   references: readonly ImageReference[],
 ): RegistriesConfig {
@@ -134,8 +136,8 @@ function contentOf(
   };
 }
 
-/** Where the registry has a blob already, as far as this store was there when it came or went. */
-function knownRepository(origins: readonly string[], registry: string): string | undefined {
+/** The repository of `registry` among those that have a blob. */
+export function knownRepository(origins: readonly string[], registry: string): string | undefined {
   const prefix = `${registry}/`;
   return origins.find((origin) => origin.startsWith(prefix))?.slice(prefix.length);
 }

@@ -4,6 +4,7 @@ import { inputUses, type InputUse } from '../cache/input-parts.ts';
 import { sharedSignal } from '../core/shared-signal.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
 import type { Emit } from '../events/event.ts';
+import type { PackedLayer } from '../exec/base-layers.ts';
 import { runOp, type OpInput, type OpRunnerDeps } from '../exec/op-runner.ts';
 import { inputOrigin } from '../ops/input-origin.ts';
 import { diskError } from '../host/disk-error.ts';
@@ -38,6 +39,11 @@ export interface SolveGraphDeps {
   readonly emit: Emit;
   /** Told of each snapshot that was made, as soon as it is there. */
   readonly onSnapshot?: ((op: OpId, snapshot: SnapshotId, bytes: number) => void) | undefined;
+  /**
+   * Asked about the result of a target whose layers are not here: of an imported cache, with its record, or
+   * of a base image. Resolves to the layers, bottom to top, when they may stay where they are.
+   */
+  readonly leave?: LeaveLayers | undefined;
   /** Steps at the same time; undefined: enough that waiting steps do not hold up others. */
   readonly jobs: number | undefined;
   /** Identity of the Dockerfile, so that a miss is explained from its own former build. */
@@ -50,6 +56,13 @@ export interface SolveGraphDeps {
   elapsed(): number;
 }
 
+/** Decides whether layers may stay where they are; undefined: they are fetched. */
+export type LeaveLayers = (
+  op: OpId,
+  record: CacheRecord | undefined,
+  signal: AbortSignal,
+) => Promise<readonly PackedLayer[] | undefined>;
+
 /** Results by op, for those ops that were wanted or run, and those found in the cache. */
 export type SolvedGraph = ReadonlyMap<OpId, SolvedOp>;
 
@@ -58,6 +71,8 @@ export interface SolvedBuild {
   readonly solved: SolvedGraph;
   /** The record of each op that has a result, also of those whose files are in an imported cache. */
   readonly records: ReadonlyMap<OpId, CacheRecord>;
+  /** Layers, bottom to top, of wanted results that were left where they are. They are in `solved` never. */
+  readonly elsewhere: ReadonlyMap<OpId, readonly PackedLayer[]>;
 }
 
 /** Steps often wait for the network, so more of them than cores are useful. */
@@ -76,11 +91,18 @@ export async function solveGraph(
   const both = sharedSignal(AbortSignal.any([signal, controller.signal]));
   const solver = createGraphSolver(graph, deps);
   const wanted = [...new Set(graph.targets.flatMap(({ root }) => root ?? []))];
+  const elsewhere = new Map<OpId, readonly PackedLayer[]>();
+  const solveOrLeave = async (id: OpId): Promise<SolvedOp | undefined> => {
+    const left = await layersLeft(graph, id, solver, deps.leave, both);
+    if (left === undefined) return solver.solve(id, both);
+    elsewhere.set(id, left);
+    return undefined;
+  };
   try {
-    const solved = await Promise.all(wanted.map((id) => solver.solve(id, both)));
+    const solved = await Promise.all(wanted.map(solveOrLeave));
     const results = new Map(wanted.map((id, i) => [id, solved[i]] as const));
     const all = await withCached(graph, solver, results, both);
-    return { solved: all, records: recordsOf(graph, solver) };
+    return { solved: all, records: recordsOf(graph, solver), elsewhere };
   } catch (error) {
     controller.abort(new Error('Another step failed', { cause: error }));
     throw error;
@@ -89,6 +111,22 @@ export async function solveGraph(
     deps.contexts.save();
     deps.store.snapshots.digests.save();
   }
+}
+
+async function layersLeft(
+  graph: OpGraph,
+  id: OpId,
+  solver: Solver,
+  leave: LeaveLayers | undefined,
+  signal: AbortSignal,
+): ReturnType<LeaveLayers> {
+  if (leave === undefined) return undefined;
+  const record = await solver.remoteRecord(id, signal);
+  if (record !== undefined) return leave(id, record, signal);
+  const isSource = graph.ops[id]?.kind === 'source';
+  return isSource && (await solver.peek(id, signal)) === undefined
+    ? leave(id, undefined, signal)
+    : undefined;
 }
 
 function recordsOf(graph: OpGraph, solver: Solver): ReadonlyMap<OpId, CacheRecord> {

@@ -8,7 +8,7 @@ import type { StoredImage } from '../image/stored-image.ts';
 import { indexedImage, indexIdOf } from '../image/stored-index.ts';
 import type { BaseImages } from './base-images.ts';
 import { layerBytesIn, totalBytes } from './layer-bytes.ts';
-import { exportableLayers } from './exportable-layers.ts';
+import { exportableLayers, layersElsewhere } from './exportable-layers.ts';
 import type { FinishedImage } from './finish-image.ts';
 import type { Store } from './open-store.ts';
 import type { BuildRequest } from './request.ts';
@@ -74,9 +74,15 @@ export async function writeOutputs(
 ): Promise<void> {
   const named = outputs.flatMap(({ output }) => (output.type === 'image' ? output.names : []));
   const tags = [...new Set([...request.tags, ...named])];
-  if (isToBeStored(request, outputs, tags)) await storeImages(images, tags, deps, signal);
+  const areHere = images.every(({ isHere }) => isHere);
+  const isStored = areHere && isToBeStored(request, outputs, tags);
+  if (isStored) await storeImages(images, tags, deps, signal);
   for (const output of outputs) await exportTo(output, images, tags, deps, signal);
+  if (!areHere) deps.emit({ type: 'note', text: NOT_KEPT });
 }
+
+const NOT_KEPT =
+  'Pushed, and not kept here: the registry has layers of the image that were never fetched';
 
 /** An output with `store=false` keeps the image out, whatever its names. */
 function isToBeStored(
@@ -87,7 +93,7 @@ function isToBeStored(
   const wanted = outputs.map(({ output }) => output).filter(({ type }) => type !== 'cacheonly');
   if (outputs.length > 0 && wanted.length === 0) return request.tags.length > 0;
   const ofImages = wanted.filter((output) => output.type === 'image');
-  if (ofImages.length > 0) return ofImages.some(({ isStored }) => isStored);
+  if (ofImages.length > 0) return ofImages.some(({ storing }) => storing !== 'never');
   return tags.length > 0 || wanted.length === 0;
 }
 
@@ -143,7 +149,7 @@ async function exportTo(
     platform: image.platform,
     references: tags,
     tree: store.snapshots.tree(image.root),
-    layers: exportableLayers(image.layers, store),
+    layers: image.isHere ? exportableLayers(image.layers, store) : layersElsewhere(image.layers),
   }));
   const written = await exportImage(
     output,

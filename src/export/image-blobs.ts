@@ -31,7 +31,7 @@ export interface ExportableImage {
 }
 
 export interface ExportableLayer extends LayerSource {
-  /** The bytes it came with, when the blob store has them; they are kept as they are. */
+  /** The bytes it came with, when the blob store has them, or the registry that it goes to; they are kept as they are. */
   readonly blob: Descriptor | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface ImageBlobs {
   readonly manifestBytes: Buffer;
   readonly config: Descriptor;
   readonly configBytes: Uint8Array;
-  /** Bottom to top. All are in the blob store. */
+  /** Bottom to top. All are in the blob store, or in the registry that they go to. */
   readonly layers: readonly Descriptor[];
 }
 

@@ -24,8 +24,8 @@ export interface ImageOutput extends EncodingOptions {
   readonly pushesByDigest: boolean;
   /** The registries of `names` may be reached over plain HTTP and without checking certificates. */
   readonly isInsecure: boolean;
-  /** False keeps the image out of the local store. */
-  readonly isStored: boolean;
+  /** Whether the local store gets the image; `when-here`: unless its layers would have to be fetched for that. */
+  readonly storing: 'always' | 'when-here' | 'never';
   /** The metadata file names the image with its digest. */
   readonly isNameCanonical: boolean;
 }

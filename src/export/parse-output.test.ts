@@ -11,7 +11,7 @@ const image = {
   push: false,
   pushesByDigest: false,
   isInsecure: false,
-  isStored: true,
+  storing: 'always',
   isNameCanonical: false,
   ...gzip,
 };
@@ -70,8 +70,13 @@ describe('parseOutput', () => {
     ['type=docker,name=a', image],
     ['type=image,name=a', image],
     ['type=image,name=a,unpack=true,rewrite-timestamp=true', image],
-    ['type=image,name=a,push=true,store=false', { ...image, push: true, isStored: false }],
-    ['type=registry,name=r.io/a', { ...image, names: ['r.io/a'], push: true }],
+    ['type=image,name=a,push=true,store=false', { ...image, push: true, storing: 'never' }],
+    ['type=registry,name=a,store=true', { ...image, push: true }],
+    ['type=registry,name=a,store=false', { ...image, push: true, storing: 'never' }],
+    [
+      'type=registry,name=r.io/a',
+      { ...image, names: ['r.io/a'], push: true, storing: 'when-here' },
+    ],
     [
       'type=image,name=a,push-by-digest=true,name-canonical=true,registry.insecure=true',
       { ...image, push: true, pushesByDigest: true, isNameCanonical: true, isInsecure: true },

@@ -92,7 +92,8 @@ function readOutput(type: OutputType, values: OptionValues): Output {
   switch (type) {
     case 'docker':
       // Without a file, Docker loads it; and this is the store to load it into.
-      if (!values.pairs.has('dest') && values.flag('tar', true)) return readImage(values, false);
+      if (!values.pairs.has('dest') && values.flag('tar', true))
+        return readImage(values, false, 'always');
       return readArchive(type, values);
     case 'oci':
       return readArchive(type, values);
@@ -102,9 +103,10 @@ function readOutput(type: OutputType, values: OptionValues): Output {
       checkMode(values);
       return { type, dest: readDirectory(values), isSplit: readSplit(values) };
     case 'image':
-      return readImage(values, values.flag('push', false));
+      return readImage(values, values.flag('push', false), 'always');
     case 'registry':
-      return readImage(values, true);
+      // As BuildKit's containers: they keep nothing of it. Who says store=true wants it.
+      return readImage(values, true, values.pairs.has('store') ? 'always' : 'when-here');
     case 'cacheonly':
       return { type };
     default:
@@ -137,7 +139,7 @@ function readArchive(type: 'oci' | 'docker', values: OptionValues): Output {
   return { type, dest, isTar, names: values.list('name'), ...readEncoding(values, type === 'oci') };
 }
 
-function readImage(values: OptionValues, push: boolean): Output {
+function readImage(values: OptionValues, push: boolean, storing: 'always' | 'when-here'): Output {
   const names = values.list('name');
   const pushesByDigest = values.flag('push-by-digest', false);
   const tagged = names.find((name) => name.lastIndexOf(':') > name.lastIndexOf('/'));
@@ -150,7 +152,7 @@ function readImage(values: OptionValues, push: boolean): Output {
     push: push || pushesByDigest,
     pushesByDigest,
     isInsecure: values.flag('registry.insecure', false),
-    isStored: values.flag('store', true),
+    storing: values.flag('store', true) ? storing : 'never',
     isNameCanonical: values.flag('name-canonical', false),
     ...readEncoding(values, false),
   };

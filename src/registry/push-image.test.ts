@@ -68,6 +68,53 @@ function expectPushed(to: MemoryRegistry): void {
   expect([...to.blobs.keys()].sort()).toEqual([digestOf('config'), digestOf(LAYER)].sort());
 }
 
+describe('claim()', () => {
+  async function claim(to: MemoryRegistry, ...blobs: readonly PushBlob[]): Promise<string[]> {
+    const retryTimings = { firstWaitMs: 1, longestWaitMs: 1 };
+    using pusher = createImagePusher({ registries: {}, env: {}, homeDir: dir, retryTimings });
+    return [...(await pusher.claim(`${to.host}/team/app:v1`, blobs, signal))];
+  }
+  /** The registry has it, and the repository that is asked has not. */
+  function hide(server: MemoryRegistry, status = 404): void {
+    server.setFault(({ method }) => (method === 'HEAD' ? { kind: 'answer', status } : undefined));
+  }
+
+  test('finds what is there, and sends nothing of what is not', async () => {
+    const server = await registry();
+    server.putBlob(LAYER);
+    expect(await claim(server, blob(LAYER), blob('other'))).toEqual([digestOf(LAYER)]);
+    expect(server.requests.filter(({ method }) => method !== 'HEAD' && method !== 'GET')).toEqual(
+      [],
+    );
+  });
+
+  test('mounts what another repository has', async () => {
+    const server = await registry();
+    server.putBlob(LAYER);
+    hide(server);
+    expect(await claim(server, blob(LAYER, 'base/image'))).toEqual([digestOf(LAYER)]);
+    expect(server.requests.map(({ path }) => path)).toContain(
+      `/v2/team/app/blobs/uploads/?mount=${encodeURIComponent(digestOf(LAYER))}&from=base%2Fimage`,
+    );
+  });
+
+  test('ends the upload that a registry offers instead', async () => {
+    const server = await registry();
+    expect(await claim(server, blob(LAYER, 'base/image'))).toEqual([]);
+    const last = server.requests.at(-1);
+    expect(last?.method).toBe('DELETE');
+    expect(last?.path).toMatch(/^\/v2\/team\/app\/blobs\/uploads\/./);
+  });
+
+  test('gets over a broken connection', async () => {
+    const server = await registry();
+    server.putBlob(LAYER);
+    let count = 0;
+    server.setFault(() => (count++ === 0 ? { kind: 'reset' } : undefined));
+    expect(await claim(server, blob(LAYER))).toEqual([digestOf(LAYER)]);
+  });
+});
+
 describe('push()', () => {
   test('sends blobs, then the manifest under the tag', async () => {
     const server = await registry();

@@ -9,7 +9,7 @@ import type { RegistryClient } from './registry-client.ts';
 import { RETRY_TIMINGS, withRetries, type RetryTimings } from '../http/retry.ts';
 import { discard } from '../http/transport.ts';
 import { uploadEarly } from './early-upload.ts';
-import { uploadBlob, type PushBlob } from './upload.ts';
+import { claimBlob, uploadBlob, type PushBlob } from './upload.ts';
 
 /** A manifest or index, as it is to be stored. */
 export interface PushDocument {
@@ -35,6 +35,9 @@ export interface PushedImage {
   readonly sentBytes: number;
 }
 
+/** A blob that need not be here. */
+export type ClaimedBlob = Pick<PushBlob, 'descriptor' | 'mountFrom'>;
+
 /** Pushes to registries. Dispose it to close its connections. */
 export interface ImagePusher extends Disposable {
   /**
@@ -43,6 +46,16 @@ export interface ImagePusher extends Disposable {
    * @throws BuildError INVALID_REFERENCE, REGISTRY_*
    */
   push(name: string, content: PushContent, signal: AbortSignal): Promise<PushedImage>;
+  /**
+   * Of the blobs, those that the repository of a name has by now, as it had them or could mount them. Nothing is
+   * sent.
+   * @throws BuildError INVALID_REFERENCE, REGISTRY_*
+   */
+  claim(
+    name: string,
+    blobs: readonly ClaimedBlob[],
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<Digest>>;
   /**
    * Sends a blob while it is made to where `push` will want it. Resolves to the bytes that the registry took;
    * 0 where this did not work, for whatever reason: `push` does it then, or says what is wrong.
@@ -71,6 +84,16 @@ export function createImagePusher(options: {
       const isSent = await uploadEarly(target, growing, signal);
       return isSent ? ((await growing.written)?.size ?? 0) : 0;
     },
+    async claim(name, blobs, signal) {
+      const { registry, repository } = parseReference(name);
+      const target = { client: registries.clientOf(registry), repository, retryTimings };
+      const claimed = await inParallel(distinct(blobs), signal, (blob, both) =>
+        claimBlob(target, blob, both),
+      );
+      return new Set(
+        claimed.filter(({ result }) => result).map(({ item }) => item.descriptor.digest),
+      );
+    },
     async push(name, content, signal) {
       const { registry, repository, tag } = parseReference(name);
       const client = registries.clientOf(registry);
@@ -96,7 +119,7 @@ export function createImagePusher(options: {
   };
 }
 
-function distinct(blobs: readonly PushBlob[]): readonly PushBlob[] {
+function distinct<T extends ClaimedBlob>(blobs: readonly T[]): readonly T[] {
   return [...new Map(blobs.map((blob) => [blob.descriptor.digest, blob])).values()];
 }
 

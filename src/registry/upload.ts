@@ -71,6 +71,33 @@ export function uploadBlob(
   return withRetries(once, signal, retryTimings);
 }
 
+/**
+ * Whether a repository has a blob, or has it now, as `mountFrom` had it. Nothing is sent.
+ * @throws BuildError REGISTRY_*
+ */
+export function claimBlob(
+  target: UploadTarget,
+  blob: Pick<PushBlob, 'descriptor' | 'mountFrom'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { client, repository, retryTimings } = target;
+  const once = async (): Promise<boolean> => {
+    if (await isPresent(target, blob.descriptor.digest, signal)) return true;
+    if (blob.mountFrom === undefined || blob.mountFrom === repository) return false;
+    const start = await startUpload(target, blob, signal);
+    discard(start);
+    if (start.status === 202) {
+      // It does not mount that one, and waits for the bytes.
+      const path = uploadLocation(client.name, start);
+      discard(
+        await client.request(repository, { ...common(repository), method: 'DELETE', path }, signal),
+      );
+    }
+    return start.status === 201;
+  };
+  return withRetries(once, signal, retryTimings);
+}
+
 function common(repository: string): { readonly actions: 'pull,push'; readonly what: string } {
   return { actions: 'pull,push', what: `push "${repository}"` };
 }
@@ -90,7 +117,7 @@ export async function isPresent(
 /** Asks for a place to send to, or for the blob of another repository. */
 async function startUpload(
   { client, repository }: UploadTarget,
-  { descriptor, mountFrom }: PushBlob,
+  { descriptor, mountFrom }: Pick<PushBlob, 'descriptor' | 'mountFrom'>,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
   const headers = { 'content-length': '0' };

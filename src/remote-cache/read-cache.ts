@@ -20,6 +20,8 @@ import { cacheUnusable } from './errors.ts';
 export interface CachePlace {
   /** For messages. */
   readonly name: string;
+  /** `registry/repository` with its blobs; undefined for a directory. */
+  readonly repository?: string | undefined;
   /** The manifest or index to begin with; undefined when there is none. */
   root(signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** What the root's digest has to be, where the user said so. */

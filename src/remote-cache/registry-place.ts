@@ -36,6 +36,7 @@ export function openRegistryPlace(
   const client = registries.clientOf(registry);
   return {
     name: cache.reference,
+    repository: `${registry}/${repository}`,
     rootDigest: digest,
     async root(signal) {
       const found = await client.fetchManifest(repository, digest ?? tag ?? 'latest', signal);

@@ -322,6 +322,8 @@ describe('Solver with results of an imported cache', () => {
     ran: number[];
     asked: string[];
     output: Output;
+    remote: CacheRecord | undefined;
+    askedBefore: string[];
   }> {
     const there = memoryCacheStore();
     const known = world((op) => JSON.stringify(op));
@@ -345,9 +347,17 @@ describe('Solver with results of an imported cache', () => {
         return Promise.resolve(fetched(snapshot));
       },
     });
+    const remote = await solver.remoteRecord(id(2), never);
+    const askedBefore = [...asked];
     const { output } = await solver.solve(id(2), never);
-    return { ran: own.ran, asked, output };
+    return { ran: own.ran, asked, output, remote, askedBefore };
   }
+
+  test('tells which results are elsewhere, and fetches nothing for that', async () => {
+    const { remote, askedBefore, asked } = await solveElsewhere((name) => name);
+    expect(remote?.snapshot).toBe(asked[0]);
+    expect(askedBefore).toEqual([]);
+  });
 
   test('fetches what is wanted, and nothing of the steps below', async () => {
     const { ran, asked, output } = await solveElsewhere((name) => `fetched-${name}`);

@@ -128,6 +128,15 @@ export class Solver {
     return hit === undefined || hit.isRemote === true ? undefined : finishedBy(hit);
   }
 
+  /**
+   * The record of an op whose result is in an imported cache, and was not fetched; undefined for all others.
+   * Runs nothing.
+   */
+  async remoteRecord(id: OpId, signal: AbortSignal): Promise<CacheRecord | undefined> {
+    const { hit } = await this.#probe(id, signal);
+    return hit?.isRemote === true ? hit : undefined;
+  }
+
   /** The record of an op's result, as far as one was found or made; it may be one of an imported cache. */
   recordOf(id: OpId): CacheRecord | undefined {
     return this.#records.get(id);
