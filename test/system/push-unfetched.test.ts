@@ -95,6 +95,18 @@ async function push(
   return { digest, layers: manifest.layers.map((layer) => layer.digest), printed };
 }
 
+/** Builds and pushes an index, and gives what was printed. */
+async function pushIndex(
+  on: Rig,
+  image: string,
+  from: string,
+  ...flags: readonly string[]
+): Promise<string> {
+  const words = ['build', '--progress=plain', '--push', '-t', name(image)];
+  const built = await run(on, [...words, ...flags, from]);
+  return built.stdout + built.stderr;
+}
+
 /** Layers that were asked for since the test began. */
 function fetchedLayers(): readonly string[] {
   return first.layers.filter((digest) =>
@@ -216,6 +228,35 @@ test('a layer that the registry has lost is made again', async () => {
   expect(again.printed).toContain('lost a result, so its step runs');
   expect(again.layers[0]).toBe(pushed.layers[0]);
   expect(again.printed).not.toContain(KEPT);
+});
+
+test('of several platforms, only the one whose step has to run is made', async () => {
+  const files = (amd64: string): Record<string, string> => ({
+    Dockerfile: 'FROM scratch\nARG TARGETARCH\nCOPY ${TARGETARCH} /file\n',
+    amd64,
+    arm64: 'same',
+  });
+  const flags = ['--platform', 'linux/amd64,linux/arm64'];
+  const place = `type=registry,ref=${name('many/cache:1')}`;
+  await pushIndex(rig, 'many/app:1', rig.context(files('one')), ...flags, '--cache-to', place);
+  await using fresh = openRig({ mirror: bases.url });
+  const from = [...flags, '--cache-from', place];
+  const changed = rig.context(files('two'));
+  const printed = await pushIndex(fresh, 'many/app:2', changed, ...from);
+  expect(printed.match(/CACHED/g)).toHaveLength(1);
+  expect(printed).toContain(KEPT);
+  expect(snapshotCount(fresh)).toBe(1);
+  expect(await imagesOf(fresh)).toBe('');
+  for (const [platform, text] of [
+    ['linux/amd64', 'two'],
+    ['linux/arm64', 'same'],
+  ] as const) {
+    await using reader = openRig({ mirror: bases.url });
+    const copy = reader.context({ Dockerfile: `FROM ${name('many/app:2')}\n` });
+    const out = ['-o', join(reader.dir, 'out')];
+    await run(reader, ['build', '--platform', platform, ...out, copy]);
+    expect(readFileSync(join(reader.dir, 'out', 'file'), 'utf8')).toBe(text);
+  }
 });
 
 test('layers whose times are changed for the image are fetched', async () => {
