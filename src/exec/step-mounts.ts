@@ -1,8 +1,17 @@
-import { chmodSync, chownSync, closeSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { mount, MS, umount } from '../host/mount.ts';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
+import { hasCode } from '../host/sys.ts';
 import type { ExecOp, Mount, OpId, OpMetadata } from '../ops/op.ts';
 import { DATA_ONLY, type SandboxMount } from '../sandbox/sandbox.ts';
 import { makeStepDir } from '../sandbox/step-dir.ts';
@@ -172,10 +181,11 @@ function openSubdirectory(
   if (fd === undefined) throw mountSourceNotFound(source, metadata.span);
   try {
     const place = makeStepDir(runtimeDir);
+    // Never what is below: if it is mounted still, those are the files of the cache.
     stack.defer(() => {
-      rmSync(place, { recursive: true, force: true });
+      rmdirSync(place);
     });
-    mount({ source: `/proc/self/fd/${String(fd)}`, target: place, flags: MS.BIND });
+    mountDirectory(fd, place, source, metadata);
     // Before the place is removed, and what it shows with it.
     stack.defer(() => {
       umount(place, { lazily: true });
@@ -183,6 +193,16 @@ function openSubdirectory(
     return place;
   } finally {
     closeSync(fd);
+  }
+}
+
+/** @throws BuildError MOUNT_SOURCE_NOT_FOUND when another step has removed the directory meanwhile */
+function mountDirectory(fd: number, place: string, source: string, metadata: OpMetadata): void {
+  try {
+    mount({ source: `/proc/self/fd/${String(fd)}`, target: place, flags: MS.BIND });
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) throw mountSourceNotFound(source, metadata.span);
+    throw error;
   }
 }
 

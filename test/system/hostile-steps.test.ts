@@ -77,8 +77,11 @@ describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who
   });
 
   afterAll(async () => {
-    await rig[Symbol.asyncDispose]();
-    builder[Symbol.dispose]();
+    try {
+      await rig[Symbol.asyncDispose]();
+    } finally {
+      builder[Symbol.dispose]();
+    }
   });
 
   /** Builds `lines` after a stage without mount points of its own, whose `links` replace its files. */
@@ -228,16 +231,19 @@ describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who
     // A mount inside of what is swapped, and a mount of it.
     const nested = `--mount=type=cache,id=race,target=/c --mount=type=tmpfs,target=/c/s/x/y`;
     const source = '--mount=type=cache,id=race,source=s,target=/m';
-    for (let round = 0; round < ROUNDS; round++) {
-      const mounts = round % 2 === 0 ? nested : source;
-      const Dockerfile = `FROM busybox\nRUN ${mounts} cat /m/passwd 2>/dev/null; touch /m/new; true\n`;
-      const { status, stderr } = await builder.run([...words, rig.context({ Dockerfile })]);
-      // Where it is a link just then, or nothing, there may be no place to mount.
-      expect([0, 4], stderr).toContain(status);
-      expect(stderr).not.toContain('leaked-');
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const mounts = round % 2 === 0 ? nested : source;
+        const Dockerfile = `FROM busybox\nRUN ${mounts} cat /m/passwd 2>/dev/null; touch /m/new; true\n`;
+        const { status, stderr } = await builder.run([...words, rig.context({ Dockerfile })]);
+        // Where it is a link just then, or nothing, there may be no place to mount.
+        expect([0, 4], stderr).toContain(status);
+        expect(stderr).not.toContain('leaked-');
+      }
+    } finally {
+      const stop = 'FROM busybox\nRUN --mount=type=cache,id=race,target=/c touch /c/stop\n';
+      await builder.run([...words, rig.context({ Dockerfile: stop })]);
     }
-    const stop = 'FROM busybox\nRUN --mount=type=cache,id=race,target=/c touch /c/stop\n';
-    await builder.run([...words, rig.context({ Dockerfile: stop })]);
     expect((await swapping.ended).status).toBe(0);
     expect(stateOf(out)).toBe(before);
     await rig.assertNothingLeft();
