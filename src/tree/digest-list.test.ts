@@ -74,3 +74,9 @@ test('a count that the bytes do not hold is no list, though the checksum is righ
     expect(decodeDigestList(changed)).toBeUndefined();
   }
 });
+
+test('an inode that a number cannot tell from the next one is left out', () => {
+  const list = listOf([2 ** 53, 2 ** 53 - 1]);
+  expect(list.size).toBe(1);
+  expect(list.get(2 ** 53)).toBeUndefined();
+});

@@ -25,8 +25,12 @@ export class DigestList implements InodeDigests {
     return this.#count;
   }
 
-  /** `digest` is copied. An inode that is there already keeps its digest. */
+  /**
+   * `digest` is copied. Of two digests of an inode the last one counts. An inode that a number cannot tell from
+   * its neighbours is left out.
+   */
   add(inode: number, digest: Uint8Array): void {
+    if (!Number.isSafeInteger(inode)) return;
     if (this.#count === this.#inodes.length) this.#grow();
     this.#inodes[this.#count] = inode;
     this.#digests.set(digest, this.#count * DIGEST_BYTES);
