@@ -62,6 +62,12 @@ async function passOn(
     sockets.delete(client);
     return;
   }
+  // It went away meanwhile.
+  if (client.destroyed) {
+    inner.destroy();
+    sockets.delete(client);
+    return;
+  }
   for (const [from, to] of [
     [client, inner],
     [inner, client],

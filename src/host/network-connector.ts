@@ -68,6 +68,7 @@ function createAsker(worker: Worker): (question: Question) => Promise<number> {
   worker.on('message', (answer: ConnectAnswer) => {
     const asked = waiting.get(answer.id);
     waiting.delete(answer.id);
+    if (waiting.size === 0) worker.unref();
     if ('fd' in answer) asked?.resolve(answer.fd);
     else asked?.reject(new Error(answer.error));
   });
@@ -88,6 +89,8 @@ function createAsker(worker: Worker): (question: Question) => Promise<number> {
       }
       const id = count++;
       waiting.set(id, { resolve, reject });
+      // What is waited for keeps the process; a thread that only waits does not.
+      worker.ref();
       worker.postMessage({ ...question, id });
     });
 }

@@ -16,8 +16,8 @@ export function floorDirectory(base: string, { name, fill }: Floor): string {
   // Others may be making it, too. One is as good as the other, and whole or not there.
   const made = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   mkdirSync(made, { recursive: true, mode: 0o700 });
-  fill(made);
   try {
+    fill(made);
     renameSync(made, path);
   } catch (error) {
     removeTree(made);
