@@ -1,4 +1,4 @@
-import { parseDuration } from '../dockerfile/duration.ts';
+import { parseDuration } from '../core/duration.ts';
 import { parseByteSize } from '../dockerfile/go-values.ts';
 import { RESOURCE_LIMITS, type ResourceLimit, type ResourceLimitName } from '../sandbox/sandbox.ts';
 import { DEFAULT_CPU_PERIOD_US, DEFAULT_PIDS, type StepLimits } from '../sandbox/step-limits.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { cleanPath } from './clean-path.ts';
 import { csvFields } from './csv-fields.ts';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from '../core/duration.ts';
 import { parseByteSize, parseGoBool, parseUnsigned } from './go-values.ts';
 import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 

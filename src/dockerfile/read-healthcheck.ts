@@ -1,6 +1,6 @@
 import type { CommandForm, HealthcheckInstruction, Word } from './ast.ts';
 import { checkFlags, type CheckedFlags } from './check-flags.ts';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from '../core/duration.ts';
 import { invalidHealthcheck, quoted, wrongArguments } from './errors.ts';
 import type { InstructionRequest } from './instruction-request.ts';
 import { readJsonForm } from './json-array.ts';

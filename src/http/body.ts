@@ -1,10 +1,10 @@
 import { clockMs } from '../core/clock.ts';
+import { PeerTooSlow } from './network-timeout.ts';
 import { TransientError } from './retry.ts';
 import type { HttpResponse } from './transport.ts';
 
-/** A peer that sends less than this in the time below is given up. */
-const MIN_BYTES_PER_WINDOW = 30 * 1024;
-const WINDOW_MS = 30_000;
+/** A peer that sends less than this, taken over the time that it may be silent, is given up. */
+const MIN_BYTES_PER_SECOND = 1024;
 
 /**
  * All of a small body.
@@ -35,9 +35,11 @@ export async function readBody(
 export async function* openBody(
   response: HttpResponse,
   signal: AbortSignal,
-  windowMs: number = WINDOW_MS,
+  windowMs: number = response.silenceMs,
 ): AsyncGenerator<Uint8Array, void> {
   const { message } = response;
+  const minBytes = (windowMs / 1000) * MIN_BYTES_PER_SECOND;
+  const tooSlow = (found: string): Error => new PeerTooSlow(found, windowMs);
   const iterator = message[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, void>;
   let waited = 0;
   let received = 0;
@@ -45,7 +47,7 @@ export async function* openBody(
     for (;;) {
       signal.throwIfAborted();
       const before = clockMs();
-      const timer = setTimeout(() => message.destroy(new Error('nothing more came')), windowMs);
+      const timer = setTimeout(() => message.destroy(tooSlow('nothing more came')), windowMs);
       const abort = (): void => void message.destroy();
       signal.addEventListener('abort', abort, { once: true });
       const next = await iterator.next().finally(() => {
@@ -56,7 +58,7 @@ export async function* openBody(
       waited += clockMs() - before;
       received += next.value.length;
       if (waited >= windowMs) {
-        if (received < MIN_BYTES_PER_WINDOW) throw new Error('it sends too slowly');
+        if (received < minBytes) throw tooSlow('it sends too slowly');
         waited = 0;
         received = 0;
       }
@@ -67,7 +69,9 @@ export async function* openBody(
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     const broke = code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
     const found = broke ? 'the connection broke' : cause instanceof Error ? cause.message : '';
-    throw new TransientError(response.errors.unreachable(response.url.host, found, { cause }));
+    const hint = cause instanceof PeerTooSlow ? cause.hint : undefined;
+    const details = { cause, hint };
+    throw new TransientError(response.errors.unreachable(response.url.host, found, details));
   } finally {
     message.destroy();
   }

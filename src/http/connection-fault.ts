@@ -1,5 +1,6 @@
 import type { HttpErrors } from './http-errors.ts';
 import type { Proxy } from './proxy.ts';
+import { PeerTooSlow } from './network-timeout.ts';
 import { TransientError } from './retry.ts';
 import { ProxyFault } from './tunnel.ts';
 
@@ -31,7 +32,8 @@ export function connectionFault(
   if (speaksNoTls(cause)) {
     return errors.unreachable(host, 'it does not speak TLS', { cause });
   }
-  const error = errors.unreachable(host, found, { cause });
+  const hint = cause instanceof PeerTooSlow ? cause.hint : undefined;
+  const error = errors.unreachable(host, found, { cause, hint });
   // A misspelt host does not come into being while we wait.
   return code === 'ENOTFOUND' ? error : new TransientError(error);
 }

@@ -20,3 +20,13 @@ export function proxyUnusable(variable: string, found: string): BuildError {
     hint: 'Set it to a URL such as "http://proxy.example:3128".',
   });
 }
+
+/** A setting of the environment for slow networks. */
+export function networkTimeoutInvalid(variable: string, value: string, found: string): BuildError {
+  return new BuildError({
+    code: 'NETWORK_TIMEOUT_INVALID',
+    class: 'host',
+    message: `Cannot use "${visibleLine(value)}" of ${variable}: ${found}`,
+    hint: 'Set it to a time such as "90s" or "5m".',
+  });
+}

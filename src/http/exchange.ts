@@ -1,12 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-
-/** How long a peer may stay silent. All in milliseconds. */
-export interface TransportTimings {
-  readonly connectMs: number;
-  readonly headersMs: number;
-}
+import { PeerTooSlow, type NetworkTimeouts } from './network-timeout.ts';
 
 /** Called for every try. A stream without a `content-length` header is sent in chunks. */
 export type RequestBody = () => Uint8Array | AsyncIterable<Uint8Array>;
@@ -25,17 +20,17 @@ export class SourceFailure extends Error {
 export function exchange(
   request: ClientRequest,
   body: RequestBody | undefined,
-  timings: TransportTimings,
+  { connectMs, silenceMs }: NetworkTimeouts,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const fail = (reason: string): void => {
-      request.destroy(new Error(reason));
+      request.destroy(new PeerTooSlow(reason, silenceMs));
     };
-    let timer = setTimeout(fail, timings.connectMs, 'no connection in time');
+    let timer = setTimeout(fail, connectMs, 'no connection in time');
     // A large upload may take long, as long as bytes move; the answer is due once it is through.
     const connected = (): void => {
       clearTimeout(timer);
-      request.setTimeout(timings.headersMs, () => fail('no answer in time'));
+      request.setTimeout(silenceMs, () => fail('no answer in time'));
     };
     request.once('socket', (socket) => {
       // One that was kept open is connected already.
@@ -44,7 +39,7 @@ export function exchange(
     });
     request.once('finish', () => {
       clearTimeout(timer);
-      timer = setTimeout(fail, timings.connectMs + timings.headersMs, 'no answer in time');
+      timer = setTimeout(fail, connectMs + silenceMs, 'no answer in time');
     });
     request.once('response', (message) => {
       clearTimeout(timer);

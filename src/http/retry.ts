@@ -44,7 +44,7 @@ export async function withRetries<T>(
       if (attempt >= MAX_TRIES) throw thrown.error;
       const spread = Math.random() * firstWaitMs * 2 ** (attempt - 1);
       const wait = Math.min(Math.max(spread, thrown.retryAfterMs ?? 0), longestWaitMs);
-      await setTimeout(wait, undefined, { signal });
+      await setTimeout(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 }

@@ -72,6 +72,19 @@ describe('retries', () => {
     expect(tries).toBe(1);
   });
 
+  test('called off while they wait, throw the reason', async () => {
+    const stop = new AbortController();
+    const failing = withRetries(
+      () => {
+        setImmediate(() => stop.abort(new Error('somebody else failed')));
+        return Promise.reject(new TransientError(new Error('failure'), 60_000));
+      },
+      stop.signal,
+      { firstWaitMs: 60_000, longestWaitMs: 60_000 },
+    );
+    await expect(failing).rejects.toThrow('somebody else failed');
+  });
+
   const now = Date.parse('2024-01-01T00:00:00Z');
   test.each([
     ['2', 2000],

@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { CertificateOptions } from './certificates.ts';
 import { connectionFault } from './connection-fault.ts';
 import { createConnections } from './connections.ts';
-import { exchange, SourceFailure, type RequestBody, type TransportTimings } from './exchange.ts';
+import { exchange, SourceFailure, type RequestBody } from './exchange.ts';
 import type { HttpErrors } from './http-errors.ts';
+import { networkTimeouts } from './network-timeout.ts';
 import { refusal } from './tunnel.ts';
 
 /**
@@ -31,9 +32,10 @@ export interface HttpResponse {
   readonly url: URL;
   /** Words for what goes wrong with the body. */
   readonly errors: HttpErrors;
+  /** How long the peer may be silent in the middle of the body, in milliseconds. */
+  readonly silenceMs: number;
 }
 
-const TIMINGS: TransportTimings = { connectMs: 10_000, headersMs: 30_000 };
 const MAX_REDIRECTS = 5;
 const MAX_HEADER_BYTES = 64 * 1024;
 
@@ -43,9 +45,8 @@ export interface TransportOptions {
   /** True when the certificate of this host and port need not be checked. */
   readonly isInsecure: (host: string) => boolean;
   readonly certificates: CertificateOptions;
-  /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  /** For HTTP_PROXY, HTTPS_PROXY, NO_PROXY and STAGECRAFT_NETWORK_TIMEOUT. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly timings?: TransportTimings | undefined;
 }
 
 /** Sends HTTP requests. Keeps connections open between them until it is closed. */
@@ -59,10 +60,12 @@ export interface Transport {
   close(): void;
 }
 
-/** Loads no HTTP or TLS code before the first request. */
+/** Loads no HTTP or TLS code before the first request. @throws BuildError NETWORK_TIMEOUT_INVALID */
 export function createTransport(options: TransportOptions): Transport {
-  const { errors, timings = TIMINGS } = options;
-  const connections = createConnections({ ...options, connectMs: timings.connectMs });
+  const { errors } = options;
+  const timeouts = networkTimeouts(options.env);
+  const { connectMs, silenceMs } = timeouts;
+  const connections = createConnections({ ...options, connectMs });
 
   async function sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
     const { url } = request;
@@ -81,9 +84,10 @@ export function createTransport(options: TransportOptions): Transport {
       maxHeaderSize: MAX_HEADER_BYTES,
     });
     try {
-      const message = await exchange(clientRequest, request.body, timings);
+      const message = await exchange(clientRequest, request.body, timeouts);
       if (route.proxy !== undefined && message.statusCode === 407) throw refusal(message);
-      return { status: message.statusCode ?? 0, headers: message.headers, message, url, errors };
+      const { statusCode: status = 0, headers } = message;
+      return { status, headers, message, url, errors, silenceMs };
     } catch (cause) {
       clientRequest.destroy();
       signal.throwIfAborted();

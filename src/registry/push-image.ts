@@ -184,6 +184,7 @@ async function inParallel<T, R>(
     }
   });
   await Promise.allSettled(workers);
-  await Promise.all(workers);
+  // Not what those that were stopped ended with.
+  stop.signal.throwIfAborted();
   return results;
 }

@@ -1,6 +1,7 @@
 import { BuildError } from '../diagnostics/build-error.ts';
 import { findProgram, runProcess, shownOutput, CLEAN_ENV } from '../host/child-process.ts';
 import { filterThrough } from '../host/filter-program.ts';
+import { networkTimeouts } from '../http/network-timeout.ts';
 import { gitFailed, gitMissing, gitTreeRefused } from './errors.ts';
 import type { GitRemote } from './git-remote.ts';
 
@@ -33,7 +34,7 @@ export interface GitPlace {
 
 /** What git takes from the user who builds. */
 export interface GitSettings {
-  /** For PATH, proxies and SSH_AUTH_SOCK. */
+  /** For PATH, proxies, SSH_AUTH_SOCK and STAGECRAFT_NETWORK_TIMEOUT. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For ~/.ssh. */
   readonly homeDir: string;
@@ -61,16 +62,23 @@ const CONFIG = [
   'advice.detachedHead=false',
   'tar.umask=0022',
   'transfer.bundleURI=false',
-  // A peer that sends less than this many bytes a second, for that many seconds, is given up.
-  'http.lowSpeedLimit=1000',
-  'http.lowSpeedTime=60',
 ].flatMap((setting) => ['-c', setting]);
 
-/** Finds git. @throws BuildError GIT_MISSING */
+/** A server that packs a large repository may take this long before it has much to say. */
+const MIN_SILENCE_MS = 60_000;
+
+/** A peer that sends less than so many bytes a second, for so many seconds, is given up. @throws BuildError */
+function speedConfig(env: GitSettings['env']): string[] {
+  const ms = Math.max(networkTimeouts(env).silenceMs, MIN_SILENCE_MS);
+  const seconds = Math.ceil(ms / 1000);
+  return ['-c', 'http.lowSpeedLimit=1000', '-c', `http.lowSpeedTime=${seconds}`];
+}
+
+/** Finds git. @throws BuildError GIT_MISSING, NETWORK_TIMEOUT_INVALID */
 export function openGit(settings: GitSettings, url: string): GitProgram {
   const program = findProgram('git', settings.env['PATH'] ?? CLEAN_ENV['PATH']);
   if (program === undefined) throw gitMissing(url);
-  const before = [...CONFIG, '--literal-pathspecs'];
+  const before = [...CONFIG, ...speedConfig(settings.env), '--literal-pathspecs'];
   const outcome = async (
     args: readonly string[],
     at: GitPlace,

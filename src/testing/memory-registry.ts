@@ -17,6 +17,8 @@ export type Fault =
   | { readonly kind: 'truncate'; readonly bytes: number }
   /** Sends the right head, that many bytes of the body, and nothing more. */
   | { readonly kind: 'stall'; readonly bytes: number }
+  /** Sends the right head, and the body a byte now and then. */
+  | { readonly kind: 'drip' }
   /** Takes the request and stays silent. */
   | { readonly kind: 'silence' };
 
@@ -62,6 +64,7 @@ export interface MemoryRegistry extends AsyncDisposable {
 }
 
 const TOKEN = 'token-for-tests';
+const DRIP_MS = 20;
 const UNSUPPORTED = '{"errors":[{"code":"UNSUPPORTED","message":"not supported"}]}';
 const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
 
@@ -147,6 +150,12 @@ class RunningRegistry implements MemoryRegistry {
     response.writeHead(answer.status, { ...length, ...answer.headers });
     if (fault?.kind === 'stall') {
       response.write(body.subarray(0, fault.bytes));
+      return;
+    }
+    if (fault?.kind === 'drip') {
+      let sent = 0;
+      const timer = setInterval(() => response.write(body.subarray(sent, ++sent)), DRIP_MS);
+      response.on('close', () => clearInterval(timer));
       return;
     }
     if (fault?.kind === 'truncate') {

@@ -3,21 +3,19 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { digestOf } from '../../src/core/sha256.ts';
-import { tarArchive } from '../../src/layer/tar-archive.ts';
 import {
   startMemoryRegistry,
   type Fault,
   type MemoryRegistry,
 } from '../../src/testing/memory-registry.ts';
 import { openRig, type Rig } from '../support/cli.ts';
+import { MANIFEST_TYPE, putOneLayerImage } from '../support/one-layer-image.ts';
 import { PROGRAM } from '../support/program.ts';
 
 const POLL_MS = 20;
 const SECRET = 'canary-password';
-const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 
 let server: MemoryRegistry;
 let rig: Rig;
@@ -35,7 +33,7 @@ beforeEach(async () => {
     join(docker, 'config.json'),
     JSON.stringify({ auths: { [server.host]: { auth } } }),
   );
-  await putImage();
+  layer = (await putOneLayerImage(server)).bytes;
   name = `${server.host}/app:1`;
 });
 
@@ -43,34 +41,6 @@ afterEach(async () => {
   await rig[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
 });
-
-async function putImage(): Promise<void> {
-  // Does not compress, so that there is something to break off.
-  const bytes = Buffer.alloc(3_000_000);
-  for (let at = 0, seed = 7; at < bytes.length; at += 4) {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
-    bytes.writeUInt32LE(seed, at);
-  }
-  const chunks: Uint8Array[] = [];
-  const members = [{ type: 'file', name: 'data', bytes }] as const;
-  for await (const chunk of tarArchive(members, new AbortController().signal)) chunks.push(chunk);
-  const tar = Buffer.concat(chunks);
-  layer = gzipSync(tar, { level: 0 });
-  const rootfs = { type: 'layers', diff_ids: [digestOf(tar)] };
-  const config = JSON.stringify({ os: 'linux', architecture: 'amd64', config: {}, rootfs });
-  const described = (mediaType: string, blob: Buffer | string) => ({
-    mediaType,
-    digest: server.putBlob(blob),
-    size: Buffer.from(blob).length,
-  });
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: MANIFEST_TYPE,
-    config: described('application/vnd.oci.image.config.v1+json', config),
-    layers: [described('application/vnd.oci.image.layer.v1.tar+gzip', layer)],
-  };
-  server.putManifest('app', '1', manifest, MANIFEST_TYPE);
-}
 
 const isLayer = (path: string): boolean => path.endsWith(digestOf(layer));
 const answer = (status: number, headers: Record<string, string> = {}): Fault => ({
