@@ -37,12 +37,12 @@ async function main(id: string, runs: number): Promise<void> {
   if (workload === undefined) throw new Error(`No workload "${id}" that builds`);
   const dir = mkdtempSync(join(tmpdir(), 'stagecraft-profile-'));
   try {
-    await using server = await startRegistry(join(dir, 'registry'));
+    await using server = await startRegistry({ storage: join(dir, 'registry') });
     const layout = await ensureBase(recipeFor('busybox:latest'), say);
     await pushLayout(layout, server.url, 'bench/base', 'latest');
     const context = join(dir, 'context');
     mkdirSync(context);
-    workload.prepare(context, `${new URL(server.url).host}/bench/base:latest`);
+    workload.prepare(context, `${server.host}/bench/base:latest`);
     const program = buildReadable(PROGRAM_DIR);
     const profiles: CpuProfile[] = [];
     // The first fills the store, the second is the first to find the compiled program.

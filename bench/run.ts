@@ -56,10 +56,10 @@ async function main(): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'stagecraft-bench-'));
   const results: Result[] = [];
   try {
-    await using server = await startRegistry(join(dir, 'registry'));
+    await using server = await startRegistry({ storage: join(dir, 'registry') });
     const layout = await ensureBase(recipeFor('busybox:latest'), say);
     await pushLayout(layout, server.url, 'bench/base', 'latest');
-    const registry = new URL(server.url).host;
+    const registry = server.host;
     const base = `${registry}/bench/base:latest`;
     say(machine(peers));
     for (const workload of chosen) {

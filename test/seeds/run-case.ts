@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { StageMeasure, WrittenImage } from '../../src/events/event.ts';
 import type { CommandResult, Rig } from '../support/cli.ts';
 import { PROGRAM } from '../support/program.ts';
-import { freePort } from '../support/registry-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { checkLeftBehind } from './left-behind.ts';
 import type { ProgramCheck, SeedCase, ServiceCheck } from './seed-case.ts';
 

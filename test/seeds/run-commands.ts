@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROGRAM } from '../support/program.ts';
-import { freePort } from '../support/registry-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { SEED_CASES } from './cases/all.ts';
 import type { CommandScenario, CommandStep } from './command-scenarios.ts';
 import {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandResult, Rig } from '../support/cli.ts';
 import { PROGRAM } from '../support/program.ts';
-import { freePort } from '../support/registry-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { CAN_PUBLISH, WHY_NOT } from './run-case.ts';
 import { isAsShown, readmeCommands, type ReadmeCommand } from './readme.ts';
 

@@ -8,7 +8,7 @@ import type { StageMeasure } from '../../src/events/event.ts';
 import { recipeFor } from '../bases/base-images.ts';
 import { ensureBase } from '../bases/make-base.ts';
 import { PROGRAM } from './program.ts';
-import { freePort } from './registry-server.ts';
+import { freePort } from './free-port.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 const SERVICE = join(CHECKOUT, 'examples/go-service');

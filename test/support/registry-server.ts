@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { recipeFor } from '../bases/base-images.ts';
 import { cacheDirectory, ensureBase } from '../bases/make-base.ts';
+import { freePort } from './free-port.ts';
 import { pushLayout } from './push-layout.ts';
 
 /** Debian's package docker-registry. */
@@ -18,6 +19,8 @@ const POLL_MS = 20;
 export interface RegistryServer extends AsyncDisposable {
   /** With scheme, without a slash at the end. */
   readonly url: string;
+  /** Address and port, as names of images begin with. */
+  readonly host: string;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface RegistryServer extends AsyncDisposable {
  * in the cache of the tests, so only stand-ins that are new are made and pushed.
  */
 export async function startBaseRegistry(names: readonly string[]): Promise<RegistryServer> {
-  const server = await startRegistry(join(cacheDirectory(), 'registry'));
+  const server = await startRegistry({ storage: join(cacheDirectory(), 'registry') });
   try {
     for (const name of names) {
       const dir = await ensureBase(recipeFor(name), (text) => process.stderr.write(`${text}\n`));
@@ -39,11 +42,13 @@ export async function startBaseRegistry(names: readonly string[]): Promise<Regis
   }
 }
 
-/** Who may come in, and how. All are paths. */
-export interface RegistrySecurity {
-  /** Names and bcrypt hashes. */
-  readonly htpasswd: string;
-  readonly tls: {
+/** How a registry server is started. All are paths. */
+export interface RegistryOptions {
+  /** What it stores, kept afterwards. Without it, it is empty and what it was given goes with it. */
+  readonly storage?: string;
+  /** Names and bcrypt hashes of those who may come in. */
+  readonly htpasswd?: string;
+  readonly tls?: {
     readonly certificate: string;
     readonly key: string;
     /** Authorities of the client certificates that are wanted. */
@@ -51,20 +56,19 @@ export interface RegistrySecurity {
   };
 }
 
-/** Starts an empty registry server, or one with what `storage` has. */
-export async function startRegistry(
-  storage: string,
-  security?: RegistrySecurity,
-): Promise<RegistryServer> {
-  mkdirSync(storage, { recursive: true });
+/** Starts a registry server. */
+export async function startRegistry(options: RegistryOptions = {}): Promise<RegistryServer> {
+  const { htpasswd, tls } = options;
   const dir = mkdtempSync(join(tmpdir(), 'stagecraft-registry-'));
-  const address = `127.0.0.1:${String(await freePort())}`;
+  const storage = options.storage ?? join(dir, 'storage');
+  mkdirSync(storage, { recursive: true });
+  const host = `127.0.0.1:${String(await freePort())}`;
   const config = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
-    http: { addr: address, ...(security && { tls: security.tls }) },
-    ...(security && { auth: { htpasswd: { realm: 'test', path: security.htpasswd } } }),
+    http: { addr: host, ...(tls && { tls }) },
+    ...(htpasswd && { auth: { htpasswd: { realm: 'test', path: htpasswd } } }),
   };
   // JSON is YAML.
   writeFileSync(join(dir, 'config.yml'), JSON.stringify(config));
@@ -81,13 +85,15 @@ export async function startRegistry(
     rmSync(dir, { recursive: true, force: true });
   };
   process.once('exit', clear);
-  const url = `${security === undefined ? 'http' : 'https'}://${address}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://${host}`;
   const server: RegistryServer = {
     url,
+    host,
     async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended;
       process.removeListener('exit', clear);
       clear();
-      await ended;
     },
   };
   for (let tries = 0; tries < START_TRIES; tries++) {
@@ -97,17 +103,6 @@ export async function startRegistry(
   }
   await server[Symbol.asyncDispose]();
   throw new Error(`Cannot start ${PROGRAM}: ${said.slice(-2000)}`);
-}
-
-/** A port of loopback that nobody listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port on loopback');
-  return address.port;
 }
 
 /** Where a mirror of docker.io, and of gcr.io, has an image. */

@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 
 /** An SSH server on loopback that lets the user of the tests in. */
 export interface SshServer extends AsyncDisposable {
@@ -73,13 +73,3 @@ const OWN_RUN = [
   'mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec "$@"',
   'sh',
 ];
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port on loopback');
-  return address.port;
-}

@@ -2,12 +2,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandOptions, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandOptions } from '../support/cli.ts';
 import { PROGRAM } from '../support/program.ts';
-import { freePort, startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { freePort } from '../support/free-port.ts';
 
-let registry: RegistryServer;
-let rig: Rig;
+let rig: BaseRig;
 
 const DOCKERFILE = `FROM busybox
 RUN mkdir -p /www && echo served > /www/index.html && adduser -D -u 1234 -h / someone 2>/dev/null; \\
@@ -19,15 +19,13 @@ CMD ["httpd", "-f", "-v", "-p", "8080", "-h", "/www"]
 `;
 
 beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-  rig = openRig({ mirror: registry.url });
+  rig = await openBaseRig();
   const built = await rig.run(['build', '-t', 'web', rig.context({ Dockerfile: DOCKERFILE })]);
   expect(built.status, built.stderr).toBe(0);
 });
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 /** Runs a command that has to succeed; gives what it prints. */
@@ -99,7 +97,7 @@ describe('stagecraft run', () => {
   });
 
   test('says which registry does not have the image', async () => {
-    const host = registry.url.replace('http://', '');
+    const host = new URL(rig.mirror).host;
     const { status, stderr } = await rig.run(['run', '--rm', `${host}/library/nothing:1`]);
     expect(status).toBe(3);
     expect(stderr).toContain(

@@ -1,10 +1,10 @@
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandResult, Rig } from '../support/cli.ts';
 import { installProgram } from '../support/installed-program.ts';
 import { makeOrdinaryUser, type OrdinaryUser } from '../support/ordinary-user.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 /** What a test can be given on any machine: nodes that every Linux has, under other names. */
 const SPECIFICATION = `cdiVersion: "0.6.0"
@@ -40,22 +40,14 @@ END
 RUN test ! -e /dev/toys && test ! -e /opt/toy && test -z "\${TOY-}"
 `;
 
-let registry: RegistryServer;
-beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-});
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]();
-});
-
 describe.each(['runc', 'crun', 'namespaces', 'an ordinary user'])('Devices in %s', (how) => {
   const isRoot = how !== 'an ordinary user';
-  let rig: Rig;
+  let rig: BaseRig;
   let user: OrdinaryUser | undefined;
   let build: (words: readonly string[]) => Promise<CommandResult>;
 
-  beforeAll(() => {
-    rig = openRig({ mirror: registry.url });
+  beforeAll(async () => {
+    rig = await openBaseRig();
     const specifications = join(rig.dir, 'cdi');
     const files = join(rig.dir, 'toy');
     for (const dir of [specifications, files]) mkdirSync(dir);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enterPrivateMountNamespace } from '../../src/host/mount-namespace.ts';
-import { openRig, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 import { startDocker, whyNoDocker, type DockerDaemon } from '../support/docker-daemon.ts';
 import {
   HARD_INSTRUCTIONS,
@@ -13,11 +13,7 @@ import {
   writeHardFiles,
 } from '../support/hard-image.ts';
 import { mountsBelow } from '../support/leftovers.ts';
-import {
-  startBaseRegistry,
-  startRegistry,
-  type RegistryServer,
-} from '../support/registry-server.ts';
+import { startRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 const CLIENT = '/usr/bin/docker';
 const DOCKERFILE = `FROM busybox AS builder
@@ -42,17 +38,15 @@ const NAME = 'example.com/team/app:1';
 
 // A daemon wants root, and a way to mount overlayfs in it.
 describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
-  let bases: RegistryServer;
   let registry: RegistryServer;
-  let rig: Rig;
+  let rig: BaseRig;
   let daemon: DockerDaemon;
   let context: string;
   let dockerDir: string;
 
   beforeAll(async () => {
-    bases = await startBaseRegistry(['busybox:latest']);
-    rig = openRig({ mirror: bases.url });
-    registry = await startRegistry(join(rig.dir, 'registry'));
+    rig = await openBaseRig();
+    registry = await startRegistry();
     // Apart from the rig, as a daemon mounts its directory. In a namespace of our own, no other process
     // keeps copies of its mounts.
     enterPrivateMountNamespace();
@@ -69,7 +63,6 @@ describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
     rmSync(dockerDir, { recursive: true, force: true });
     await registry[Symbol.asyncDispose]();
     await rig[Symbol.asyncDispose]();
-    await bases[Symbol.asyncDispose]();
   });
 
   /** Runs the program, which must succeed; gives what it prints. */
@@ -115,7 +108,7 @@ describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
     await docker('load', '-i', path);
     await docker('save', '-o', back, 'second:2');
     await runAndRemove('second:2');
-    await using other = openRig({ mirror: bases.url });
+    await using other = rig.elsewhere();
     const { stdout, stderr } = await other.run(['load', '-i', back]);
     expect(stdout, stderr).toBe('Loaded image: second:2\n');
     const inspected = await other.run(['inspect', '-f', '{{.Id}}', 'second:2']);
@@ -124,7 +117,7 @@ describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
   });
 
   test.each(['true', 'false'])('pulls and runs what was pushed, oci-mediatypes=%s', async (oci) => {
-    const name = `${new URL(registry.url).host}/team/app:${oci}`;
+    const name = `${registry.host}/team/app:${oci}`;
     const type = `type=image,name=${name},push=true,oci-mediatypes=${oci},force-compression=true`;
     await own('build', '-o', type, context);
     await docker('pull', '-q', name);
@@ -133,13 +126,13 @@ describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
 
   test('pushes what we pull and run', async () => {
     const path = join(rig.dir, 'to-push.tar');
-    const name = `${new URL(registry.url).host}/from-docker:1`;
+    const name = `${registry.host}/from-docker:1`;
     await own('save', '-o', path, NAME);
     await docker('load', '-i', path);
     await docker('tag', NAME, name);
     await docker('push', '-q', name);
     await docker('rmi', '-f', NAME, name);
-    await using other = openRig({ mirror: bases.url });
+    await using other = rig.elsewhere();
     const pulled = await other.run(['pull', '-q', name]);
     expect(pulled, pulled.stderr).toMatchObject({ status: 0, stdout: `${name}\n`, stderr: '' });
     expect((await other.run(['run', '--rm', name])).stdout).toBe(PRINTED);

@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandResult } from '../support/cli.ts';
 
-let registry: RegistryServer;
-let rig: Rig;
+let rig: BaseRig;
 
 beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-  rig = openRig({ mirror: registry.url });
+  rig = await openBaseRig();
   const context = rig.context({ Dockerfile: 'FROM busybox\nRUN echo before > /before\n' });
   const { status, stderr } = await rig.run(['build', '-t', 'kept', context]);
   expect(status, stderr).toBe(0);
@@ -15,7 +13,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 interface BadInput {
@@ -251,7 +248,7 @@ test('A stage name with a slip is answered with the nearest one', async () => {
 });
 
 test('An image that the registry does not have is said to be missing there', async () => {
-  const host = registry.url.replace('http://', '');
+  const host = new URL(rig.mirror).host;
   const files = { Dockerfile: `FROM ${host}/library/busybox:no-such-tag\n` };
   const { status, stderr } = await buildOver(files, ['.']);
   expect(status).toBe(3);

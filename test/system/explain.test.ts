@@ -1,20 +1,16 @@
 import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type Rig } from '../support/cli.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 
-let registry: RegistryServer;
-let rig: Rig;
+let rig: BaseRig;
 
 beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-  rig = openRig({ mirror: registry.url, env: { EXPLAIN_KEY: 'default' } });
+  rig = await openBaseRig({ env: { EXPLAIN_KEY: 'default' } });
 });
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 /** Builds, and gives what is said of each step that ran, by the words of its instruction. */

@@ -12,22 +12,13 @@ import {
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BUILDERS, buildAs, type BuildAs } from '../support/build-as.ts';
-import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandResult } from '../support/cli.ts';
 
 /** Images and Dockerfiles that try to get out, from published attacks on other builders. */
 
-let registry: RegistryServer;
 /** Starts a program with files open that it did not ask for, as careless parents leave them. */
 const WITH_FILES = ['-c', 'exec 7</etc/hostname 9</etc/passwd; exec "$@"', 'sh'];
-
-beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-});
-
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]();
-});
 
 /** Builds while directories are swapped for links. What they have in common is tried more often by unit tests. */
 const ROUNDS = Number(process.env['STAGECRAFT_TEST_ROUNDS'] ?? 6);
@@ -59,13 +50,13 @@ const SANDBOXES = ['namespaces', 'crun', 'runc'].flatMap((isolation) =>
 
 describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who', (sandbox) => {
   const { isolation, who } = sandbox;
-  let rig: Rig;
+  let rig: BaseRig;
   let builder: BuildAs;
   /** A tree of the host that nothing may change or show. */
   let out: string;
 
-  beforeAll(() => {
-    rig = openRig({ mirror: registry.url, env: { HOST_CANARY: 'leaked-variable' } });
+  beforeAll(async () => {
+    rig = await openBaseRig({ env: { HOST_CANARY: 'leaked-variable' } });
     builder = buildAs(who, rig);
     out = join(rig.dir, 'OUT');
     mkdirSync(join(out, 'empty'), { recursive: true });

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandResult } from '../support/cli.ts';
 import { installProgram } from '../support/installed-program.ts';
 import { PROGRAM } from '../support/program.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -30,17 +30,14 @@ const AS_CONTAINER_ROOT = [
 ];
 
 describe.runIf(isRoot)('root of a container', () => {
-  let registry: RegistryServer;
-  let rig: Rig;
+  let rig: BaseRig;
 
   beforeAll(async () => {
-    registry = await startBaseRegistry(['busybox:latest']);
-    rig = openRig({ mirror: registry.url });
+    rig = await openBaseRig();
   });
 
   afterAll(async () => {
     await rig[Symbol.asyncDispose]();
-    await registry[Symbol.asyncDispose]();
   });
 
   /** Runs the program as root of a container, after `setup`, a shell script of the whole root. */

@@ -2,28 +2,26 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildWithEvents } from '../support/build-events.ts';
-import { openRig, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 import { startFileServer } from '../support/file-server.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
-let registry: RegistryServer;
-let rig: Rig;
+let rig: BaseRig;
 
 beforeAll(async () => {
-  registry = await startBaseRegistry([
-    'alpine:latest',
-    'alpine:3.21',
-    'busybox:latest',
-    'golang:1.21-alpine',
-    'node:20',
-    'node:20-alpine',
-  ]);
-  rig = openRig({ mirror: registry.url });
+  rig = await openBaseRig({
+    images: [
+      'alpine:latest',
+      'alpine:3.21',
+      'busybox:latest',
+      'golang:1.21-alpine',
+      'node:20',
+      'node:20-alpine',
+    ],
+  });
 });
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 /** What a command in a container of the image prints. */

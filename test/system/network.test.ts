@@ -1,12 +1,12 @@
 import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandResult } from '../support/cli.ts';
 import { startFarServer, type FarServer } from '../support/far-server.ts';
 import { startFileServer, type FileServer } from '../support/file-server.ts';
 import { installProgram } from '../support/installed-program.ts';
 import { makeOrdinaryUser, type OrdinaryUser } from '../support/ordinary-user.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 /** Before a program: hides /dev/net/tun from it, or lets everybody open it. */
 const WITHOUT_TUN = 'mount -t tmpfs none /dev/net && exec "$@"';
@@ -16,18 +16,16 @@ const WITH_OPEN_TUN = `mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun
 
 // Another network with a cable to this one takes root.
 describe.skipIf(process.getuid?.() !== 0)('The network of steps', () => {
-  let registry: RegistryServer;
-  let rig: Rig;
+  let rig: BaseRig;
   let near: FileServer;
   let far: FarServer;
   let user: OrdinaryUser;
   let program: string;
 
   beforeAll(async () => {
-    registry = await startBaseRegistry(['busybox:latest']);
     near = await startFileServer({ '/': 'hello from here\n' });
     far = await startFarServer();
-    rig = openRig({ mirror: registry.url });
+    rig = await openBaseRig();
     const home = join(rig.dir, 'home');
     user = makeOrdinaryUser(home);
     chownSync(home, user.uid, user.uid);
@@ -39,7 +37,6 @@ describe.skipIf(process.getuid?.() !== 0)('The network of steps', () => {
     user[Symbol.dispose]();
     await far[Symbol.asyncDispose]();
     await near[Symbol.asyncDispose]();
-    await registry[Symbol.asyncDispose]();
   });
 
   /**

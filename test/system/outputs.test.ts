@@ -2,11 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openRig, type Rig } from '../support/cli.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import { openRig } from '../support/cli.ts';
 
-let registry: RegistryServer;
-let rig: Rig;
+let rig: BaseRig;
 let context: string;
 
 const DOCKERFILE = `FROM busybox AS builder
@@ -25,14 +24,12 @@ CMD ["echo $WHO; id -u; cat out.txt; ls /bin/ar || true"]
 const PRINTED = 'image\n7\nbuilt\n';
 
 beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-  rig = openRig({ mirror: registry.url });
+  rig = await openBaseRig();
   context = rig.context({ Dockerfile: DOCKERFILE });
 });
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 /** Builds into an output; gives its path. */
@@ -134,7 +131,7 @@ test('The same input gives the same bytes', async () => {
   const env = { SOURCE_DATE_EPOCH: '1700000000' };
   const archives: Buffer[] = [];
   for (const name of ['first', 'second']) {
-    const other = openRig({ mirror: registry.url, env });
+    const other = openRig({ mirror: rig.mirror, env });
     try {
       const path = join(rig.dir, `${name}.tar`);
       const { status, stderr } = await other.run(['build', '-o', `type=oci,dest=${path}`, context]);

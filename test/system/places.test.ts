@@ -3,20 +3,17 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type Rig } from '../support/cli.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 
 const isRoot = process.getuid?.() === 0;
 
-let registry: RegistryServer;
-let rig: Rig;
+let rig: BaseRig;
 /** Apart from the rig: other processes of this machine may keep copies of mounts for a while. */
 let places: string;
 const mounts: string[] = [];
 
 beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-  rig = openRig({ mirror: registry.url });
+  rig = await openBaseRig();
   places = mkdtempSync(join(tmpdir(), 'places-'));
 });
 
@@ -24,7 +21,6 @@ afterAll(async () => {
   for (const path of mounts.reverse()) execFileSync('umount', ['--lazy', path]);
   rmSync(places, { recursive: true, force: true });
   await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 /** A directory of its own with something mounted on it until the end. */

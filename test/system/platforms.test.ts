@@ -1,14 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
-import {
-  startBaseRegistry,
-  startRegistry,
-  type RegistryServer,
-} from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandResult, Rig } from '../support/cli.ts';
+import { startRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 const PLATFORMS = ['--platform', 'linux/amd64,linux/arm64'];
 const DOCKERFILE = `FROM --platform=$BUILDPLATFORM alpine AS build
@@ -22,21 +18,17 @@ COPY --from=compile /made /
 RUN uname -m > /ran
 CMD ["cat", "/shared", "/made", "/ran"]
 `;
-let bases: RegistryServer;
 let target: RegistryServer;
-let storage: string;
-let rig: Rig;
+let rig: BaseRig;
 /** Of the registry that is pushed to. */
 let host: string;
 let app: string;
 let built: CommandResult;
 
 beforeAll(async () => {
-  storage = mkdtempSync(join(tmpdir(), 'platforms-'));
-  bases = await startBaseRegistry(['alpine:latest']);
-  target = await startRegistry(storage);
-  rig = openRig({ mirror: bases.url });
-  host = new URL(target.url).host;
+  target = await startRegistry();
+  rig = await openBaseRig({ images: ['alpine:latest'] });
+  host = target.host;
   app = `${host}/app:1`;
   const context = rig.context({ Dockerfile: DOCKERFILE });
   const outputs = [`type=oci,dest=${rig.dir}/app.tar`, `type=local,dest=${rig.dir}/files`];
@@ -46,12 +38,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await bases[Symbol.asyncDispose]();
   await target[Symbol.asyncDispose]();
-  rmSync(storage, { recursive: true });
 });
 
-async function succeed(words: readonly string[], at = rig): Promise<CommandResult> {
+async function succeed(words: readonly string[], at: Rig = rig): Promise<CommandResult> {
   const result = await at.run(words);
   expect(result.status, result.stderr).toBe(0);
   return result;
@@ -126,7 +116,7 @@ describe('A build for two platforms', () => {
   test('goes through archives and registries with all its platforms', async () => {
     const saved = join(rig.dir, 'saved.tar');
     await succeed(['save', '-o', saved, app]);
-    await using elsewhere = openRig({ mirror: bases.url });
+    await using elsewhere = rig.elsewhere();
     await succeed(['load', '-i', saved], elsewhere);
     const run = ['run', '--rm', '--platform', 'linux/arm64', app, 'cat', '/ran'];
     expect((await succeed(run, elsewhere)).stdout).toBe('aarch64\n');

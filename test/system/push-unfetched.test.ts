@@ -1,20 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
-import {
-  startBaseRegistry,
-  startRegistry,
-  type RegistryServer,
-} from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandResult, Rig } from '../support/cli.ts';
+import { startRegistry, type RegistryServer } from '../support/registry-server.ts';
 import { watchServer, type WatchedServer } from '../support/watched-server.ts';
 
-let bases: RegistryServer;
 let target: RegistryServer;
 let watched: WatchedServer;
-let storage: string;
-let rig: Rig;
+let rig: BaseRig;
 /** Digest of the manifest and digests of the layers, as they were first pushed. */
 let first: Pushed;
 let context: string;
@@ -35,13 +29,11 @@ interface Pushed {
 }
 
 beforeAll(async () => {
-  storage = mkdtempSync(join(tmpdir(), 'push-unfetched-'));
-  bases = await startBaseRegistry(['busybox:latest']);
-  target = await startRegistry(storage);
+  target = await startRegistry();
   watched = await watchServer(target.url);
-  rig = openRig({ mirror: bases.url });
+  rig = await openBaseRig();
   // Where it was built, the base image would be another one: that of the local store.
-  await using elsewhere = openRig({ mirror: bases.url });
+  await using elsewhere = rig.elsewhere();
   await push(elsewhere, 'base:1', elsewhere.context({ Dockerfile: 'FROM busybox\n' }));
   context = rig.context({ Dockerfile: DOCKERFILE(name('base:1')) });
   first = await push(rig, 'team/app:1', context, '--cache-to', `${cache()},mode=max`);
@@ -55,9 +47,7 @@ beforeEach(() => {
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
   await watched[Symbol.asyncDispose]();
-  await bases[Symbol.asyncDispose]();
   await target[Symbol.asyncDispose]();
-  rmSync(storage, { recursive: true });
 });
 
 function name(image: string): string {
@@ -124,7 +114,7 @@ async function imagesOf(on: Rig): Promise<string> {
 }
 
 test('an image whose steps are all cached is pushed to where it was without fetching a layer', async () => {
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const flags = ['--cache-from', cache(), '--cache-to', `${cache()},mode=max`];
   const again = await push(fresh, 'team/app:2', context, ...flags);
   expect(again).toMatchObject({ digest: first.digest, layers: first.layers });
@@ -140,7 +130,7 @@ test('an image whose steps are all cached is pushed to where it was without fetc
 });
 
 test('another repository of the registry mounts the layers from where they are', async () => {
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const more = ['-t', name('other/third:1'), '--cache-from', cache()];
   const again = await push(fresh, 'other/app:1', context, ...more);
   expect(again).toMatchObject({ digest: first.digest, layers: first.layers });
@@ -162,7 +152,7 @@ test('an image that has its own cache in it is pushed without fetching a layer',
   });
   const pushed = await push(rig, 'team/inline:1', own, ...inline);
   watched.seen.length = 0;
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const from = ['--cache-from', name('team/inline:1')];
   const again = await push(fresh, 'team/inline:2', own, ...inline, ...from);
   expect(again).toMatchObject({ digest: pushed.digest, layers: pushed.layers });
@@ -171,14 +161,14 @@ test('an image that has its own cache in it is pushed without fetching a layer',
 
 test('a base image with another config is pushed without fetching a layer', async () => {
   const labelled = rig.context({ Dockerfile: `FROM ${name('base:1')}\nLABEL a=b\n` });
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const pushed = await push(fresh, 'other/labelled:1', labelled, '--source-date-epoch', '5');
   expect(pushed.layers).toEqual(first.layers.slice(0, 1));
   expect(fetchedLayers()).toEqual([]);
 });
 
 test('a step that has to run gets the files below it, and the image is kept', async () => {
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const text = `${DOCKERFILE(name('base:1'))}RUN cat /stamp > /copy\n`;
   const changed = fresh.context({ Dockerfile: text });
   const pushed = await push(fresh, 'team/app:3', changed, '--cache-from', cache());
@@ -193,7 +183,7 @@ test.each([
   ['a store that is to have it', ['-o', 'type=registry,store=true']],
   ['files', ['-o', 'type=cacheonly', '-o', 'out']],
 ])('%s needs the layers, also when the image is pushed', async (_, flags) => {
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const pushed = await push(fresh, 'team/app:4', context, '--cache-from', cache(), ...flags);
   expect(pushed.layers).toHaveLength(3);
   expect(fetchedLayers()).toEqual(first.layers);
@@ -202,7 +192,7 @@ test.each([
 });
 
 test('a name that an image here has never stays with the former one', async () => {
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const former = fresh.context({ Dockerfile: 'FROM scratch\nLABEL former=yes\n' });
   await push(fresh, 'team/app:5', former);
   const before = await imagesOf(fresh);
@@ -223,7 +213,7 @@ test('a layer that the registry has lost is made again', async () => {
     const deleted = await fetch(target.url + path, { method: 'DELETE' });
     expect(deleted.status).toBe(202);
   }
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const again = await push(fresh, 'lost/app:2', own, '--cache-from', place);
   expect(again.printed).toContain('lost a result, so its step runs');
   expect(again.layers[0]).toBe(pushed.layers[0]);
@@ -239,7 +229,7 @@ test('of several platforms, only the one whose step has to run is made', async (
   const flags = ['--platform', 'linux/amd64,linux/arm64'];
   const place = `type=registry,ref=${name('many/cache:1')}`;
   await pushIndex(rig, 'many/app:1', rig.context(files('one')), ...flags, '--cache-to', place);
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const from = [...flags, '--cache-from', place];
   const changed = rig.context(files('two'));
   const printed = await pushIndex(fresh, 'many/app:2', changed, ...from);
@@ -251,7 +241,7 @@ test('of several platforms, only the one whose step has to run is made', async (
     ['linux/amd64', 'two'],
     ['linux/arm64', 'same'],
   ] as const) {
-    await using reader = openRig({ mirror: bases.url });
+    await using reader = rig.elsewhere();
     const copy = reader.context({ Dockerfile: `FROM ${name('many/app:2')}\n` });
     const out = ['-o', join(reader.dir, 'out')];
     await run(reader, ['build', '--platform', platform, ...out, copy]);
@@ -263,7 +253,7 @@ test('layers whose times are changed for the image are fetched', async () => {
   const flags = ['--source-date-epoch', '5'];
   const place = `type=registry,ref=${name('team/cache:epoch')}`;
   const pushed = await push(rig, 'team/epoch:1', context, ...flags, '--cache-to', place);
-  await using fresh = openRig({ mirror: bases.url });
+  await using fresh = rig.elsewhere();
   const again = await push(fresh, 'team/epoch:2', context, ...flags, '--cache-from', place);
   expect(again.digest).toBe(pushed.digest);
   expect(again.printed).not.toContain(KEPT);

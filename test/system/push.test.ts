@@ -1,37 +1,26 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { digestOf } from '../../src/core/sha256.ts';
-import { openRig, type Rig } from '../support/cli.ts';
-import {
-  startBaseRegistry,
-  startRegistry,
-  type RegistryServer,
-} from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import { startRegistry, type RegistryServer } from '../support/registry-server.ts';
 
-let bases: RegistryServer;
 let target: RegistryServer;
-let storage: string;
-let rig: Rig;
+let rig: BaseRig;
 
 beforeAll(async () => {
-  storage = mkdtempSync(join(tmpdir(), 'push-'));
-  bases = await startBaseRegistry(['busybox:latest']);
-  target = await startRegistry(storage);
-  rig = openRig({ mirror: bases.url });
+  target = await startRegistry();
+  rig = await openBaseRig();
 });
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await bases[Symbol.asyncDispose]();
   await target[Symbol.asyncDispose]();
-  rmSync(storage, { recursive: true });
 });
 
 test('a build pushes its image under every name, and a build elsewhere starts from it', async () => {
-  const host = new URL(target.url).host;
+  const host = target.host;
   const context = rig.context({
     Dockerfile:
       'FROM busybox AS b\nRUN echo one > /one\nFROM b\nRUN echo two > /two\nCMD ["cat"]\n',
@@ -47,7 +36,7 @@ test('a build pushes its image under every name, and a build elsewhere starts fr
     expect(JSON.parse(seen.stdout)).toMatchObject({ Architecture: 'amd64', Os: 'linux' });
   }
 
-  await using elsewhere = openRig({ mirror: bases.url });
+  await using elsewhere = rig.elsewhere();
   const next = elsewhere.context({
     Dockerfile: `FROM ${host}/team/app:1\nRUN cat /one /two > /three && grep -q two /three\n`,
   });
@@ -58,7 +47,7 @@ test('a build pushes its image under every name, and a build elsewhere starts fr
 });
 
 test('--metadata-file has the keys of buildx', async () => {
-  const name = `${new URL(target.url).host}/team/told:1`;
+  const name = `${target.host}/team/told:1`;
   const context = rig.context({ f: 'x', Dockerfile: 'FROM scratch\nCOPY f /\n' });
   const path = join(rig.dir, 'metadata.json');
   const words = ['build', '-t', name, '--push', '--metadata-file', path];
@@ -86,10 +75,10 @@ test('--metadata-file has the keys of buildx', async () => {
 test('an image of many layers goes out and comes in without a word on standard error', async () => {
   const layers = Array.from({ length: 30 }, (_, i) => `COPY f /${String(i)}`);
   const context = rig.context({ f: 'x', Dockerfile: `FROM scratch\n${layers.join('\n')}\n` });
-  const name = `${new URL(target.url).host}/team/many:1`;
+  const name = `${target.host}/team/many:1`;
   const built = await rig.run(['build', '-q', '-t', name, '--push', context]);
   expect(built, built.stderr).toMatchObject({ status: 0, stderr: '' });
-  await using elsewhere = openRig({ mirror: bases.url });
+  await using elsewhere = rig.elsewhere();
   const pulled = await elsewhere.run(['pull', '-q', name]);
   expect(pulled, pulled.stderr).toMatchObject({ status: 0, stdout: `${name}\n`, stderr: '' });
 });

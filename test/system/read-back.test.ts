@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 import {
   HARD_INSTRUCTIONS,
   HARD_PRINTED,
@@ -10,11 +10,7 @@ import {
   hardFaults,
   writeHardFiles,
 } from '../support/hard-image.ts';
-import {
-  startBaseRegistry,
-  startRegistry,
-  type RegistryServer,
-} from '../support/registry-server.ts';
+import { startRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 const hasTools = ['skopeo', 'umoci', 'setfattr', 'getfattr'].every(
   (tool) => spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0,
@@ -22,17 +18,15 @@ const hasTools = ['skopeo', 'umoci', 'setfattr', 'getfattr'].every(
 
 // Devices and owners of files want root. Docker reads the same files back in docker.test.ts.
 describe.skipIf(!hasTools || process.getuid?.() !== 0)('skopeo and umoci read back', () => {
-  let bases: RegistryServer;
   let registry: RegistryServer;
-  let rig: Rig;
+  let rig: BaseRig;
   let context: string;
   let host: string;
 
   beforeAll(async () => {
-    bases = await startBaseRegistry(['busybox:latest']);
-    rig = openRig({ mirror: bases.url });
-    registry = await startRegistry(join(rig.dir, 'registry'));
-    host = new URL(registry.url).host;
+    rig = await openBaseRig();
+    registry = await startRegistry();
+    host = registry.host;
     const text = `FROM busybox\n${HARD_INSTRUCTIONS}CMD ${JSON.stringify(['sh', '-c', HARD_SCRIPT])}\n`;
     context = rig.context({ 'hard/attributed': 'a', Dockerfile: text });
     writeHardFiles(context);
@@ -42,7 +36,6 @@ describe.skipIf(!hasTools || process.getuid?.() !== 0)('skopeo and umoci read ba
   afterAll(async () => {
     await registry[Symbol.asyncDispose]();
     await rig[Symbol.asyncDispose]();
-    await bases[Symbol.asyncDispose]();
   });
 
   async function build(...words: string[]): Promise<void> {

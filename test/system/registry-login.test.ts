@@ -32,7 +32,7 @@ beforeAll(async () => {
   await makeSignedCertificate(dir, 'server', 'ca', '127.0.0.1');
   await makeSignedCertificate(dir, 'client', 'ca', 'client.example');
   writeFileSync(join(dir, 'htpasswd'), HTPASSWD);
-  server = await startRegistry(join(dir, 'storage'), {
+  server = await startRegistry({
     htpasswd: join(dir, 'htpasswd'),
     tls: {
       certificate: join(dir, 'server.crt'),
@@ -40,7 +40,7 @@ beforeAll(async () => {
       clientcas: [join(dir, 'ca.crt')],
     },
   });
-  host = new URL(server.url).host;
+  host = server.host;
   rig = openRig();
 });
 

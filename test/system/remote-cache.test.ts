@@ -1,33 +1,23 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openRig, type Rig } from '../support/cli.ts';
-import {
-  startBaseRegistry,
-  startRegistry,
-  type RegistryServer,
-} from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { Rig } from '../support/cli.ts';
+import { startRegistry, type RegistryServer } from '../support/registry-server.ts';
 
-let bases: RegistryServer;
 let target: RegistryServer;
-let storage: string;
-let rig: Rig;
+let rig: BaseRig;
 let host: string;
 
 beforeAll(async () => {
-  storage = mkdtempSync(join(tmpdir(), 'remote-cache-'));
-  bases = await startBaseRegistry(['busybox:latest']);
-  target = await startRegistry(storage);
-  rig = openRig({ mirror: bases.url });
-  host = new URL(target.url).host;
+  target = await startRegistry();
+  rig = await openBaseRig();
+  host = target.host;
 });
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await bases[Symbol.asyncDispose]();
   await target[Symbol.asyncDispose]();
-  rmSync(storage, { recursive: true });
 });
 
 /** The files differ each time that the steps run, so an equal image comes from the cache. */
@@ -70,7 +60,7 @@ test.each(['registry', 'local'])(
     await build(rig, context, '--cache-to', `${to},mode=max,compression=zstd`);
     const id = await idOf(rig);
 
-    await using elsewhere = openRig({ mirror: bases.url });
+    await using elsewhere = rig.elsewhere();
     const printed = await build(elsewhere, context, '--cache-from', from);
     expect(await idOf(elsewhere)).toBe(id);
     expect(printed.match(/CACHED/g)).toHaveLength(4);
@@ -90,7 +80,7 @@ test('an image carries the results of its own steps', async () => {
   const words = ['build', '-t', name, '--push', '--cache-to', 'type=inline', context];
   const pushed = await rig.run(words);
   expect(pushed.status, pushed.stderr).toBe(0);
-  await using elsewhere = openRig({ mirror: bases.url });
+  await using elsewhere = rig.elsewhere();
   const printed = await build(elsewhere, context, '--cache-from', name);
   expect(printed.match(/CACHED/g)).toHaveLength(2);
 });
@@ -106,7 +96,7 @@ test('a cache that is gone or damaged is told in a line, and the build goes on',
     });
     if (stdout.trim() === '1f 8b') writeFileSync(join(blobs, name), 'damaged');
   }
-  await using elsewhere = openRig({ mirror: bases.url });
+  await using elsewhere = rig.elsewhere();
   const printed = await build(
     elsewhere,
     context,
@@ -134,7 +124,7 @@ test('cache mounts travel when both sides ask for it', async () => {
     ['', 'two\n'],
     [',mounts=true', 'one\ntwo\n'],
   ] as const) {
-    await using elsewhere = openRig({ mirror: bases.url });
+    await using elsewhere = rig.elsewhere();
     await build(elsewhere, second, '--cache-from', `${flags}${extra}`);
     const { stdout } = await elsewhere.run(['run', '--rm', 'app', 'cat', '/log']);
     expect(stdout).toBe(log);

@@ -1,23 +1,20 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandOptions, type CommandResult, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandOptions, CommandResult } from '../support/cli.ts';
 import { installProgram } from '../support/installed-program.ts';
 import { makeOrdinaryUser } from '../support/ordinary-user.ts';
 import { PROGRAM } from '../support/program.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
-let registry: RegistryServer;
-let rig: Rig;
+let rig: BaseRig;
 
 beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-  rig = openRig({ mirror: registry.url });
+  rig = await openBaseRig();
 });
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 /** `build --verify` of a Dockerfile. */

@@ -1,10 +1,10 @@
 import { chownSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandResult, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandResult } from '../support/cli.ts';
 import { installProgram } from '../support/installed-program.ts';
 import { makeOrdinaryUser, type OrdinaryUser } from '../support/ordinary-user.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 const DOCKERFILE = `FROM busybox AS builder
 RUN echo built > /out.txt && chown 7:8 /out.txt
@@ -18,14 +18,12 @@ CMD ["sh", "-c", "cat /out.txt /uid.txt; stat -c %u:%g /out.txt"]
 
 // Only root can make a user for the test; an ordinary user runs all other system tests rootless.
 describe.skipIf(process.getuid?.() !== 0)('An ordinary user', () => {
-  let registry: RegistryServer;
-  let rig: Rig;
+  let rig: BaseRig;
   let user: OrdinaryUser;
   let program: string;
 
   beforeAll(async () => {
-    registry = await startBaseRegistry(['busybox:latest']);
-    rig = openRig({ mirror: registry.url });
+    rig = await openBaseRig();
     const home = join(rig.dir, 'home');
     user = makeOrdinaryUser(home);
     for (const dir of [home, rig.dir]) chownSync(dir, user.uid, user.uid);
@@ -35,7 +33,6 @@ describe.skipIf(process.getuid?.() !== 0)('An ordinary user', () => {
   afterAll(async () => {
     await rig[Symbol.asyncDispose]();
     user[Symbol.dispose]();
-    await registry[Symbol.asyncDispose]();
   });
 
   function asUser(words: readonly string[]): Promise<CommandResult> {

@@ -1,19 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildWithEvents } from '../support/build-events.ts';
-import { openRig, type Rig } from '../support/cli.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { openBaseRig } from '../support/base-rig.ts';
+import type { Rig } from '../support/cli.ts';
 
 const ISOLATIONS = ['runc', 'crun', 'namespaces'] as const;
-let registry: RegistryServer;
 let rigs: Rig[] = [];
 
-beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-});
+beforeAll(async () => {});
 
 afterAll(async () => {
   for (const rig of rigs) await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 const DOCKERFILE = `FROM busybox AS builder
@@ -43,7 +39,7 @@ cat /proc/self/status | grep -E '^(Cap|NoNewPrivs|Seccomp:)' | sort
 test('Every way of isolating steps gives the same image', async () => {
   const digests = new Map<string, readonly string[]>();
   for (const isolation of ISOLATIONS) {
-    const rig = openRig({ mirror: registry.url, env: { SOURCE_DATE_EPOCH: '1700000000' } });
+    const rig = await openBaseRig({ env: { SOURCE_DATE_EPOCH: '1700000000' } });
     rigs = [...rigs, rig];
     const context = rig.context({ Dockerfile: DOCKERFILE, 'script.sh': SCRIPT });
     const words = ['--isolation', isolation, '-t', 'same', context];

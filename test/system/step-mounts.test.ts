@@ -11,10 +11,10 @@ import {
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRig, type CommandOptions, type Rig, type RunningCommand } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { CommandOptions, RunningCommand } from '../support/cli.ts';
 import { installProgram } from '../support/installed-program.ts';
 import { makeOrdinaryUser, type OrdinaryUser } from '../support/ordinary-user.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 /** Each kind of mount once. The step waits for the test, which looks around meanwhile. */
 const DOCKERFILE = `FROM busybox AS seed
@@ -55,24 +55,14 @@ FROM mounts AS after
 RUN find /made /scratch /context /gate /run 2>/dev/null; stat -c %Y /made
 `;
 
-let registry: RegistryServer;
-
-beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-});
-
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]();
-});
-
 describe.each(['root', 'an ordinary user'])('A build by %s', (who) => {
   const isRoot = who === 'root';
-  let rig: Rig;
+  let rig: BaseRig;
   let user: OrdinaryUser | undefined;
   let start: (words: readonly string[], options?: CommandOptions) => RunningCommand;
 
-  beforeAll(() => {
-    rig = openRig({ mirror: registry.url });
+  beforeAll(async () => {
+    rig = await openBaseRig();
     if (isRoot) {
       start = (words, options) => rig.start(words, options);
       return;

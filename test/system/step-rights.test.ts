@@ -7,8 +7,7 @@ import { REFUSED_CALLS } from '../../src/sandbox/refused-calls.fixture.ts';
 import { launcherArchitecture } from '../../src/sandbox/launcher/start.ts';
 import { deviceNumbers, MASKED_PATHS, READONLY_PATHS } from '../../src/sandbox/runtime-spec.ts';
 import { BUILDERS, buildAs, type BuildAs } from '../support/build-as.ts';
-import { openRig, type Rig } from '../support/cli.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 
 /** What a step may do and see, asked by the step itself, for every way of isolating it. */
 
@@ -59,26 +58,16 @@ USER 1000:1000
 RUN is-root && echo "setuid programs work"; grep Cap /proc/self/status | grep -v CapBnd | cut -f 2 | sort -u
 `;
 
-let registry: RegistryServer;
-
-beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-});
-
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]();
-});
-
 const launcher = launcherArchitecture(process.arch);
 
 describe.skipIf(process.getuid?.() !== 0 || launcher === undefined).each(BUILDERS)(
   'A step of %s',
   (who) => {
-    let rig: Rig;
+    let rig: BaseRig;
     let builder: BuildAs;
 
-    beforeAll(() => {
-      rig = openRig({ mirror: registry.url });
+    beforeAll(async () => {
+      rig = await openBaseRig();
       builder = buildAs(who, rig);
     });
 

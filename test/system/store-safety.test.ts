@@ -2,20 +2,16 @@ import { type Dirent, mkdirSync, readdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildWithEvents } from '../support/build-events.ts';
-import { openRig, type Rig } from '../support/cli.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 
-let registry: RegistryServer;
-let rig: Rig;
+let rig: BaseRig;
 
 beforeAll(async () => {
-  registry = await startBaseRegistry(['busybox:latest']);
-  rig = openRig({ mirror: registry.url, env: { SOURCE_DATE_EPOCH: '1' } });
+  rig = await openBaseRig({ env: { SOURCE_DATE_EPOCH: '1' } });
 });
 
 afterAll(async () => {
   await rig[Symbol.asyncDispose]();
-  await registry[Symbol.asyncDispose]();
 });
 
 /** A step that takes long enough to be met by others, says when it begins, and leaves the same bytes. */

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCertificate, makeSignedCertificate } from '../../src/testing/certificates.ts';
 import { buildWithEvents } from '../support/build-events.ts';
-import { openRig, type Rig } from '../support/cli.ts';
+import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 import { farAddress, startFarServer, type FarServer } from '../support/far-server.ts';
-import { startBaseRegistry, type RegistryServer } from '../support/registry-server.ts';
 
 const JAVA = `import java.net.URL;
 public class Ask {
@@ -21,8 +20,7 @@ describe.skipIf(process.getuid?.() !== 0)('--ca-cert', () => {
   let dir: string;
   let ca: string;
   let far: FarServer;
-  let registry: RegistryServer;
-  let rig: Rig;
+  let rig: BaseRig;
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'stagecraft-authority-'));
@@ -33,13 +31,11 @@ describe.skipIf(process.getuid?.() !== 0)('--ca-cert', () => {
       readFileSync(join(dir, name), 'utf8'),
     );
     far = await startFarServer({ key: key ?? '', cert: cert ?? '' });
-    registry = await startBaseRegistry(['python:3.12-slim', 'node:20', 'eclipse-temurin:17-jdk']);
-    rig = openRig({ mirror: registry.url });
+    rig = await openBaseRig({ images: ['python:3.12-slim', 'node:20', 'eclipse-temurin:17-jdk'] });
   });
 
   afterAll(async () => {
     await rig[Symbol.asyncDispose]();
-    await registry[Symbol.asyncDispose]();
     await far[Symbol.asyncDispose]();
     rmSync(dir, { recursive: true });
   });
