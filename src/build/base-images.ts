@@ -6,7 +6,7 @@ import type { Emit } from '../events/event.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import type { SourceOp } from '../ops/op.ts';
-import type { ImageSource } from '../registry/image-source.ts';
+import type { ImageSource } from '../image/image-source.ts';
 import type { BaseKey, BaseRequest } from '../stages/stage-graph.ts';
 
 /** Where base images may come from. */

@@ -4,25 +4,14 @@ import type { ExecOp, OpId, OpMetadata } from '../ops/op.ts';
 import type { Runnable } from '../sandbox/emulation/foreign-programs.ts';
 import { Solver, type SolveDeps } from '../solve/solver.ts';
 import { memoryCacheStore } from '../testing/memory-cache-store.ts';
+import { execOp } from '../testing/sample-ops.ts';
 import { checkPlatforms } from './check-platforms.ts';
 
 const SIGNAL = new AbortController().signal;
 const IMPOSSIBLE: Runnable = { kind: 'impossible', reason: 'no way', remedy: 'Do it' };
 
 function exec(architecture: string): ExecOp {
-  return {
-    kind: 'exec',
-    root: undefined,
-    args: ['true'],
-    env: [],
-    proxyEnv: [],
-    cwd: '/',
-    user: '',
-    mounts: [],
-    network: 'default',
-    security: 'sandbox',
-    platform: { os: 'linux', architecture },
-  };
+  return execOp({ platform: { os: 'linux', architecture } });
 }
 
 function world(op: ExecOp): { readonly graph: OpGraph; readonly openSolver: () => Solver } {

@@ -8,6 +8,7 @@ import { writeArchive } from '../export/destination.ts';
 import { exportFiles } from '../export/local-files.ts';
 import { rootEntries } from '../export/root-entries.ts';
 import { entriesTar } from '../layer/layer-tar.ts';
+import { copyAction } from '../ops/copy-action.ts';
 import type { CopyAction, OpId } from '../ops/op.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import type { FileTree } from '../tree/file-tree.ts';
@@ -100,20 +101,9 @@ function copyOf(
   destination: string,
   { keepsOwners, followsLinks }: Pick<ContainerCopy, 'keepsOwners' | 'followsLinks'>,
 ): CopyAction {
-  return {
-    action: 'copy',
-    from: 0 as OpId,
-    source,
-    destination,
+  return copyAction(0 as OpId, source, destination, {
     owner: keepsOwners ? undefined : { user: '0', group: '0' },
-    mode: undefined,
     followsSymlink: followsLinks,
     copiesDirContents: true,
-    unpacksArchives: false,
-    allowsWildcard: false,
-    allowsEmptyWildcard: false,
-    createsDestPath: true,
-    keepsParents: false,
-    excludes: [],
-  };
+  });
 }

@@ -1,30 +1,16 @@
 import { expect, test } from 'vitest';
 import type { ExecOp } from '../ops/op.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
+import { execOp } from '../testing/sample-ops.ts';
 import { checkEntitlements } from './entitlements.ts';
 import type { BuildRequest, Entitlement } from './request.ts';
-
-const PLATFORM = { os: 'linux', architecture: 'amd64', variant: undefined };
 
 function check(
   change: Partial<ExecOp>,
   allowed: readonly Entitlement[],
   network: BuildRequest['network'] = 'default',
 ): void {
-  const op: ExecOp = {
-    kind: 'exec',
-    root: undefined,
-    args: ['true'],
-    env: [],
-    proxyEnv: [],
-    cwd: '/',
-    user: '',
-    mounts: [],
-    network: 'default',
-    security: 'sandbox',
-    platform: PLATFORM,
-    ...change,
-  };
+  const op = execOp(change);
   const graph = { ops: [op], metadata: [{ name: 'RUN true' }], targets: [] } as unknown as OpGraph;
   const request = { network, entitlements: new Set(allowed) };
   checkEntitlements(graph, request as unknown as BuildRequest);

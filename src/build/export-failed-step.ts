@@ -2,6 +2,7 @@ import { BuildError } from '../diagnostics/build-error.ts';
 import { exportFiles } from '../export/local-files.ts';
 import type { FailedStep } from '../exec/failed-step.ts';
 import { runFileOp } from '../exec/file-op.ts';
+import { copyAction } from '../ops/copy-action.ts';
 import type { CopyAction, OpId } from '../ops/op.ts';
 import type { BuildHost } from './build-image.ts';
 import type { FailureExport } from './request.ts';
@@ -42,20 +43,9 @@ export async function exportFailedStep(
 
 /** Like `COPY source /`. */
 function copyOf(source: string): CopyAction {
-  return {
-    action: 'copy',
-    from: 0 as OpId,
-    source,
-    destination: '/',
-    owner: undefined,
-    mode: undefined,
+  return copyAction(0 as OpId, source, '/', {
     followsSymlink: true,
     copiesDirContents: true,
-    unpacksArchives: false,
     allowsWildcard: true,
-    allowsEmptyWildcard: false,
-    createsDestPath: true,
-    keepsParents: false,
-    excludes: [],
-  };
+  });
 }

@@ -1,44 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { OpGraph } from '../ops/op-graph.ts';
-import type { FileOp, Op, OpId, OpMetadata, SourceOp } from '../ops/op.ts';
+import type { Op, OpId, OpMetadata } from '../ops/op.ts';
 import { Solver, type SolveDeps } from '../solve/solver.ts';
 import { memoryCacheStore } from '../testing/memory-cache-store.ts';
+import { CONTEXT_OP, copyOp } from '../testing/sample-ops.ts';
 import { foreseeOps } from './foresee-ops.ts';
 
 const id = (index: number): OpId => index as OpId;
 const SIGNAL = new AbortController().signal;
 const PLATFORM = { os: 'linux', architecture: 'amd64' };
-
-const context: SourceOp = {
-  kind: 'source',
-  source: { type: 'local', name: 'context' },
-  platform: undefined,
-};
-
-function copy(from: number, source: string, base?: number): FileOp {
-  return {
-    kind: 'file',
-    base: base === undefined ? undefined : id(base),
-    actions: [
-      {
-        action: 'copy',
-        from: id(from),
-        source,
-        destination: '/',
-        owner: undefined,
-        mode: undefined,
-        followsSymlink: true,
-        copiesDirContents: true,
-        unpacksArchives: false,
-        allowsWildcard: true,
-        allowsEmptyWildcard: true,
-        createsDestPath: true,
-        keepsParents: false,
-        excludes: [],
-      },
-    ],
-  };
-}
 
 /** Files of the context are texts; every other file never changes. */
 function world(): {
@@ -112,7 +82,7 @@ function graphOf(ops: readonly Op[], root: number): OpGraph {
 
 describe('foreseeOps()', () => {
   // A stage of two steps, and a stage that copies from it.
-  const ops = [context, copy(0, 'a'), copy(0, 'b', 1), copy(2, 'x')];
+  const ops = [CONTEXT_OP, copyOp(0, 'a'), copyOp(0, 'b', 1), copyOp(2, 'x')];
 
   test('before the first build, steps run and what reads their files is unknown', async () => {
     expect(await world().foresee(ops, 3)).toEqual([
@@ -148,7 +118,7 @@ describe('foreseeOps()', () => {
 
   test('what stands on a step that is unknown is unknown too', async () => {
     const { foresee } = world();
-    const above = [...ops, copy(0, 'c', 3)];
+    const above = [...ops, copyOp(0, 'c', 3)];
     expect((await foresee(above, 4)).at(-1)).toBe('unknown, waits for 3');
   });
 

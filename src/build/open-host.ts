@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Emit } from '../events/event.ts';
-import type { ImageSource } from '../registry/image-source.ts';
+import type { ImageSource } from '../image/image-source.ts';
 import { runtimeDirectory } from '../host/runtime-directory.ts';
 import type { BuildHost, BuildTerminal } from './build-image.ts';
 import { holdSources } from './kept-sources.ts';

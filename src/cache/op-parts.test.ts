@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseDigest } from '../core/digest.ts';
 import type { ExecOp, FileOp, Mount, Op, OpId, SourceOp } from '../ops/op.ts';
+import { userCopy } from '../testing/sample-ops.ts';
 import { hashKeyParts } from './cache-key.ts';
 import { opParts } from './op-parts.ts';
 
@@ -93,22 +94,7 @@ describe('opParts() of an exec op does not change with', () => {
 });
 
 describe('opParts() of a file op', () => {
-  const copy = {
-    action: 'copy',
-    from: id(1),
-    source: '/src',
-    destination: '/app/',
-    owner: undefined,
-    mode: undefined,
-    followsSymlink: true,
-    copiesDirContents: true,
-    unpacksArchives: false,
-    allowsWildcard: true,
-    allowsEmptyWildcard: true,
-    createsDestPath: true,
-    keepsParents: false,
-    excludes: [],
-  } as const;
+  const copy = userCopy(1, '/src', '/app/');
   const file: FileOp = { kind: 'file', base: id(0), actions: [copy] };
 
   test.each<[string, FileOp['actions']]>([

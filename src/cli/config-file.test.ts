@@ -3,21 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderError } from '../diagnostics/render.ts';
-import { BuildError } from '../diagnostics/build-error.ts';
 import { USER_NAMESPACE_VARIABLE } from '../host/current-user-namespace.ts';
+import { errorOf } from '../testing/build-errors.ts';
 import { parseConfigFile, readConfigFile } from './config-file.ts';
 import { storeRoot } from './store-root.ts';
 import { HOST_UID_VARIABLE } from './user-identity.ts';
 
-function failure(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof BuildError) return renderError(error);
-    throw error;
-  }
-  throw new Error('it was accepted');
-}
+const failure = (act: () => unknown): string => renderError(errorOf(act));
 
 describe('parseConfigFile()', () => {
   test('reads every key', () => {

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { copyFromContainer } from '../build/copy-from-container.ts';
 import { findRecord } from '../containers/container-record.ts';
+import { refuseTerminal } from './refuse-terminal.ts';
 import { defineCommand } from './command.ts';
 import { badFlagValue, unsupportedFlag } from './errors.ts';
 import { switchFlag } from './flag-table.ts';
@@ -31,10 +32,7 @@ export const cp = defineCommand({
       throw badFlagValue('cp', from, 'expected CONTAINER:PATH');
     }
     const [, name = '', path = ''] = source;
-    if (to === '-' && context.stdout.isTerminal) {
-      const found = 'standard output is a terminal, and archives are not for reading';
-      throw badFlagValue('cp', to, found);
-    }
+    refuseTerminal('cp', to, context.stdout);
     const root = commandRoot(flags.root, context);
     await becomeRoot(context, root);
     await using store = openCommandStore(flags.root, context);

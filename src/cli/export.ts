@@ -3,8 +3,8 @@ import { exportContainer } from '../build/copy-from-container.ts';
 import { findRecord, type ContainerRecord } from '../containers/container-record.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { exportImage } from '../export/export-image.ts';
+import { refuseTerminal } from './refuse-terminal.ts';
 import { defineCommand } from './command.ts';
-import { badFlagValue } from './errors.ts';
 import { textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { becomeRoot } from './rootless.ts';
@@ -20,10 +20,7 @@ export const exportRoot = defineCommand({
   words: { min: 1, max: 1, expected: 'one image or container' },
   async run({ flags, words: [name = ''] }, context) {
     const dest = flags.output ?? '-';
-    if (dest === '-' && context.stdout.isTerminal) {
-      const found = 'standard output is a terminal, and archives are not for reading';
-      throw badFlagValue('--output', dest, found);
-    }
+    refuseTerminal('--output', dest, context.stdout);
     const root = commandRoot(flags.root, context);
     // Files of steps may belong to ids that only a user namespace of ours can read.
     await becomeRoot(context, root);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { renderError } from '../diagnostics/render.ts';
-import { BuildError } from '../diagnostics/build-error.ts';
+import { errorOf } from '../testing/build-errors.ts';
 import { renderFormatted } from './go-template.ts';
 import { parseImageFilters, repositoryFilter } from './image-filter.ts';
 import { imageFields, type ImageRow } from './image-rows.ts';
@@ -23,15 +23,7 @@ const ROWS = [
 const names = (rows: readonly ImageRow[]): string[] =>
   rows.map(({ repository, tag }) => `${repository}:${tag}`);
 
-function failure(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof BuildError) return renderError(error);
-    throw error;
-  }
-  throw new Error('it was accepted');
-}
+const failure = (act: () => unknown): string => renderError(errorOf(act));
 
 const createdAt = (image: string): string | undefined =>
   ({ april: '2024-04-01T00:00:00Z', may: '2024-05-01T00:00:00Z' })[image];

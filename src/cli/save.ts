@@ -1,7 +1,7 @@
 import { saveImages } from '../build/save-image.ts';
 import { hostPlatform } from '../core/platform.ts';
+import { refuseTerminal } from './refuse-terminal.ts';
 import { defineCommand, oneOf } from './command.ts';
-import { badFlagValue } from './errors.ts';
 import { textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { readPlatform } from './platform-flag.ts';
@@ -21,10 +21,7 @@ export const save = defineCommand({
   async run({ flags, words }, context) {
     const format = oneOf('--format', flags.format ?? 'docker', ['docker', 'oci'] as const);
     const dest = flags.output ?? '-';
-    if (dest === '-' && context.stdout.isTerminal) {
-      const found = 'standard output is a terminal, and archives are not for reading';
-      throw badFlagValue('--output', dest, found);
-    }
+    refuseTerminal('--output', dest, context.stdout);
     const platform =
       flags.platform === undefined ? undefined : readPlatform(flags.platform, context.arch);
     // Files of steps may belong to ids that only a user namespace of ours can read.

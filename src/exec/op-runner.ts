@@ -3,6 +3,7 @@ import { bytesToText, textToBytes } from '../core/bytes.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { diskError } from '../host/disk-error.ts';
 import type { BaseImage } from '../image/base-image.ts';
+import { copyAction } from '../ops/copy-action.ts';
 import { inputOrigin } from '../ops/input-origin.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { CopyAction, FileOp, MergeOp, OpId, SourceOp } from '../ops/op.ts';
@@ -194,22 +195,8 @@ function mergeAsCopies(op: MergeOp): FileOp {
 }
 
 function copyAll(from: OpId, source: string): CopyAction {
-  return {
-    action: 'copy',
-    from,
-    source,
-    destination: '/',
-    owner: undefined,
-    mode: undefined,
-    followsSymlink: false,
-    copiesDirContents: source === '/',
-    unpacksArchives: false,
-    allowsWildcard: false,
-    allowsEmptyWildcard: false,
-    createsDestPath: true,
-    keepsParents: source !== '/',
-    excludes: [],
-  };
+  const isWhole = source === '/';
+  return copyAction(from, source, '/', { copiesDirContents: isWhole, keepsParents: !isWhole });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BuildError } from '../diagnostics/build-error.ts';
+import { errorOf } from '../testing/build-errors.ts';
 import { addAnnotations, annotationsOn, checkAnnotations } from './annotations.ts';
 import { DEFAULT_ENCODING, type Annotation, type Output } from './output.ts';
 
@@ -9,15 +9,6 @@ const local: Output = { type: 'local', dest: 'a', isSplit: undefined };
 function notesOf(text: string): readonly Annotation[] {
   const [output] = addAnnotations([oci, local], [text]);
   return output !== undefined && 'annotations' in output ? output.annotations : [];
-}
-
-function errorOf(action: () => unknown): BuildError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof BuildError) return error;
-  }
-  throw new Error('Nothing was thrown');
 }
 
 describe('addAnnotations()', () => {

@@ -1,10 +1,9 @@
 import { createReadStream, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexOf, parseDigest, type Digest } from '../core/digest.ts';
-import type { Platform } from '../core/platform.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
-import type { BaseImage } from './base-image.ts';
+import type { ImageSource } from './image-source.ts';
 import { imageNotFound, invalidImage, shown } from './errors.ts';
 import type { Descriptor } from './manifest.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from './parse-manifest.ts';
@@ -12,31 +11,16 @@ import { Fields } from './fields.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { resolveImage } from './resolve-image.ts';
 
-/** Images of one OCI layout directory (OCI image-spec image-layout.md). */
-export interface LayoutImageSource {
-  /**
-   * `name` is a digest, a tag, or a name that ends in one of them (`app:v1`). When the layout has one
-   * image, a name without a known tag means that one.
-   * @throws BuildError IMAGE_NOT_FOUND (lists the tags), INVALID_IMAGE, PLATFORM_NOT_FOUND
-   */
-  resolve(name: string, platform: Platform, signal: AbortSignal): Promise<BaseImage>;
-  /**
-   * The stored bytes of a layer from byte `offset` on, not yet checked.
-   * @throws BuildError INVALID_IMAGE when they are missing
-   */
-  openLayer(
-    image: BaseImage,
-    layer: Descriptor,
-    offset: number,
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<Uint8Array>>;
-}
-
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const READ_CHUNK_BYTES = 1024 * 1024;
 
-/** Reads nothing before the first `resolve`. Manifests and configs are copied to `blobs`. */
-export function createLayoutImageSource(dir: string, blobs: BlobStore): LayoutImageSource {
+/**
+ * Images of one OCI layout directory (OCI image-spec image-layout.md). Reads nothing before the first
+ * `resolve`, whose name is a digest, a tag, or a name that ends in one of them (`app:v1`); when the layout
+ * has one image, a name without a known tag means that one. Manifests and configs are copied to `blobs`.
+ * Errors are IMAGE_NOT_FOUND (lists the tags), INVALID_IMAGE (a missing blob too) and PLATFORM_NOT_FOUND.
+ */
+export function createLayoutImageSource(dir: string, blobs: BlobStore): ImageSource {
   return {
     async resolve(name, platform, signal) {
       const label = `oci-layout://${dir}`;

@@ -6,6 +6,7 @@ import {
   type FileContext,
   type FileSource,
 } from '../stages/stage-graph.ts';
+import { copyAction } from './copy-action.ts';
 import { gitSource } from './lower-transfer.ts';
 import type { OpBuilder } from './op-builder.ts';
 import type { CopyAction, OpId, OpMetadata, Source, SourceOp } from './op.ts';
@@ -32,23 +33,8 @@ export function sourceOp(
 
 /** A named context behind HTTP is what an archive holds, or the one file where it is none. */
 function unpackOf(from: OpId): CopyAction {
-  return {
-    action: 'copy',
-    from,
-    // The server decides what the file is called.
-    source: '/*',
-    destination: '/',
-    owner: undefined,
-    mode: undefined,
-    followsSymlink: false,
-    copiesDirContents: false,
-    unpacksArchives: true,
-    allowsWildcard: true,
-    allowsEmptyWildcard: false,
-    createsDestPath: true,
-    keepsParents: false,
-    excludes: [],
-  };
+  // The server decides what the file is called.
+  return copyAction(from, '/*', '/', { unpacksArchives: true, allowsWildcard: true });
 }
 
 function opOf(source: OpSource, images: ReadonlyMap<BaseKey, BaseImage>): SourceOp {

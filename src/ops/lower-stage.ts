@@ -1,5 +1,6 @@
 import type { PlannedStep, WorkdirStep } from '../stages/planned-step.ts';
 import { baseTitle, type PlannedStage, type StageBase } from '../stages/stage-graph.ts';
+import { copyAction } from './copy-action.ts';
 import { applySetting } from './apply-settings.ts';
 import { draftFrom, emptyDraft, inheritDraft, type ImageDraft } from './image-draft.ts';
 import { cleanPath } from './image-path.ts';
@@ -82,22 +83,7 @@ function startOnFiles(
 }
 
 function copyOfAll(from: OpId): CopyAction {
-  return {
-    action: 'copy',
-    from,
-    source: '/',
-    destination: '/',
-    owner: undefined,
-    mode: undefined,
-    followsSymlink: false,
-    copiesDirContents: true,
-    unpacksArchives: false,
-    allowsWildcard: false,
-    allowsEmptyWildcard: false,
-    createsDestPath: true,
-    keepsParents: false,
-    excludes: [],
-  };
+  return copyAction(from, '/', '/', { copiesDirContents: true });
 }
 
 function emptyWork(stage: PlannedStage, draft: ImageDraft, base?: OpId): StageWork {

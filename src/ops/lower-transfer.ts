@@ -2,6 +2,7 @@ import type { Digest } from '../core/digest.ts';
 import { isCommitStart, parseGitReference } from '../stages/git-reference.ts';
 import type { TransferStep } from '../stages/planned-step.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { copyAction } from './copy-action.ts';
 import {
   checksumInvalid,
   chmodInvalid,
@@ -34,45 +35,37 @@ export function lowerTransfer(step: TransferStep, scope: TransferScope): CopyAct
   checkMode(step.chmod, span);
   checkChecksumUse(step, span);
   if (step.isLink && hasName(ownerOf(step.chown))) throw linkedOwnerName(step.chown, span);
+  const destination = joinDestination(scope.cwd, step.destination);
   const common = {
-    action: 'copy',
-    destination: joinDestination(scope.cwd, step.destination),
     owner: ownerOf(step.chown),
     mode: step.chmod === '' ? undefined : step.chmod,
-    followsSymlink: false,
-    copiesDirContents: false,
-    unpacksArchives: false,
-    allowsWildcard: false,
-    allowsEmptyWildcard: false,
-    createsDestPath: true,
-    keepsParents: false,
     excludes: step.excludes,
-  } as const;
+  };
   const actions = step.sources.map((source): CopyAction => {
     const remote = remoteSource(source, step, span);
     if (remote?.type === 'git') {
-      return { ...common, from: scope.remote(remote), source: '/', copiesDirContents: true };
+      const options = { ...common, copiesDirContents: true };
+      return copyAction(scope.remote(remote), '/', destination, options);
     }
     if (remote?.type === 'http') {
       const file = `/${remote.filename ?? UNNAMED}`;
       const unpacksArchives = step.unpack ?? false;
-      return { ...common, from: scope.remote(remote), source: file, unpacksArchives };
+      return copyAction(scope.remote(remote), file, destination, { ...common, unpacksArchives });
     }
-    return {
+    const path = step.keepsParents ? pivotedPath(source) : cleanPath(source);
+    return copyAction(scope.from(), path, destination, {
       ...common,
-      from: scope.from(),
-      source: step.keepsParents ? pivotedPath(source) : cleanPath(source),
       followsSymlink: true,
       copiesDirContents: true,
       unpacksArchives: step.unpack ?? step.kind === 'add',
       allowsWildcard: true,
       allowsEmptyWildcard: true,
       keepsParents: step.keepsParents,
-    };
+    });
   });
-  const documents = step.files.map((file): CopyAction => {
-    return { ...common, from: scope.document(file), source: documentPath(file.name) };
-  });
+  const documents = step.files.map((file) =>
+    copyAction(scope.document(file), documentPath(file.name), destination, common),
+  );
   return [...actions, ...documents];
 }
 

@@ -13,7 +13,7 @@ import {
   type MemoryAuth,
   type MemoryRegistry,
 } from '../testing/memory-registry.ts';
-import type { ImageSource } from './image-source.ts';
+import type { ImageSource } from '../image/image-source.ts';
 import type { RegistriesConfig } from './registries.ts';
 import { createRegistryImageSource } from './registry-image-source.ts';
 

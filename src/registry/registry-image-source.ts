@@ -5,7 +5,7 @@ import { MAX_MANIFEST_BYTES } from '../image/parse-manifest.ts';
 import { formatReference, type ImageReference } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { resolveImage, type RootDocument } from '../image/resolve-image.ts';
-import type { ImageSource } from './image-source.ts';
+import type { ImageSource } from '../image/image-source.ts';
 import { registryFailed } from './errors.ts';
 import { listTags } from './list-tags.ts';
 import { manifestNotThere } from './manifest-errors.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BuildError } from '../diagnostics/build-error.ts';
+import { errorOf } from '../testing/build-errors.ts';
 import { parseCacheSource, parseCacheTarget } from './cache-option.ts';
 
 const form = {
@@ -9,15 +9,6 @@ const form = {
   ignoresErrors: false,
   savesMounts: false,
 };
-
-function errorOf(action: () => unknown): BuildError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof BuildError) return error;
-  }
-  throw new Error('It was taken');
-}
 
 describe('parseCacheSource()', () => {
   const registry = {

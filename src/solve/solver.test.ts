@@ -2,51 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { CacheRecord, CacheStore } from '../cache/cache-store.ts';
 import type { BuildEvent } from '../events/event.ts';
-import type { CopyAction, FileOp, ExecOp, Op, OpId, SourceOp } from '../ops/op.ts';
+import type { ExecOp, Op, OpId } from '../ops/op.ts';
 import { memoryCacheStore } from '../testing/memory-cache-store.ts';
+import { CONTEXT_OP, copyOp, execOp } from '../testing/sample-ops.ts';
 import { Solver, type Output, type SolveDeps } from './solver.ts';
 
 const never = new AbortController().signal;
 const id = (index: number): OpId => index as OpId;
-const platform = { os: 'linux', architecture: 'amd64' };
 
-const context: SourceOp = {
-  kind: 'source',
-  source: { type: 'local', name: 'context' },
-  platform: undefined,
-};
-const exec = (command: string, root?: number): ExecOp => ({
-  kind: 'exec',
-  root: root === undefined ? undefined : id(root),
-  args: [command],
-  env: [],
-  proxyEnv: [],
-  cwd: '/',
-  user: '',
-  mounts: [],
-  network: 'default',
-  security: 'sandbox',
-  platform,
-});
-const copy = (from: number, source: string, base?: number): FileOp => {
-  const action: CopyAction = {
-    action: 'copy',
-    from: id(from),
-    source,
-    destination: '/',
-    owner: undefined,
-    mode: undefined,
-    followsSymlink: true,
-    copiesDirContents: true,
-    unpacksArchives: false,
-    allowsWildcard: true,
-    allowsEmptyWildcard: true,
-    createsDestPath: true,
-    keepsParents: false,
-    excludes: [],
-  };
-  return { kind: 'file', base: base === undefined ? undefined : id(base), actions: [action] };
-};
+const exec = (command: string, root?: number): ExecOp =>
+  execOp({ args: [command], root: root === undefined ? undefined : id(root) });
 
 interface WorldOptions {
   readonly noCache?: boolean;
@@ -129,7 +94,13 @@ let counter = 0;
 const fresh = (): string => `fresh ${String(counter++)}`;
 
 describe('Solver', () => {
-  const app = [context, exec('install'), copy(0, 'src', 1), exec('build', 2), copy(3, '/app')];
+  const app = [
+    CONTEXT_OP,
+    exec('install'),
+    copyOp(0, 'src', 1),
+    exec('build', 2),
+    copyOp(3, '/app'),
+  ];
 
   test('runs each op once, inputs first', async () => {
     const w = world(fresh);
@@ -293,13 +264,13 @@ describe('Solver', () => {
     });
     await fc.assert(
       fc.asyncProperty(graphs, fc.integer({ min: 1, max: 8 }), async (shape, jobs) => {
-        const ops: Op[] = [context];
+        const ops: Op[] = [CONTEXT_OP];
         for (const [a, b, isExec] of shape) {
           const n = ops.length;
           ops.push(
             isExec
               ? exec(`run ${String(n)}`, n > 1 ? (a % (n - 1)) + 1 : undefined)
-              : copy(a % n, '/x', n > 1 ? (b % (n - 1)) + 1 : undefined),
+              : copyOp(a % n, '/x', n > 1 ? (b % (n - 1)) + 1 : undefined),
           );
         }
         const w = world(fresh);

@@ -10,8 +10,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BuildError } from '../diagnostics/build-error.ts';
 import { commitFiles, startGitServer, type GitServer } from '../testing/git-server.ts';
+import { rejectionOf, textsOf } from '../testing/build-errors.ts';
 import { openRemoteSources, type GitSource, type RemoteSources } from './remote-sources.ts';
 
 const { signal } = new AbortController();
@@ -94,14 +94,8 @@ async function take(from: GitSource): Promise<Record<string, string>> {
   return files;
 }
 
-async function failure(work: Promise<unknown>): Promise<readonly [string, string, string]> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof BuildError)) throw new Error('No BuildError', { cause: error });
-  return [error.code, error.message, error.hint ?? ''];
-}
+const failure = async (work: Promise<unknown>): Promise<readonly string[]> =>
+  textsOf(await rejectionOf(work));
 
 describe('a repository', () => {
   test('is the files of its default branch, as a checkout has them', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Digest } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
-import { BuildError } from '../diagnostics/build-error.ts';
+import { rejectionOf, textsOf } from '../testing/build-errors.ts';
 import { pinUrl, takeUrl, type UrlSource, type UrlStore } from './url-file.ts';
 
 const { signal } = new AbortController();
@@ -70,14 +70,8 @@ async function take(from: UrlSource): Promise<{ text: string; mtime: number }> {
 }
 
 /** What is thrown, as users see it. */
-async function failure(work: Promise<unknown>): Promise<readonly [string, string, string]> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof BuildError)) throw new Error('No BuildError', { cause: error });
-  return [error.code, error.message, error.hint ?? ''];
-}
+const failure = async (work: Promise<unknown>): Promise<readonly string[]> =>
+  textsOf(await rejectionOf(work));
 
 const withEtag: Handler = (request, response) => {
   const headers = { etag: '"one"', 'last-modified': MONDAY };

@@ -1,21 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { BuildError } from '../diagnostics/build-error.ts';
 import { renderError } from '../diagnostics/render.ts';
 import { dockerfile, planRequest, planWithBases } from '../testing/base-images.ts';
+import { errorOf, textsOf } from '../testing/build-errors.ts';
 import type { PlanRequest } from './plan-request.ts';
 
 function plan(lines: readonly string[], changes: Partial<PlanRequest> = {}): unknown {
   return planWithBases(dockerfile(...lines), planRequest(changes)).plan;
 }
 
-function errorOf(action: () => unknown): BuildError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof BuildError) return error;
-    throw error;
-  }
-  throw new Error('Nothing was thrown');
+/** The request that has this epoch, and what is said of it. */
+function badEpoch(value: string, found: string): [Partial<PlanRequest>, readonly string[]] {
+  const message = `Cannot use SOURCE_DATE_EPOCH "${value}": ${found}`;
+  const hint = 'Give a number, for example the one that "git log -1 --format=%ct" prints';
+  const request = { buildArgs: new Map([['SOURCE_DATE_EPOCH', value]]) };
+  return [request, ['SOURCE_DATE_EPOCH_INVALID', message, hint]];
 }
 
 describe('planStages() refuses', () => {
@@ -197,42 +195,25 @@ describe('planStages() refuses', () => {
     [
       'an epoch that is no number and no name',
       ['FROM scratch'],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'yesterday']]) },
-      [
-        'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "yesterday": it is neither a whole number of seconds since 1970 nor "context" nor the name of a stage or named context',
-        'Give a number, for example the one that "git log -1 --format=%ct" prints',
-      ],
+      ...badEpoch(
+        'yesterday',
+        'it is neither a whole number of seconds since 1970 nor "context" nor the name of a stage or named context',
+      ),
     ],
     [
       'an epoch beyond the year 9999',
       ['FROM scratch'],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', '253402300800']]) },
-      [
-        'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "253402300800": it is after the year 9999 or as far before 1970',
-        'Give a number, for example the one that "git log -1 --format=%ct" prints',
-      ],
+      ...badEpoch('253402300800', 'it is after the year 9999 or as far before 1970'),
     ],
     [
       'an epoch of a stage on an image',
       ['FROM alpine AS src', 'ADD https://a.example/b /', 'FROM scratch'],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
-      [
-        'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "src": that stage does not begin with FROM scratch',
-        'Give a number, for example the one that "git log -1 --format=%ct" prints',
-      ],
+      ...badEpoch('src', 'that stage does not begin with FROM scratch'),
     ],
     [
       'an epoch of a stage that fetches nothing',
       ['FROM scratch AS src', 'FROM scratch'],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
-      [
-        'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
-        'Give a number, for example the one that "git log -1 --format=%ct" prints',
-      ],
+      ...badEpoch('src', 'that stage does more or less than ADD one URL or repository'),
     ],
     [
       'an epoch of a stage that fetches twice',
@@ -242,42 +223,22 @@ describe('planStages() refuses', () => {
         'ADD https://a.example/b /',
         'FROM scratch',
       ],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
-      [
-        'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
-        'Give a number, for example the one that "git log -1 --format=%ct" prints',
-      ],
+      ...badEpoch('src', 'that stage does more or less than ADD one URL or repository'),
     ],
     [
       'an epoch of a stage that fetches two things at once',
       ['FROM scratch AS src', 'ADD https://a.example/b https://a.example/b /', 'FROM scratch'],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
-      [
-        'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
-        'Give a number, for example the one that "git log -1 --format=%ct" prints',
-      ],
+      ...badEpoch('src', 'that stage does more or less than ADD one URL or repository'),
     ],
     [
       'an epoch of a stage that adds files of the context',
       ['FROM scratch AS src', 'ADD a /', 'FROM scratch'],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
-      [
-        'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
-        'Give a number, for example the one that "git log -1 --format=%ct" prints',
-      ],
+      ...badEpoch('src', 'that stage does more or less than ADD one URL or repository'),
     ],
     [
       'an epoch of a stage that does something else too',
       ['FROM scratch AS src', 'ADD https://a.example/b /', 'ENV A=b', 'FROM scratch'],
-      { buildArgs: new Map([['SOURCE_DATE_EPOCH', 'src']]) },
-      [
-        'SOURCE_DATE_EPOCH_INVALID',
-        'Cannot use SOURCE_DATE_EPOCH "src": that stage does more or less than ADD one URL or repository',
-        'Give a number, for example the one that "git log -1 --format=%ct" prints',
-      ],
+      ...badEpoch('src', 'that stage does more or less than ADD one URL or repository'),
     ],
     [
       'a context that leads to the stage it replaces',
@@ -306,8 +267,7 @@ describe('planStages() refuses', () => {
       ],
     ],
   ])('%s', (_what, lines, changes, expected) => {
-    const error = errorOf(() => plan(lines, changes));
-    expect([error.code, error.message, error.hint ?? '']).toEqual(expected);
+    expect(textsOf(errorOf(() => plan(lines, changes)))).toEqual(expected);
   });
 
   test('a trigger that is no instruction, and blames the FROM that brings it in', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BuildError } from '../diagnostics/build-error.ts';
 import { dockerfile, fakeBaseImage, planRequest, planWithBases } from '../testing/base-images.ts';
+import { errorOf } from '../testing/build-errors.ts';
 import { planStages } from './plan-stages.ts';
 import type { NamedContext, PlanRequest } from './plan-request.ts';
 import type { BaseKey, PlannedStage, StageGraph } from './stage-graph.ts';
@@ -13,16 +13,6 @@ function stagesOf(graph: StageGraph): readonly PlannedStage[] {
   const [target] = graph.targets;
   if (target === undefined) throw new Error('The plan has no target');
   return target.stages;
-}
-
-function errorOf(action: () => unknown): BuildError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof BuildError) return error;
-    throw error;
-  }
-  throw new Error('Nothing was thrown');
 }
 
 /** The variables that the last step of the last stage sees. */

@@ -20,11 +20,12 @@ import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
 import { mount, umount } from '../host/mount.ts';
 import { makeDevice, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import { lsetxattr } from '../host/xattr.ts';
-import type { CopyAction, FileAction, OpId } from '../ops/op.ts';
+import type { CopyAction, FileAction } from '../ops/op.ts';
 import type { ActiveSnapshot, SnapshotId, SnapshotInfo } from '../snapshot/snapshotter.ts';
 import { openChainTree } from '../tree/chain-tree.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { readLink } from '../tree/node.ts';
+import { userCopy } from './sample-ops.ts';
 
 /** A temporary directory with helpers to run file actions in it and to see what they left. */
 export interface FileOpRig {
@@ -136,29 +137,13 @@ async function run(dir: string, job: Job): Promise<Result> {
   return { upper, info, tree, lowers };
 }
 
-/** A COPY as a Dockerfile makes it. */
+/** A COPY of the first input, with the options that a Dockerfile gives it. */
 export function copy(
   source: string,
   destination: string,
-  more: Partial<CopyAction> = {},
+  changes: Partial<CopyAction> = {},
 ): CopyAction {
-  return {
-    action: 'copy',
-    from: 0 as OpId,
-    source,
-    destination,
-    owner: undefined,
-    mode: undefined,
-    followsSymlink: true,
-    copiesDirContents: true,
-    unpacksArchives: false,
-    allowsWildcard: true,
-    allowsEmptyWildcard: true,
-    createsDestPath: true,
-    keepsParents: false,
-    excludes: [],
-    ...more,
-  };
+  return userCopy(0, source, destination, changes);
 }
 
 /** Each file of the result: `path type mode uid:gid [content or target]`. Times on request. */

@@ -11,7 +11,7 @@ import { BuildError } from '../../src/diagnostics/build-error.ts';
 import type { BaseImage } from '../../src/image/base-image.ts';
 import { MEDIA_TYPE } from '../../src/image/manifest.ts';
 import { parseConfig } from '../../src/image/parse-config.ts';
-import type { ImageSource } from '../../src/registry/image-source.ts';
+import type { ImageSource } from '../../src/image/image-source.ts';
 import { openRemoteSources } from '../../src/sources/remote-sources.ts';
 import { openSandbox } from '../../src/sandbox/choose-sandbox.ts';
 import type { BaseImageFiles } from './base-images.ts';

@@ -1,6 +1,6 @@
 import type { Platform } from '../core/platform.ts';
-import type { BaseImage } from '../image/base-image.ts';
-import type { Descriptor } from '../image/manifest.ts';
+import type { BaseImage } from './base-image.ts';
+import type { Descriptor } from './manifest.ts';
 
 /** A place that images come from: a registry or an OCI layout directory. */
 export interface ImageSource {
