@@ -44,6 +44,8 @@ export async function checkRequest(
   const { source } = opened.input.dockerfile;
   const { ignoreMatcher } = opened.input;
   const { ast, diagnostics } = parseDockerfile(source);
+  // Its mistakes are told in one sentence.
+  if (source.isPrivate === true) throwDiagnostics(diagnostics, () => undefined);
   const bases = openBases(request, host);
   const plans: StageGraph[] = [];
   const errors: BuildError[] = [];

@@ -44,6 +44,16 @@ export function dockerfileUnreadable(path: string, found: string): BuildError {
   });
 }
 
+/** A file with mistakes whose words are not ours to show. */
+export function privateFileInvalid(path: string): BuildError {
+  return new BuildError({
+    code: 'DOCKERFILE_UNREADABLE',
+    class: 'input',
+    message: `Cannot read Dockerfile "${path}": it is a link out of the build context, to a file with mistakes that are not shown`,
+    hint: 'Put a copy in the place of the link to see them',
+  });
+}
+
 /** A file of the context changed after it was hashed. */
 export function contextChanged(step: string): BuildError {
   return new BuildError({

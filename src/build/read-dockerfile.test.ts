@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -42,6 +42,26 @@ describe('readDockerfile()', () => {
         hint: 'The path of -f starts at the working directory',
       }),
     );
+  });
+
+  test.each([
+    ['Dockerfile', undefined, true],
+    ['in/file', 'in/file', true],
+    ['in/file of a linked directory', 'linked/Dockerfile', true],
+    ['near', 'near', false],
+    ['of its own name', '../elsewhere/Dockerfile', false],
+  ])('C09 knows that the text is private of a file elsewhere: %s', (_what, name, isPrivate) => {
+    const context = join(dir, 'context');
+    for (const folder of [context, join(context, 'in'), join(dir, 'elsewhere')]) mkdirSync(folder);
+    writeFileSync(join(dir, 'elsewhere/Dockerfile'), 'secret');
+    writeFileSync(join(context, 'own'), 'own');
+    symlinkSync('../elsewhere/Dockerfile', join(context, 'Dockerfile'));
+    symlinkSync('../../elsewhere/Dockerfile', join(context, 'in/file'));
+    symlinkSync('../elsewhere', join(context, 'linked'));
+    symlinkSync('own', join(context, 'near'));
+    const { source } = readDockerfile({ kind: 'file', path: name }, context, context);
+    expect(source.isPrivate).toBe(isPrivate);
+    expect(source.text).toBe(name === 'near' ? 'own' : 'secret');
   });
 
   test.each([

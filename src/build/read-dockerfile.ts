@@ -11,6 +11,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { nearest } from '../core/suggest.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
+import { leadsOutside } from './leads-outside.ts';
 import { badContext, dockerfileNotFound, dockerfileUnreadable } from './errors.ts';
 import type { ContextRequest, DockerfileRequest } from './request.ts';
 
@@ -68,13 +69,13 @@ export function readDockerfile(
         similarEntry(hostPath) ?? 'The path of -f starts at the working directory',
       );
     }
-    return { source: { path: dockerfile.path, text: bytes.toString('utf8') }, hostPath };
+    return found(dockerfile.path, bytes, hostPath, directory);
   }
   for (const name of ['Dockerfile', 'dockerfile']) {
     const hostPath = join(directory, name);
     const bytes = readRegular(hostPath, name);
     if (bytes !== undefined) {
-      return { source: { path: name, text: bytes.toString('utf8') }, hostPath };
+      return found(name, bytes, hostPath, directory);
     }
   }
   throw dockerfileNotFound(
@@ -82,6 +83,11 @@ export function readDockerfile(
     'the build context has none',
     similarEntry(join(directory, 'Dockerfile')) ?? 'Name the file with -f',
   );
+}
+
+function found(path: string, bytes: Buffer, hostPath: string, directory: string): ReadDockerfile {
+  const isPrivate = leadsOutside(hostPath, directory);
+  return { source: { path, text: bytes.toString('utf8'), isPrivate }, hostPath };
 }
 
 /** Never waits on a pipe and never reads a device. Undefined when there is nothing of this name. */

@@ -4,6 +4,7 @@ import type { Emit } from '../events/event.ts';
 import { parseIgnoreFile } from '../dockerfile/ignore-file.ts';
 import type { PatternMatcher } from '../dockerfile/pattern-matcher.ts';
 import { dockerfileUnreadable } from './errors.ts';
+import { leadsOutside } from './leads-outside.ts';
 import { throwDiagnostics } from './throw-diagnostics.ts';
 
 const MAX_IGNORE_FILE_BYTES = 4 * 1024 * 1024;
@@ -27,7 +28,8 @@ export function readIgnoreFile(
   }
   const name = path === own ? `${dockerfilePath ?? ''}.dockerignore` : '.dockerignore';
   const text = readFileSync(path, 'utf8');
-  const { matcher, diagnostics } = parseIgnoreFile({ path: name, text });
+  const isPrivate = leadsOutside(path, contextDir);
+  const { matcher, diagnostics } = parseIgnoreFile({ path: name, text, isPrivate });
   throwDiagnostics(diagnostics, emit);
   return matcher;
 }

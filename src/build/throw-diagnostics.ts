@@ -1,6 +1,7 @@
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Emit } from '../events/event.ts';
+import { privateFileInvalid } from './errors.ts';
 
 /**
  * Tells the warnings and throws the errors: one as it is, several as an AggregateError, so that a user
@@ -14,6 +15,7 @@ export function throwDiagnostics(diagnostics: readonly Diagnostic[], emit: Emit)
   }
   const [first, ...rest] = errors;
   if (first === undefined) return;
+  if (first.span?.file.isPrivate === true) throw privateFileInvalid(first.span.file.path);
   throw rest.length === 0 ? first : new AggregateError(errors, first.message);
 }
 

@@ -318,9 +318,9 @@ describe('parseDockerfile() reports', () => {
       '2:15 INVALID_FLAG_VALUE Cannot parse RUN: invalid network mode "bridge"',
     ],
     [
-      'an unknown security mode',
-      'FROM a\nRUN --security= b\n',
-      '2:16 INVALID_FLAG_VALUE Cannot parse RUN: security "" is not valid',
+      'E08 an unknown security mode',
+      'FROM a\nRUN --security=2 b\n',
+      '2:16 INVALID_FLAG_VALUE Cannot parse RUN: security "2" is not valid',
     ],
     [
       'a mount from a variable',

@@ -83,7 +83,11 @@ describe('parseRunMount()', () => {
     ['sharing=private,target=/a', 'invalid cache sharing set for bind mount'],
     ['target=/a/..', 'invalid mount target "/"'],
     ['target=${x:?gone}', 'x: gone'],
-  ])('refuses %j', (raw, message, similar) => {
+    [
+      'target=/a,rw,bind-propagation=suid',
+      "unexpected key 'bind-propagation' in 'bind-propagation=suid'",
+    ],
+  ])('D05, D09 refuses %j', (raw, message, similar) => {
     expect(parse(raw)).toEqual({
       ok: false,
       diagnostic: {

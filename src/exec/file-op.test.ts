@@ -375,7 +375,7 @@ describe.runIf(isRoot)('runFileOp() does the small actions', () => {
 
   // BuildKit 4ed7a2ff3: such paths once led to the sibling of the root directory.
   test.each(['..', '/a/../..', '../victim', '/link/victim'])(
-    'rm %s stays inside',
+    'C08 rm %s stays inside',
     async (target) => {
       make('victim', { v: 'V' });
       const lower = make('lower', { 'a/': {}, link: { symlink: rig.dir } });
@@ -395,24 +395,24 @@ describe.runIf(isRoot)('runFileOp() in hostile trees', () => {
 
   test.each<[string, Files, Files, string, string]>([
     [
-      'a context link to an absolute path',
-      { symlink: { symlink: '<OUT>' } },
+      'C11 a context link to an absolute path',
+      { link: { symlink: '<OUT>' } },
       {},
       '/link/secret',
       '/p',
     ],
     [
-      'a context link with many ..',
-      { symlink: { symlink: '../../../../../../../../<OUT>' } },
+      'C11 a context link with many ..',
+      { link: { symlink: '../../../../../../../../<OUT>' } },
       {},
       '/link/secret',
       '/p',
     ],
-    ['a wildcard below such a link', { symlink: { symlink: '<OUT>' } }, {}, '/link/s*', '/p/'],
+    ['C11 a wildcard below such a link', { link: { symlink: '<OUT>' } }, {}, '/link/s*', '/p/'],
     [
       'a destination link out of the image',
       { f: 'F' },
-      { symlink: { symlink: '<OUT>' } },
+      { link: { symlink: '<OUT>' } },
       '/f',
       '/link/secret',
     ],

@@ -55,7 +55,7 @@ describe('openDirectoryInside()', () => {
     ['rooted/b', '/a/b'],
     ['new/er', '/new/er'],
     ['a/relative/x', '/OUT/x'],
-  ])('opens %s inside the root', (path, place) => {
+  ])('D04 opens %s inside the root', (path, place) => {
     expect(opened(path)).toBe(place);
     expect(readdirSync(join(dir, 'OUT'))).toEqual([]);
   });
@@ -79,7 +79,7 @@ describe('openDirectoryInside()', () => {
   });
 });
 
-test('openDirectoryInside() never leads out while another process puts links in the way', async () => {
+test('D02 openDirectoryInside() never leads out while another process puts links in the way', async () => {
   writeFileSync(join(dir, 'OUT/canary'), '');
   mkdirSync(join(root, 's/deep'), { recursive: true });
   mkdirSync(join(dir, 'OUT/deep'));

@@ -35,7 +35,8 @@ export async function acquireLock(
     const lock = tryLock(path, type);
     if (lock !== undefined) return lock;
     // Two who wait must not look in step, or one of them may never find it free.
-    await setTimeout(wait / 2 + (Math.random() * wait) / 2, undefined, { signal });
+    const pause = wait / 2 + (Math.random() * wait) / 2;
+    await setTimeout(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
     wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   }
 }

@@ -89,7 +89,7 @@ describe.skipIf(OPENSSL === undefined)('TLS', () => {
     copyFileSync(join(dir, source), join(dir, 'certs.d', host, name));
   }
 
-  test('an unknown authority is refused, whatever NODE_TLS_REJECT_UNAUTHORIZED says', async () => {
+  test('G13 an unknown authority is refused, whatever NODE_TLS_REJECT_UNAUTHORIZED says', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     await expect(ask('good')).rejects.toThrow('untrusted: its certificate is self-signed');
   });
@@ -122,13 +122,13 @@ describe.skipIf(OPENSSL === undefined)('TLS', () => {
     expect(await ask('good', { systemCa: 'good.crt' })).toBe('hello');
   });
 
-  test('a certificate for another host is refused', async () => {
+  test('G13 a certificate for another host is refused', async () => {
     await expect(ask('other', { ca: 'other.crt' })).rejects.toThrow(
       'untrusted: its certificate is for another host',
     );
   });
 
-  test('an expired certificate is refused', async () => {
+  test('G13 an expired certificate is refused', async () => {
     await expect(ask('expired', { ca: 'expired.crt' })).rejects.toThrow(
       'untrusted: its certificate has expired',
     );
@@ -138,7 +138,7 @@ describe.skipIf(OPENSSL === undefined)('TLS', () => {
     expect(await ask('other', { insecure: true })).toBe('hello');
   });
 
-  test('TLS 1.1 is refused', async () => {
+  test('G13 TLS 1.1 is refused', async () => {
     const old = {
       minVersion: 'TLSv1',
       maxVersion: 'TLSv1.1',

@@ -23,8 +23,8 @@ function layers(change: object): unknown {
 
 /** What is wrong, the document, and the message it gets. */
 const REFUSED: readonly (readonly [string, unknown, string, string?])[] = [
-  ['both kinds', { ...MANIFEST, manifests: [] }, '"layers" does not belong into'],
-  ['duplicate keys', '{"schemaVersion":2,"layers":[],"layers":[]}', 'stands there twice'],
+  ['G08 both kinds', { ...MANIFEST, manifests: [] }, '"layers" does not belong into'],
+  ['G08 duplicate keys', '{"schemaVersion":2,"layers":[],"layers":[]}', 'stands there twice'],
   [
     'another type than promised',
     { ...MANIFEST, mediaType: MEDIA_TYPE.dockerManifest },
@@ -32,15 +32,15 @@ const REFUSED: readonly (readonly [string, unknown, string, string?])[] = [
     MEDIA_TYPE.ociManifest,
   ],
   ['schema 1', { schemaVersion: 1, fsLayers: [] }, 'obsolete manifest schema 1'],
-  ['a path as digest', layers({ digest: 'sha256:../../../etc' }), 'must be "sha256:"'],
-  ['upper-case digest', layers({ digest: DIGEST.toUpperCase() }), 'must be "sha256:"'],
-  ['63 digits', layers({ digest: DIGEST.slice(0, -1) }), 'must be "sha256:"'],
-  ['no digits', layers({ digest: 'sha256:' }), 'must be "sha256:"'],
-  ['md5', layers({ digest: `md5:${'0'.repeat(32)}` }), 'must be "sha256:"'],
-  ['newline in digest', layers({ digest: `${DIGEST}\n` }), 'must be "sha256:"'],
-  ['NUL in digest', layers({ digest: `${DIGEST}\0` }), 'must be "sha256:"'],
-  ['size 2^62', `{"schemaVersion":2,"x":${String(2 ** 62)}}`, 'is too large'],
-  ['negative size', layers({ size: -1 }), 'number of bytes'],
+  ['G06 a path as digest', layers({ digest: 'sha256:../../../etc' }), 'must be "sha256:"'],
+  ['G06 upper-case digest', layers({ digest: DIGEST.toUpperCase() }), 'must be "sha256:"'],
+  ['G06 63 digits', layers({ digest: DIGEST.slice(0, -1) }), 'must be "sha256:"'],
+  ['G06 no digits', layers({ digest: 'sha256:' }), 'must be "sha256:"'],
+  ['G06 md5', layers({ digest: `md5:${'0'.repeat(32)}` }), 'must be "sha256:"'],
+  ['G06 newline in digest', layers({ digest: `${DIGEST}\n` }), 'must be "sha256:"'],
+  ['G06 NUL in digest', layers({ digest: `${DIGEST}\0` }), 'must be "sha256:"'],
+  ['G10 size 2^62', `{"schemaVersion":2,"x":${String(2 ** 62)}}`, 'is too large'],
+  ['G10 negative size', layers({ size: -1 }), 'number of bytes'],
   ['a strange layer', layers({ mediaType: 'text/html' }), 'layer of the type "text/html"'],
   [
     'no container image',
@@ -52,8 +52,8 @@ const REFUSED: readonly (readonly [string, unknown, string, string?])[] = [
     { schemaVersion: 2, manifests: Array(1001).fill(DESCRIPTOR) },
     'more than 1000',
   ],
-  ['1001 layers', { ...MANIFEST, layers: Array(1001).fill(DESCRIPTOR) }, 'more than 1000'],
-  ['deep nesting', '['.repeat(100_000), 'nested deeper'],
+  ['G10 1001 layers', { ...MANIFEST, layers: Array(1001).fill(DESCRIPTOR) }, 'more than 1000'],
+  ['G10 deep nesting', '['.repeat(100_000), 'nested deeper'],
   ['a list', [], 'is not an object'],
   ['nothing', '', 'is not JSON'],
 ];
@@ -74,7 +74,7 @@ describe('parseManifest()', () => {
     expect(() => parse(' '.repeat(4 * 1024 * 1024 + 1))).toThrow('larger than');
   });
 
-  test('drops urls of layers, which would lead elsewhere', () => {
+  test('G01 drops urls of layers, which would lead elsewhere', () => {
     const parsed = parse(layers({ urls: ['https://elsewhere.example/'] }));
     expect(parsed).toMatchObject({ kind: 'image', manifest: { layers: [DESCRIPTOR] } });
     expect(JSON.stringify(parsed)).not.toContain('elsewhere');
@@ -89,7 +89,7 @@ describe('parseConfig()', () => {
     expect(parseConfig(bytes, 0, 'it')).toEqual({ ...config, history: [], config: {} });
   });
 
-  test('refuses another number of diff ids than the manifest has layers', () => {
+  test('G12 refuses another number of diff ids than the manifest has layers', () => {
     const bytes = Buffer.from(JSON.stringify(config));
     expect(() => parseConfig(bytes, 1, 'it')).toThrow(
       'Cannot read it: rootfs.diff_ids: it has 0 entries and the manifest has 1 layers',

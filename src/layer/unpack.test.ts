@@ -241,7 +241,7 @@ describe.runIf(process.getuid?.() === 0)('unpackLayer()', () => {
     expect(look(tree, '/d')?.mtimeNs).toBe(1_000_000_000_000n);
   });
 
-  test('checks the diff id over all bytes, also behind the archive', async () => {
+  test('G12 checks the diff id over all bytes, also behind the archive', async () => {
     const dir = join(base, 'checked');
     mkdirSync(dir);
     const tar = tarArchiveOf(file('a'));

@@ -112,7 +112,7 @@ describe('credential programs', () => {
     expect(await find({ credsStore: 'test', auths }, 'r.io')).toMatchObject(ME);
   });
 
-  test('that fail are an error, never an anonymous pull', async () => {
+  test('G05 that fail are an error, never an anonymous pull', async () => {
     helper('test', 'echo "vault is locked" >&2; exit 1');
     await expect(find({ credsStore: 'test' }, 'r.io')).rejects.toThrow(
       'Cannot read credentials from "docker-credential-test": it failed: vault is locked',

@@ -215,7 +215,7 @@ describe('push()', () => {
     expectPushed(server);
   });
 
-  test('gives no credentials to another place that it shall upload to', async () => {
+  test('G04 gives no credentials to another place that it shall upload to', async () => {
     const [server, other] = [
       await registry({ kind: 'basic', login: 'me:secret' }),
       await registry(),

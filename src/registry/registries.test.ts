@@ -76,7 +76,7 @@ describe('plain HTTP', () => {
     .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
 
   test.skipIf(address === undefined)(
-    'is spoken with other machines only where the user said so',
+    'G14 is spoken with other machines only where the user said so',
     async () => {
       const dir = mkdtempSync(join(tmpdir(), 'plain-'));
       await using server = await startMemoryRegistry({ kind: 'none' }, address);

@@ -284,7 +284,7 @@ describe('credentials', () => {
     await expect(refused).rejects.not.toThrow('other');
   });
 
-  test('of one port never go to another', async () => {
+  test('G05 of one port never go to another', async () => {
     const server = await registry({ kind: 'basic', login: 'me:secret' });
     const from = source({}, { '127.0.0.1': 'me:secret', '127.0.0.1:1': 'me:secret' });
     await expect(from.resolve(`${server.host}/app`, AMD64, signal)).rejects.toThrow('credentials');
@@ -297,7 +297,7 @@ describe('credentials', () => {
     'https://[::1]/t',
     'file:///t',
     'x',
-  ])('are not sent to the realm %s', async (realm) => {
+  ])('G02 are not sent to the realm %s', async (realm) => {
     const server = await registry({ kind: 'token', realm });
     const from = source({}, { [server.host]: 'me:secret' });
     await expect(from.resolve(`${server.host}/app`, AMD64, signal)).rejects.toThrow(
@@ -306,7 +306,7 @@ describe('credentials', () => {
     expect(server.requests.every(({ authorization }) => authorization === undefined)).toBe(true);
   });
 
-  test('stay behind when a blob is elsewhere', async () => {
+  test('G03 stay behind when a blob is elsewhere', async () => {
     const [server, store] = [
       await registry({ kind: 'basic', login: 'me:secret' }),
       await registry(),
@@ -374,7 +374,26 @@ describe('faults that pass', () => {
 });
 
 describe('bytes that are not what they should be', () => {
-  test('another manifest than the digest says', async () => {
+  test('G07 what a header says is the digest is only a hint', async () => {
+    const server = await registry();
+    const digest = putImage(server, 'app', '1');
+    server.setFault(({ method, path }) =>
+      method === 'HEAD' && path.includes('/manifests/')
+        ? { kind: 'answer', status: 200, headers: { 'docker-content-digest': digestOf('other') } }
+        : undefined,
+    );
+    const image = await source().resolve(`${server.host}/app:1`, AMD64, signal);
+    expect(image.manifestDigest).toBe(digest);
+  });
+
+  test('G11 a digest that another repository has is not found', async () => {
+    const server = await registry();
+    const digest = putImage(server, 'app', '1');
+    const wrong = source().resolve(`${server.host}/other:1@${digest}`, AMD64, signal);
+    await expect(wrong).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
+  });
+
+  test('G07 another manifest than the digest says', async () => {
     const server = await registry();
     const digest = putImage(server, 'app', '1');
     server.setFault(() => ({ kind: 'answer', status: 200, body: '{"schemaVersion":2}' }));
@@ -387,7 +406,7 @@ describe('bytes that are not what they should be', () => {
   test.each([
     ['longer', ' '],
     ['other', undefined],
-  ])('a %s config', async (_, more) => {
+  ])('G09 a %s config', async (_, more) => {
     const server = await registry();
     putImage(server, 'app', '1');
     const text = config('amd64');
@@ -401,7 +420,7 @@ describe('bytes that are not what they should be', () => {
     expect(blobs.sizeOf(digestOf(text))).toBeUndefined();
   });
 
-  test('an index that stands in itself to no end', async () => {
+  test('G10 an index that stands in itself to no end', async () => {
     const server = await registry();
     let inner = describeBlob(MEDIA_TYPE.ociIndex, 'x');
     for (let depth = 0; depth < 10; depth++) {
@@ -414,7 +433,7 @@ describe('bytes that are not what they should be', () => {
     );
   });
 
-  test('a manifest without end', async () => {
+  test('G10 a manifest without end', async () => {
     const server = await registry();
     server.setFault(() => ({ kind: 'answer', status: 200, body: ' '.repeat(5 * 1024 * 1024) }));
     await expect(source().resolve(`${server.host}/app:1`, AMD64, signal)).rejects.toThrow(

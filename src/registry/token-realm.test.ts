@@ -27,7 +27,7 @@ describe('trustRealm()', () => {
     ['quay.io', 'https://quay.io', 'file:///etc/passwd', 'refused'],
     ['quay.io', 'https://quay.io', '', 'refused'],
     ['127.0.0.1:5000', 'http://127.0.0.1:5000', 'http://127.0.0.1:5001/x', 'credentials'],
-  ])('registry %s at %s: realm %s gets %s', (registry, origin, realm, kind) => {
+  ])('G02 registry %s at %s: realm %s gets %s', (registry, origin, realm, kind) => {
     expect(trustRealm(realm, registry, new URL(origin)).kind).toBe(kind);
   });
 });

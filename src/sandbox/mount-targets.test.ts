@@ -42,7 +42,7 @@ const prepare = (
   prepareRoot(root, { path: workdir, uid: 12, gid: 34 }, targets);
 
 describe('prepareRoot()', () => {
-  test('makes what is missing, and leaves no trace and no changed time', () => {
+  test('D10 makes what is missing, and leaves no trace and no changed time', () => {
     const prepared = prepare([
       { path: '/etc/resolv.conf', type: 'file' },
       { path: '/new/dir/secret', type: 'file' },
@@ -90,7 +90,7 @@ describe('prepareRoot()', () => {
     ['an absolute link', '/../../OUT', '/OUT/x'],
     ['a relative link', '../../../OUT', '/OUT/x'],
     ['a chain of links', 'b', '/OUT/x'],
-  ])('resolves %s inside the root', (_what, target, resolved) => {
+  ])('D07, D08, E03 resolves %s inside the root', (_what, target, resolved) => {
     symlinkSync(target, at('a'));
     symlinkSync('/OUT', at('b'));
     const prepared = prepare([{ path: '/a/x', type: 'directory' }], '/a/w');
@@ -110,7 +110,7 @@ describe('prepareRoot()', () => {
   });
 
   test.each(['dev', 'proc', 'sys'])(
-    'puts a real /%s in the place of a link, for the time',
+    'E04, E06 puts a real /%s in the place of a link, for the time',
     (name) => {
       symlinkSync(outside, at(name));
       const prepared = prepare([]);
@@ -120,7 +120,7 @@ describe('prepareRoot()', () => {
     },
   );
 
-  test('removes nothing through a link that the step put in the way', () => {
+  test('D03 removes nothing through a link that the step put in the way', () => {
     mkdirSync(path.join(outside, 'victim'));
     const prepared = prepare([{ path: '/x/victim', type: 'directory' }]);
     rmSync(at('x'), { recursive: true });
@@ -149,7 +149,7 @@ describe('prepareRoot()', () => {
     ['/etc/file/x', '"/etc/file" is not a directory'],
     ['/etc/file', 'it is a file, the mount is not'],
     ['/loop/x', 'more than 255 symbolic links'],
-  ])('refuses to mount a directory on %s', (target, message) => {
+  ])('D09 refuses to mount a directory on %s', (target, message) => {
     mkdirSync(at('a'));
     writeFileSync(at('etc/file'), '');
     symlinkSync('sys/kernel', at('link'));
@@ -159,7 +159,7 @@ describe('prepareRoot()', () => {
     expect(readdirSync(root)).toEqual(before);
   });
 
-  test.each(['/proc/self/fd/7', '/sys', '/etc/file'])('refuses to work in %s', (workdir) => {
+  test.each(['/proc/self/fd/7', '/sys', '/etc/file'])('E01 refuses to work in %s', (workdir) => {
     writeFileSync(at('etc/file'), '');
     expect(() => prepare([], workdir)).toThrow(
       expect.objectContaining({ code: 'BAD_MOUNT_TARGET' }) as Error,

@@ -129,7 +129,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       expect(exitStatusOf(exit)).toBe(137);
     });
 
-    test('gives exactly the environment of the spec', async () => {
+    test('F05 gives exactly the environment of the spec', async () => {
       vi.stubEnv('HOST_CANARY', 'leaked');
       const { stdout } = await run(['env']);
       expect(stdout.trim().split('\n').sort()).toEqual(['HOME=/root', 'PATH=/bin']);
@@ -138,7 +138,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       vi.unstubAllEnvs();
     });
 
-    test('passes no descriptor but the standard three', async () => {
+    test('E02 passes no descriptor but the standard three', async () => {
       const dup = declareNative('dup', ['int']);
       const opened = openSync('/etc/hostname', 'r');
       // A copy without close-on-exec, as a careless parent process leaves it.
@@ -156,14 +156,14 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       expect([stdout, stderr]).toEqual(['0\nagain\n', 'wrong\n']);
     });
 
-    test('is process 1, sees no other process and has the hostname of the spec', async () => {
+    test('E09 is process 1, sees no other process and has the hostname of the spec', async () => {
       const { stdout } = await shell('echo $$; ls /proc | grep -c "^[0-9]"; hostname; umask');
       const [pid, processes, hostname, umask] = stdout.split('\n');
       expect([pid, hostname, umask]).toEqual(['1', 'step', '0022']);
       expect(Number(processes)).toBeLessThanOrEqual(3);
     });
 
-    test('runs as the user and with exactly the groups of the spec', async () => {
+    test('F03 runs as the user and with exactly the groups of the spec', async () => {
       const user = { uid: 1000, gid: 1001, groups: [1001, 50], home: '/home' };
       const { stdout } = await shell(
         'id -u; id -g; id -G; grep -E "Cap(Eff|Prm)" /proc/self/status',
@@ -187,7 +187,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       expect(exit).toEqual({ kind: 'exited', status: 0 });
     });
 
-    test('has the 14 capabilities, none inheritable, and a system call filter', async () => {
+    test('F04 has the 14 capabilities, none inheritable, and a system call filter', async () => {
       const { stdout } = await shell('grep -E "^(Cap|Seccomp:|NoNewPrivs)" /proc/self/status');
       const fields = Object.fromEntries(
         stdout
@@ -255,7 +255,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       },
     );
 
-    test('shows what is masked as empty and lets nothing that is read-only be written', async () => {
+    test('E05, E13 shows what is masked as empty and lets nothing that is read-only be written', async () => {
       for (const file of MASKED_PATHS.filter((masked) => existsSync(masked))) {
         const script = `if [ -d ${file} ]; then ls ${file}; else cat ${file}; fi`;
         expect([file, (await shell(script)).stdout]).toEqual([file, '']);
@@ -470,7 +470,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       await expect(run([program])).rejects.toMatchObject({ code: 'SANDBOX_START', message });
     });
 
-    test('says how much was too much for the kernel', async () => {
+    test('F06 says how much was too much for the kernel', async () => {
       const env = ['PATH=/bin', `BIG=${'x'.repeat(200_000)}`];
       await expect(run(['true'], { env })).rejects.toMatchObject({
         code: 'SANDBOX_START',

@@ -48,7 +48,7 @@ describe('resolveUser()', () => {
     ['4294967294', { uid: 4294967294, gid: 0, groups: [0], home: '/' }],
     ['nohome', { uid: 7, gid: 8, groups: [8], home: '/' }],
     [':video', { uid: 0, gid: 44, groups: [44], home: '/root' }],
-  ])('resolves "%s"', (user, expected) => {
+  ])('F03 resolves "%s"', (user, expected) => {
     expect(resolve(user)).toEqual(expected);
   });
 
@@ -67,7 +67,7 @@ describe('resolveUser()', () => {
     ['1e3', 'UNKNOWN_USER'],
     ['bad', 'UNKNOWN_USER'],
     ['app:nogroup', 'UNKNOWN_GROUP'],
-  ])('refuses "%s"', (user, code) => {
+  ])('F01 refuses "%s"', (user, code) => {
     expect(() => resolve(user)).toThrow(expect.objectContaining({ code }) as Error);
   });
 
@@ -92,7 +92,7 @@ describe('resolveUser()', () => {
     expect(resolve('5:6')).toEqual({ uid: 5, gid: 6, groups: [6], home: '/' });
   });
 
-  test('follows links inside the image only', () => {
+  test('F02 follows links inside the image only', () => {
     rmSync(path.join(root, 'etc/passwd'));
     symlinkSync('/../../../usr/lib/users', path.join(root, 'etc/passwd'));
     mkdirSync(path.join(root, 'usr/lib'), { recursive: true });
@@ -103,7 +103,7 @@ describe('resolveUser()', () => {
     expect(() => resolve('root')).toThrow('more than 255 symbolic links');
   });
 
-  test('does not wait for a fifo, and reads no endless or enormous file', () => {
+  test('F02 does not wait for a fifo, and reads no endless or enormous file', () => {
     const file = path.join(root, 'etc/passwd');
     rmSync(file);
     mkfifo(file, 0o644);

@@ -14,7 +14,7 @@ describe('safeFileName()', () => {
     ['..\\..\\c.txt', 'c.txt'],
     ['x'.repeat(256), undefined],
     ['plain.tar.gz', 'plain.tar.gz'],
-  ])('%j is %j', (name, expected) => {
+  ])('C06 %j is %j', (name, expected) => {
     expect(safeFileName(name)).toBe(expected);
   });
 });
@@ -30,7 +30,7 @@ describe('fileNameOf()', () => {
     ['attachment; filename=".."', 'file one.txt'],
     [`attachment; filename="a"; filename*=UTF-8''na%C3%AFve.txt`, 'naïve.txt'],
     [`attachment; filename*=UTF-8''..%2F..%2Fetc%2Fpasswd`, 'passwd'],
-  ])('Content-Disposition %j gives %j', (header, expected) => {
+  ])('C06 Content-Disposition %j gives %j', (header, expected) => {
     expect(fileNameOf(header, url)).toBe(expected);
   });
 

@@ -281,7 +281,7 @@ describe('a repository that is refused', () => {
     ['proj', 'it is not a directory'],
     ['file', 'it is not a directory'],
     ['none', 'the repository has no such directory'],
-  ])('for its directory "%s"', async (subdir, found) => {
+  ])('C01 for its directory "%s"', async (subdir, found) => {
     commitFiles(repository('r.git'), { proj: { link: '/' }, file: 'x' });
     expect(await failure(take(source('r.git', { subdir })))).toEqual([
       'GIT_SUBDIR_NOT_FOUND',
@@ -297,7 +297,7 @@ describe('a repository that is refused', () => {
       'it holds a file named ".git/hooks/post-checkout"',
     ],
     ['one in other letters', { 'a/.GIT/config': 'x' }, 'it holds a file named "a/.GIT/config"'],
-  ])('with %s in it', async (_what, files, found) => {
+  ])('C05 with %s in it', async (_what, files, found) => {
     commitFiles(repository('r.git'), files);
     expect(await failure(take(source('r.git')))).toEqual([
       'GIT_TREE_REFUSED',
@@ -315,7 +315,7 @@ describe('a repository that is refused', () => {
     ],
     ['a program', 'lib', 'ext::sh', 'it is no address of a repository'],
     ['an option', 'lib', '--upload-pack=x', 'it is no address of a repository'],
-  ])('with a submodule that is %s', async (_what, path, address, found) => {
+  ])('C05 with a submodule that is %s', async (_what, path, address, found) => {
     commitFiles(repository('r.git'), {
       [path]: { commit: '0123456789'.repeat(4) },
       '.gitmodules': `[submodule "x"]\n\tpath = ${path}\n\turl = ${address}\n`,
@@ -327,7 +327,7 @@ describe('a repository that is refused', () => {
     ]);
   });
 
-  test('with a submodule that leads out of it', async () => {
+  test('C05 with a submodule that leads out of it', async () => {
     commitFiles(repository('r.git'), {
       '.gitmodules': '[submodule "x"]\n\tpath = ../../x\n\turl = https://h.example/x\n',
     });
@@ -356,7 +356,7 @@ describe('a repository that is refused', () => {
   });
 
   // CVE-2019-13139 and BuildKit 446e8c84f: the name comes from the remote.
-  test('never lets the name of a default branch become an option', async () => {
+  test('C04 never lets the name of a default branch become an option', async () => {
     const mark = join(dir, 'mark');
     const name = `--upload-pack=touch ${mark};git-upload-pack`;
     const commit = commitFiles(repository('r.git'), { f: 'x' });
@@ -368,7 +368,7 @@ describe('a repository that is refused', () => {
     expect(existsSync(mark)).toBe(false);
   });
 
-  test('does not run what user and system set for git', async () => {
+  test('C05 does not run what user and system set for git', async () => {
     const mark = join(dir, 'mark');
     writeFileSync(
       join(dir, '.gitconfig'),

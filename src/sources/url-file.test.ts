@@ -174,13 +174,13 @@ describe('a URL that is refused', () => {
       'Give credentials with --secret id=HTTP_AUTH_TOKEN_HOST,env=NAME',
     ],
     [
-      'redirects without end',
+      'C12 redirects without end',
       (_, response) => response.writeHead(302, { location: '/a' }).end(),
       'it redirects more than 5 times',
       '',
     ],
     [
-      'a redirect to a file of this machine',
+      'C12 a redirect to a file of this machine',
       (_, response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
       'it redirects to something that is not HTTP',
       '',
@@ -205,7 +205,7 @@ describe('a URL that is refused', () => {
     expect(left).toEqual([]);
   });
 
-  test('other bytes than the checksum says', async () => {
+  test('C12 other bytes than the checksum says', async () => {
     const url = await serve(withEtag);
     const checksum = digestOf(Buffer.from('other')) satisfies Digest;
     expect(await failure(take(source(`${url}/a`, { checksum, filename: 'a' })))).toEqual([

@@ -49,13 +49,16 @@ describe('parseGitReference()', () => {
     ['git@h:r.git#main:/absolute/path', 'absolute/path'],
     ['https://h/r.git#main:dir/../../escape', 'escape'],
     ['https://h/r.git#main:../', undefined],
-  ])('holds the directory of %s inside', (text, subdir) => {
+  ])('C02 holds the directory of %s inside', (text, subdir) => {
     expect(parseGitReference(text)?.subdir).toBe(subdir);
   });
 
-  test.each(['-oProxyCommand=id@h:r', 'git@-oProxyCommand=id:r'])('%s is no git URL', (text) => {
-    expect(isGitUrl(text)).toBe(false);
-  });
+  test.each(['-oProxyCommand=id@h:r', 'git@-oProxyCommand=id:r'])(
+    'C04 %s is no git URL',
+    (text) => {
+      expect(isGitUrl(text)).toBe(false);
+    },
+  );
 
   test.each([
     'https://example.com/a',
@@ -76,14 +79,21 @@ describe('parseGitReference()', () => {
     ['https://h/a.git?ref=a#b', 'ref conflicts: "b" and "a"'],
     ['https://h/a.git?subdir=a#:b', 'subdir conflicts: "b" and "a"'],
     ['https://h/a.git?submodules=maybe', 'invalid submodules value: "maybe"'],
-    // Options of git in the place of names (CVE-2019-13139).
-    ['git://h/r#-btest-branch:x', 'no branch, tag or commit can be called "-btest-branch"'],
-    ['https://h/a.git#--upload-pack=x', 'no branch, tag or commit can be called "--upload-pack=x"'],
     ['https://h/a.git#a..b', 'no branch, tag or commit can be called "a..b"'],
     ['https://h/a.git#a b', 'no branch, tag or commit can be called "a b"'],
     ['https://h/a.git?commit=HEAD', 'the checksum "HEAD" is not the start of a commit id'],
     ['https://h/a.git?mtime=now', 'invalid mtime value: "now" (must be "checkout" or "commit")'],
   ])('refuses %s', (text, found) => {
     expect(() => parseGitReference(text)).toThrow(`Cannot read git URL "${text}": ${found}`);
+  });
+
+  // CVE-2019-13139: options of git in the place of names.
+  test.each([
+    ['git://h/r#-btest-branch:x', '-btest-branch'],
+    ['https://h/a.git#--upload-pack=x', '--upload-pack=x'],
+  ])('C04 refuses %s', (text, name) => {
+    expect(() => parseGitReference(text)).toThrow(
+      `Cannot read git URL "${text}": no branch, tag or commit can be called "${name}"`,
+    );
   });
 });

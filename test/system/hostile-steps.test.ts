@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -34,6 +35,15 @@ function stateOf(dir: string): string {
     if (lstatSync(path).isSymbolicLink()) hash.update(readlinkSync(path));
   }
   return hash.digest('hex');
+}
+
+/** What steps are started by. */
+const RUNTIMES = ['/usr/bin/crun', '/usr/sbin/runc', process.execPath].filter((path) =>
+  existsSync(path),
+);
+
+function digestOfFile(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
 /** Names below `dir`. Links are not followed. */
@@ -97,23 +107,28 @@ describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who
   }
 
   test.each<[string, readonly string[], Readonly<Record<string, string>>]>([
-    ['WORKDIR is behind a link', ['WORKDIR /w/sub', 'RUN touch new'], { w: 'OUT' }],
-    ['/dev is an absolute link', ['RUN echo x > /dev/null; rm -f /dev/ptmx'], { dev: 'OUT' }],
-    ['/dev is a relative link', ['RUN rm -f /dev/ptmx'], { dev: '../../../../..OUT' }],
-    ['/dev/null is a link', ['RUN echo x > /dev/null; cat /dev/null'], { 'dev/null': 'OUT/null' }],
-    ['/proc is a link', ['RUN ls /proc /proc/self'], { proc: 'OUT' }],
-    ['/sys is a link', ['RUN ls /sys'], { sys: 'OUT' }],
-    ['/etc is a link', ['RUN cat /etc/hosts /etc/resolv.conf'], { etc: 'OUT' }],
+    ['E03 WORKDIR is behind a link', ['WORKDIR /w/sub', 'RUN touch new'], { w: 'OUT' }],
+    ['E04 /dev is an absolute link', ['RUN echo x > /dev/null; rm -f /dev/ptmx'], { dev: 'OUT' }],
+    ['E04 /dev is a relative link', ['RUN rm -f /dev/ptmx'], { dev: '../../../../..OUT' }],
     [
-      '/etc/hosts and /etc/resolv.conf are links',
+      'E04, E05 /dev/null and /dev/console are links',
+      ['RUN echo x > /dev/null; cat /dev/null; echo x > /dev/console; true'],
+      { 'dev/null': 'OUT/null', 'dev/console': 'OUT/hosts' },
+    ],
+    ['E06 /proc is a link', ['RUN ls /proc /proc/self'], { proc: 'OUT' }],
+    ['E06 /proc is a volume', ['VOLUME /proc', 'RUN ls /proc/self'], {}],
+    ['E06 /sys is a link', ['RUN ls /sys'], { sys: 'OUT' }],
+    ['D08 /etc is a link', ['RUN cat /etc/hosts /etc/resolv.conf'], { etc: 'OUT' }],
+    [
+      'D08 /etc/hosts and /etc/resolv.conf are links',
       ['RUN cat /etc/hosts /etc/resolv.conf'],
       { 'etc/hosts': '../../../..OUT/hosts', 'etc/resolv.conf': 'OUT/resolv.conf' },
     ],
-    ['/etc/passwd is a link', ['USER 5:6', 'RUN id'], { 'etc/passwd': 'OUT/passwd' }],
-    ['/etc/passwd never ends', ['USER nobody', 'RUN id'], { 'etc/passwd': '/dev/zero' }],
-    ['a mount target is a link', ['RUN --mount=type=tmpfs,target=/t/x true'], { t: 'OUT' }],
+    ['F02 /etc/passwd is a link', ['USER 5:6', 'RUN id'], { 'etc/passwd': 'OUT/passwd' }],
+    ['F02 /etc/passwd never ends', ['USER nobody', 'RUN id'], { 'etc/passwd': '/dev/zero' }],
+    ['D07 a mount target is a link', ['RUN --mount=type=tmpfs,target=/t/x true'], { t: 'OUT' }],
     [
-      'the source of a bind mount is a link',
+      'D01 the source of a bind mount is a link',
       [
         'FROM busybox',
         'RUN --mount=type=bind,from=a,source=/t,target=/x,rw cat /x/OUT/hosts; touch /x/new; true',
@@ -121,18 +136,18 @@ describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who
       { t: '/' },
     ],
     [
-      'the directory of a mount becomes a link',
+      'D03 the directory of a mount becomes a link',
       ['RUN --mount=type=bind,target=/a/empty umount /a/empty; mv /a /b; ln -s OUT /a; true'],
       {},
     ],
     [
-      'the id of a cache mount leads out',
+      'D04 the id of a cache mount leads out',
       ['RUN --mount=type=cache,id=../../../..OUT,target=/c touch /c/new; cat /c/passwd; true'],
       {},
     ],
     ...['OUT', '../../../../../../../../..OUT', '../..'].map(
       (target): [string, readonly string[], Readonly<Record<string, string>>] => [
-        `the source of a cache mount is a link to ${target}`,
+        `D02 the source of a cache mount is a link to ${target}`,
         [
           `RUN --mount=type=cache,id=swap,target=/c ln -sfn ${target} /c/s`,
           'RUN --mount=type=cache,id=swap,source=s,target=/m cat /m/passwd; touch /m/new; true',
@@ -142,7 +157,7 @@ describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who
       ],
     ),
     [
-      'a process that a step left behind swaps directories for links',
+      'E03, D07 a process that a step left behind swaps directories for links',
       [
         'RUN mkdir -p /w/sub; (while :; do mv /w /v; ln -s OUT /w; rm /w; mv /v /w; done) >/dev/null 2>&1 &',
         'WORKDIR /w/sub/made',
@@ -152,7 +167,7 @@ describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who
       {},
     ],
     [
-      'a mount that is made in a cache mount finds a link there',
+      'D07 a mount that is made in a cache mount finds a link there',
       [
         'RUN --mount=type=cache,id=nested,target=/c ln -sfn OUT /c/s',
         'RUN --mount=type=cache,id=nested,target=/c --mount=type=tmpfs,target=/c/s/x touch /c/s/x/y; true',
@@ -160,26 +175,55 @@ describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who
       ],
       {},
     ],
-    ['the context is written to', ['RUN --mount=target=/s,rw rm -r /s/root; touch /s/new'], {}],
+    ['D06 the context is written to', ['RUN --mount=target=/s,rw rm -r /s/root; touch /s/new'], {}],
     [
-      'a script is run by the runtime itself',
+      'E10 a script is run by the runtime itself',
       ['RUN printf "#!/proc/self/exe" > /x; chmod +x /x; /x; true'],
       {},
     ],
   ])('nothing outside is changed or shown when %s', async (_what, lines, links) => {
     // What counts is the tree outside. Some of these work inside the image, and some are refused.
+    const runtimes = RUNTIMES.map(digestOfFile);
     const { status, stderr } = await attack(lines, links);
     expect([0, 4], stderr).toContain(status);
+    expect(RUNTIMES.map(digestOfFile)).toEqual(runtimes);
     await rig.assertNothingLeft();
   });
 
-  test.each([3, 7])('WORKDIR cannot be descriptor %i of the builder', async (fd) => {
+  test('E11 a step in the network of the host finds no socket of the builder there', async () => {
+    const { status, stderr } = await attack(
+      ['RUN --network=host grep -c "@.*stagecraft" /proc/net/unix; true'],
+      {},
+      ([command = '', ...words]) => builder.run([command, '--allow=network.host', ...words]),
+    );
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/^#\d+ \d+\.\d+ 0$/m);
+  });
+
+  test('F07 labels of the image that runtimes and engines look at are nothing but data', async () => {
+    const labels = [
+      'run.oci.hooks.stderr="OUT/new"',
+      'run.oci.handler="krun"',
+      'run.oci.seccomp_bpf_data="AAAA"',
+      'module.wasm.image/variant="compat"',
+      'io.containerd.runc.v2.group="x"',
+      'org.opencontainers.runc.exec="touch OUT/new"',
+    ];
+    const { status, stderr } = await attack([
+      `LABEL ${labels.join(' ')}`,
+      'RUN grep Seccomp: /proc/self/status',
+    ]);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/^#\d+ \d+\.\d+ Seccomp:\s+2$/m);
+  });
+
+  test.each([3, 7])('E01 WORKDIR cannot be descriptor %i of the builder', async (fd) => {
     const lines = [`WORKDIR /proc/self/fd/${String(fd)}`, 'RUN cat ../../../../OUT/hosts'];
     const { status, stderr } = await attack(lines);
     expect([status, stderr]).toEqual([4, expect.stringContaining('error[') as string]);
   });
 
-  test('a step has no variable, descriptor, socket or process of the host', async () => {
+  test('E02, E09, E11, E12, F05 a step has no variable, descriptor, socket or process of the host', async () => {
     const script = [
       'env | sort',
       'ls /proc/self/fd | tr "\\n" " "; echo',
@@ -209,7 +253,7 @@ describe.skipIf(process.getuid?.() !== 0).each(SANDBOXES)('In $isolation of $who
     ]);
   });
 
-  test('a step that shares a cache mount cannot lead the mounts of another one out of it', async () => {
+  test('D02 a step that shares a cache mount cannot lead the mounts of another one out of it', async () => {
     const swap = [
       'FROM busybox',
       'RUN --mount=type=cache,id=race,target=/c mkdir -p /c/s; echo swapping; \\',

@@ -72,14 +72,14 @@ const FAILING: readonly Failing[] = [
     found: 'too many requests',
   },
   {
-    what: 'other bytes of the right size',
+    what: 'G09 other bytes of the right size',
     fault: (path) =>
       isLayer(path) ? { kind: 'answer', status: 200, body: Buffer.alloc(layer.length) } : undefined,
     code: 'BLOB_DIGEST_MISMATCH',
     found: 'its bytes have the digest',
   },
   {
-    what: 'too many bytes',
+    what: 'G09 too many bytes',
     fault: (path) =>
       isLayer(path)
         ? { kind: 'answer', status: 200, body: Buffer.concat([layer, Buffer.from('!')]) }
@@ -94,7 +94,7 @@ const FAILING: readonly Failing[] = [
     found: 'the connection broke',
   },
   {
-    what: 'another manifest than the digest asks for',
+    what: 'G07 another manifest than the digest asks for',
     reference: `app@sha256:${'7'.repeat(64)}`,
     fault: (path) =>
       path.includes('/manifests/')
@@ -109,7 +109,7 @@ const FAILING: readonly Failing[] = [
     found: `not sha256:${'7'.repeat(64)}`,
   },
   {
-    what: 'a manifest without end',
+    what: 'G10 a manifest without end',
     fault: (path) =>
       path.includes('/manifests/')
         ? {
@@ -123,13 +123,13 @@ const FAILING: readonly Failing[] = [
     found: 'Cannot read an answer at registry',
   },
   {
-    what: 'redirects without end',
+    what: 'G03 redirects without end',
     fault: (path) => (isLayer(path) ? answer(307, { location: path }) : undefined),
     code: 'REGISTRY_ERROR',
     found: 'it redirects more than 5 times',
   },
   {
-    what: 'a manifest with a key twice',
+    what: 'G08 a manifest with a key twice',
     fault: (path) =>
       path.includes('/manifests/')
         ? {
@@ -210,7 +210,7 @@ test('two that pull the same image at once fetch its layer once', async () => {
   expect(server.requests.filter(({ path }) => isLayer(path))).toHaveLength(1);
 });
 
-test('credentials stay with the registry that they are for', async () => {
+test('G03 credentials stay with the registry that they are for', async () => {
   const seen: (string | undefined)[] = [];
   const trap = createServer((request, response) => {
     seen.push(request.headers.authorization);

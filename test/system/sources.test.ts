@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commitFiles, startGitServer, type GitServer } from '../../src/testing/git-server.ts';
@@ -232,7 +241,7 @@ test('SOURCE_DATE_EPOCH can be the time of the context, of a stage or of a named
 });
 
 // CVE-2026-44517, and moby's rule that a build never sees what is outside its context.
-test('nothing outside a repository or an archive is reached through its links', async () => {
+test('C01, C09, C10 nothing outside a repository or an archive is reached through its links', async () => {
   writeFileSync(join(rig.dir, 'secret'), 'canary');
   const dockerfile = `FROM scratch\nADD ${git.url}/app.git#main:out${rig.dir} /x\n`;
   const add = await rig.run(['build', rig.context({ Dockerfile: dockerfile })]);
@@ -247,8 +256,58 @@ test('nothing outside a repository or an archive is reached through its links', 
   expect(linked.stderr).toContain('error[DOCKERFILE_NOT_FOUND]');
   const above = await rig.run(['build', '-f', '../../secret', '-'], { input });
   expect(above.stderr).toContain('error[DOCKERFILE_NOT_FOUND]');
+  const ignored = rig.context({ Dockerfile: 'FROM scratch\nCOPY . /\n' });
+  execFileSync('ln', ['-s', join(rig.dir, 'secret'), join(ignored, '.dockerignore')]);
+  const archive = execFileSync('tar', ['-c', '-C', ignored, '.']);
+  const copied = await rig.run(['build', '-q', '-'], { input: archive });
+  expect(copied.stderr).toBe('');
   // Half an archive is refused, and leaves nothing.
   const half = await rig.run(['build', '-'], { input: input.subarray(0, 600) });
   expect(half.stderr).toContain('error[CONTEXT_ARCHIVE_INVALID]');
   expect(readdirSync(join(rig.root, 'tmp'))).toEqual([]);
+});
+
+test.each([
+  ['Dockerfile', ['build']],
+  ['Dockerfile', ['build', '--check']],
+  ['Dockerfile', ['build', '--call=outline']],
+  ['.dockerignore', ['build']],
+  ['.dockerignore', ['build', '--check']],
+])(
+  'C09 a %s that is a link out of the context shows nothing of that file: %j',
+  async (name, words) => {
+    writeFileSync(join(rig.dir, 'shadow'), 'root:$6$[canary:x\nTOKEN=canary\n');
+    const context = rig.context({ 'other.Dockerfile': 'FROM scratch\nCOPY . /\n' });
+    const dockerfile = name === 'Dockerfile' ? [] : ['-f', join(context, 'other.Dockerfile')];
+    symlinkSync('../shadow', join(context, name));
+    const { status, stdout, stderr } = await rig.run([...words, ...dockerfile, context]);
+    expect(stderr).toBe(
+      `error[DOCKERFILE_UNREADABLE]: Cannot read Dockerfile "${name}": it is a link out of the build context, to a file with mistakes that are not shown\n` +
+        '  hint: Put a copy in the place of the link to see them\n',
+    );
+    expect([status, stdout]).toEqual([3, '']);
+  },
+);
+
+// CVE-2026-44517: what the first answer left took what the second one had.
+test('C03 half an archive from a server leaves nothing that a Dockerfile of the next answer goes through', async () => {
+  const place = join(rig.dir, 'place');
+  mkdirSync(place);
+  symlinkSync(join(place, 'taken'), join(place, 'Dockerfile'));
+  const archive = execFileSync('tar', ['-c', '-C', place, 'Dockerfile']);
+  const half = Buffer.concat([archive.subarray(0, 512), Buffer.alloc(2048, 'x')]);
+  const answers = [half, Buffer.from('FROM scratch\nLABEL from=second\n')];
+  const server = createServer((_, response) => void response.end(answers.shift()));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/context`;
+  try {
+    const first = await rig.run(['build', url]);
+    expect(first.stderr).toContain('error[CONTEXT_ARCHIVE_INVALID]');
+    expect(first.status).toBe(3);
+    const second = await rig.run(['build', '-q', url]);
+    expect(second.status, second.stderr).toBe(0);
+  } finally {
+    server.close();
+  }
+  expect(readdirSync(place)).toEqual(['Dockerfile']);
 });

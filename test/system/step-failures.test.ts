@@ -105,7 +105,7 @@ describe('A step that fails', () => {
     }
   });
 
-  test('needs what the user has to allow', async () => {
+  test('E08 needs what the user has to allow', async () => {
     const context = rig.context({
       Dockerfile: 'FROM busybox\nRUN --security=insecure mount -t tmpfs none /tmp && umount /tmp\n',
     });

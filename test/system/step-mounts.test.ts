@@ -83,7 +83,7 @@ describe.each(['root', 'an ordinary user'])('A build by %s', (who) => {
   });
 
   test.skipIf(process.getuid?.() !== 0)(
-    'has every kind of mount, and keeps no trace of what is secret',
+    'D10 has every kind of mount, and keeps no trace of what is secret',
     async () => {
       const context = rig.context({ Dockerfile: DOCKERFILE, file: 'from the context\n' });
       copyTool('/usr/bin/ssh-add', join(context, 'tool'));

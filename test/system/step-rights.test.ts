@@ -114,7 +114,7 @@ describe.skipIf(process.getuid?.() !== 0 || launcher === undefined).each(BUILDER
     }
 
     test.each(['namespaces', 'crun', 'runc'])(
-      'in %s has the rights of Docker',
+      'E05, E07, E09, E13, F04 in %s has the rights of Docker',
       async (isolation) => {
         const printed = await probe(isolation, '');
         const all = capabilityMask(DEFAULT_CAPABILITIES).toString(16).padStart(16, '0');
