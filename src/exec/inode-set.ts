@@ -1,8 +1,8 @@
-import type { TreeNode } from '../tree/file-tree.ts';
+import type { Inode, TreeNode } from '../tree/file-tree.ts';
 
 /** A set of files, by device and inode: a number each, as there may be hundreds of thousands. */
 export class InodeSet {
-  readonly #byDevice = new Map<number, Set<number>>();
+  readonly #byDevice = new Map<number, Set<Inode>>();
 
   has({ dev, ino }: Pick<TreeNode, 'dev' | 'ino'>): boolean {
     return this.#byDevice.get(dev)?.has(ino) === true;

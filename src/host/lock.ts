@@ -93,8 +93,9 @@ function openLockFile(path: string): number {
 
 function isStillAt(path: string, fd: number): boolean {
   try {
-    const there = statSync(path);
-    const ours = fstatSync(fd);
+    // Exactly: above 2^53, numbers of two files can be the same number.
+    const there = statSync(path, { bigint: true });
+    const ours = fstatSync(fd, { bigint: true });
     return there.ino === ours.ino && there.dev === ours.dev;
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return false;

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
-import type { FileTree, TreeNode } from '../tree/file-tree.ts';
+import type { FileTree, Inode, TreeNode } from '../tree/file-tree.ts';
 import { joinPath, readNode, ROOT } from '../tree/node.ts';
 import { isOpaque } from '../tree/opaque.ts';
 import { isWhiteout } from '../tree/whiteout.ts';
@@ -31,7 +31,7 @@ export function findRepeatedFiles(upper: string, parent: FileTree): RepeatedFile
 class Search {
   readonly #parent: FileTree;
   /** Looked at once: names of one file count as one. */
-  readonly #seen = new Set<number>();
+  readonly #seen = new Set<Inode>();
   /** How many files of a name, size and time were removed. */
   readonly #removed = new Map<string, number>();
   #removedCount = 0;

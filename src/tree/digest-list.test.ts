@@ -76,7 +76,9 @@ test('a count that the bytes do not hold is no list, though the checksum is righ
 });
 
 test('an inode that a number cannot tell from the next one is left out', () => {
-  const list = listOf([2 ** 53, 2 ** 53 - 1]);
+  const list = listOf([2 ** 53 - 1]);
+  list.add(2n ** 53n, digestOf(1));
   expect(list.size).toBe(1);
-  expect(list.get(2 ** 53)).toBeUndefined();
+  expect(list.get(2n ** 53n)).toBeUndefined();
+  expect(decodeDigestList(list.encode([]))?.get(2n ** 53n)).toBeUndefined();
 });

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { Inode } from './file-tree.ts';
 
 /** Digests of files by inode. Good for as long as the files stay, and stay what they are. */
 export interface InodeDigests {
   /** 32 bytes; undefined when the file is not in the list. */
-  get(inode: number): Uint8Array | undefined;
+  get(inode: Inode): Uint8Array | undefined;
 }
 
 const MAGIC = Buffer.from('stagecraft file digests 1\n');
@@ -26,11 +27,11 @@ export class DigestList implements InodeDigests {
   }
 
   /**
-   * `digest` is copied. Of two digests of an inode the last one counts. An inode that a number cannot tell from
-   * its neighbours is left out.
+   * `digest` is copied. Of two digests of an inode the last one counts. An inode that is no number is
+   * left out.
    */
-  add(inode: number, digest: Uint8Array): void {
-    if (!Number.isSafeInteger(inode)) return;
+  add(inode: Inode, digest: Uint8Array): void {
+    if (typeof inode === 'bigint') return;
     if (this.#count === this.#inodes.length) this.#grow();
     this.#inodes[this.#count] = inode;
     this.#digests.set(digest, this.#count * DIGEST_BYTES);
@@ -38,7 +39,8 @@ export class DigestList implements InodeDigests {
     this.#count++;
   }
 
-  get(inode: number): Uint8Array | undefined {
+  get(inode: Inode): Uint8Array | undefined {
+    if (typeof inode === 'bigint') return undefined;
     const byInode = (this.#byInode ??= this.#index());
     const at = byInode.get(inode);
     return at === undefined ? undefined : digestAt(this.#digests, at);
@@ -112,7 +114,7 @@ export function decodeDigestList(bytes: Buffer): StoredDigests | undefined {
     digests,
     sources: names === '' ? [] : names.split(' '),
     get(inode) {
-      const at = indexOf(inodes, inode);
+      const at = typeof inode === 'bigint' ? undefined : indexOf(inodes, inode);
       return at === undefined ? undefined : digestAt(digests, at);
     },
   };

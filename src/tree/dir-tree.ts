@@ -85,8 +85,7 @@ class DirTree implements FileTree {
     // It may have been asked about before the directory was listed.
     const node =
       memory.nodes.get(path) ?? (memory.nodes.has(path) ? undefined : this.#look(directory, name));
-    if (node?.type === 'file') listed.keepFile(index, node);
-    else {
+    if (node?.type !== 'file' || !listed.keepFile(index, node)) {
       memory.nodes.set(path, node);
       listed.keepElsewhere(index);
     }

@@ -37,7 +37,7 @@ export interface TreeNode {
   /** Nanoseconds since 1970, as this host keeps it: tells whether a file changed between two looks. */
   readonly ctimeNs: bigint;
   readonly dev: number;
-  readonly ino: number;
+  readonly ino: Inode;
   readonly nlink: number;
   /** Device number of a char or block device. */
   readonly rdev: number;
@@ -45,6 +45,12 @@ export interface TreeNode {
 
 /** Where a file is: enough to read it, and to name it in errors. */
 export type FileLocation = Pick<TreeNode, 'path' | 'hostPath'>;
+
+/**
+ * Number of a file on its device. A bigint where a number could not tell it from its neighbours (above 2^53:
+ * overlayfs puts the layer into the upper bits, and network file systems use all 64); numbers are quicker.
+ */
+export type Inode = number | bigint;
 
 /** What tells one state of a file from another, as plain data that can be sent to another thread. */
 export type FileState = FileLocation &

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { hexOf } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
-import type { FileState } from './file-tree.ts';
+import type { FileState, Inode } from './file-tree.ts';
+import { inodeOf } from './node.ts';
 
 /**
  * Digests of files that were read before, so that an unchanged context costs one lstat a file.
@@ -60,7 +61,7 @@ class Fresh {
   #digests = Buffer.alloc(FIRST_CAPACITY * DIGEST_BYTES);
   #racy = new Uint8Array(FIRST_CAPACITY);
   /** Record number by inode. */
-  readonly #byInode = new Map<number, number>();
+  readonly #byInode = new Map<Inode, number>();
 
   get size(): number {
     return this.#byInode.size;
@@ -72,7 +73,7 @@ class Fresh {
     return recordOf(this.#digests, index);
   }
 
-  has(inode: number): boolean {
+  has(inode: Inode): boolean {
     return this.#byInode.has(inode);
   }
 
@@ -155,7 +156,7 @@ class Stored {
   readonly keys: BigInt64Array;
   readonly digests: Buffer;
   /** Record number by inode. */
-  readonly #byInode = new Map<number, number>();
+  readonly #byInode = new Map<Inode, number>();
   readonly #used: Uint8Array;
   #usedCount = 0;
 
@@ -164,7 +165,7 @@ class Stored {
     this.digests = digests;
     this.count = keys.length / KEY_FIELDS;
     this.#used = new Uint8Array(this.count);
-    for (let i = 0; i < this.count; i++) this.#byInode.set(Number(keys[i * KEY_FIELDS + 1]), i);
+    for (let i = 0; i < this.count; i++) this.#byInode.set(inodeAt(keys, i), i);
   }
 
   get(node: FileState): Uint8Array | undefined {
@@ -184,7 +185,7 @@ class Stored {
       this.count - this.#usedCount <= Math.max(MIN_KEPT_UNUSED, this.#usedCount + fresh.size);
     const kept: number[] = [];
     for (let i = 0; i < this.count; i++) {
-      if (fresh.has(Number(this.keys[i * KEY_FIELDS + 1]))) continue;
+      if (fresh.has(inodeAt(this.keys, i))) continue;
       if (keepsUnused || this.#used[i] === 1) kept.push(i);
     }
     return kept;
@@ -244,6 +245,10 @@ function setKey(keys: BigInt64Array, index: number, node: FileState): void {
   keys[at + 2] = BigInt(node.size);
   keys[at + 3] = node.mtimeNs;
   keys[at + 4] = node.ctimeNs;
+}
+
+function inodeAt(keys: BigInt64Array, index: number): Inode {
+  return inodeOf(BigInt.asUintN(64, keys[index * KEY_FIELDS + 1] ?? 0n));
 }
 
 /** All but the inode, by which the record was found. */

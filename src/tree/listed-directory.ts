@@ -46,9 +46,10 @@ export class ListedDirectory {
     this.#known[index] = KNOWN.elsewhere;
   }
 
-  /** Keeps a regular file. */
-  keepFile(index: number, node: TreeNode): void {
+  /** Keeps a regular file. False for one whose inode is no number: somebody else has to keep it. */
+  keepFile(index: number, node: TreeNode): boolean {
     const { mode, uid, gid, size, dev, ino, nlink } = node;
+    if (typeof ino === 'bigint') return false;
     this.#known[index] = KNOWN.file;
     const numbers = this.#numbers;
     const at = index * NUMBERS;
@@ -61,6 +62,7 @@ export class ListedDirectory {
     numbers[at + 6] = nlink;
     this.#times[index * 2] = node.mtimeNs;
     this.#times[index * 2 + 1] = node.ctimeNs;
+    return true;
   }
 
   /** A regular file that was kept. */

@@ -2,7 +2,7 @@ import { lstatSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
 import { hasCode } from '../host/sys.ts';
 import { pathTooLong } from './errors.ts';
-import type { NodeType, TreeNode } from './file-tree.ts';
+import type { Inode, NodeType, TreeNode } from './file-tree.ts';
 
 /** Root directory of every tree. */
 export const ROOT = '/' as BytePath;
@@ -33,10 +33,16 @@ export function nodeOf(stats: BigIntStats, hostPath: BytePath, path: BytePath): 
     mtimeNs: stats.mtimeNs,
     ctimeNs: stats.ctimeNs,
     dev: Number(stats.dev),
-    ino: Number(stats.ino),
+    ino: inodeOf(stats.ino),
     nlink: Number(stats.nlink),
     rdev: Number(stats.rdev),
   };
+}
+
+/** `inode` as nodes have it. */
+export function inodeOf(inode: bigint): Inode {
+  const number = Number(inode);
+  return Number.isSafeInteger(number) ? number : inode;
 }
 
 /** Target of a symlink node, as bytes. */
