@@ -42,6 +42,7 @@ function run(
   command = 'build',
   build = 'a',
   home: string | null = cacheHome,
+  path = program,
 ): { stdout: string; verdict: string; stderr: string } {
   const script = `
     import vm from 'node:vm';
@@ -57,7 +58,7 @@ function run(
     syncBuiltinESMExports();
     const { runProgram } = await import(${JSON.stringify(MODULE)});
     process.argv[2] = ${JSON.stringify(command)};
-    runProgram(${JSON.stringify(program)}, { build: ${JSON.stringify(build)}, cacheHome: ${JSON.stringify(home ?? undefined)} });`;
+    runProgram(${JSON.stringify(path)}, { build: ${JSON.stringify(build)}, cacheHome: ${JSON.stringify(home ?? undefined)} });`;
   const { stdout, stderr } = spawnSync(
     process.execPath,
     ['--import', 'tsx', '--input-type=module', '-e', script],
@@ -76,6 +77,34 @@ test('the first build keeps the compiled program, the next one uses it', () => {
   expect(statSync(cacheFile()).mode & 0o777).toBe(0o600);
   expect(run()).toMatchObject({ stdout: 'one program.cjs', verdict: 'used' });
   expect(run('images')).toMatchObject({ stdout: 'one program.cjs', verdict: 'used' });
+});
+
+test('two installations in one home keep a compiled program each', () => {
+  const other = join(dir, 'other.cjs');
+  writeFileSync(other, programSaying('two'));
+  run();
+  expect(run('build', 'b', cacheHome, other)).toMatchObject({ verdict: 'none' });
+  expect(run()).toMatchObject({ stdout: 'one program.cjs', verdict: 'used' });
+  expect(run('build', 'b', cacheHome, other)).toMatchObject({
+    stdout: 'two other.cjs',
+    verdict: 'used',
+  });
+});
+
+test('what programs left that are gone does not pile up: the oldest go', () => {
+  const kept = join(cacheHome, 'stagecraft');
+  mkdirSync(kept, { recursive: true, mode: 0o700 });
+  const names = Array.from({ length: 9 }, (_, i) => `program-${i}-v20.0.0-x64.bin`);
+  for (const [age, name] of names.entries()) {
+    writeFileSync(join(kept, name), '');
+    utimesSync(join(kept, name), 1000 + age, 1000 + age);
+  }
+  writeFileSync(join(kept, 'other'), '');
+  run();
+  const left = readdirSync(kept);
+  expect(left).toHaveLength(9);
+  expect(left).toEqual(expect.arrayContaining(['other', ...names.slice(2)]));
+  expect(run()).toMatchObject({ verdict: 'used' });
 });
 
 test('a command that uses little of the program keeps nothing', () => {

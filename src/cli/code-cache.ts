@@ -4,8 +4,10 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -23,6 +25,8 @@ export interface ProgramIdentity {
 
 /** Larger than any compiled program of ours; what is larger is not read. In bytes. */
 const MAX_CACHE_BYTES = 64 * 2 ** 20;
+/** How many compiled programs are kept, 2 MB each. */
+const MAX_KEPT = 8;
 /** Commands whose end is a good moment to keep the compiled form: they used most of the program. */
 const THOROUGH_COMMANDS: ReadonlySet<string> = new Set(['build', 'buildx']);
 
@@ -35,8 +39,8 @@ const THOROUGH_COMMANDS: ReadonlySet<string> = new Set(['build', 'buildx']);
  */
 export function runProgram(path: string, identity: ProgramIdentity): void {
   const { text, stamp } = readProgram(path);
-  const key = `${identity.build} ${stamp}`;
-  const cache = cachePath(identity.cacheHome);
+  const key = `${identity.build} ${stamp} ${path}`;
+  const cache = cachePath(path, identity.cacheHome);
   const cachedData = cache === undefined ? undefined : readCache(cache, key);
   const script = new Script(text, {
     filename: path,
@@ -72,10 +76,20 @@ function readProgram(path: string): { text: string; stamp: string } {
   }
 }
 
-function cachePath(cacheHome: string | undefined): string | undefined {
+/** One file for each program and Node, so that two installations do not replace each other's. */
+function cachePath(program: string, cacheHome: string | undefined): string | undefined {
   if (cacheHome?.startsWith('/') !== true) return undefined;
-  const name = `program-${process.version}-${process.arch}.bin`;
+  const name = `${PREFIX}${shortHash(program)}-${process.version}-${process.arch}.bin`;
   return join(cacheHome, 'stagecraft', name);
+}
+
+const PREFIX = 'program-';
+
+/** FNV-1a of 32 bits: node:crypto takes longer to load than all of this. The key has the whole path. */
+function shortHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const char of text) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
+  return (hash >>> 0).toString(16);
 }
 
 /** The compiled program; what follows it in the file is the key it was made for. */
@@ -108,9 +122,20 @@ function writeCache(path: string, key: string, data: Buffer): void {
     for (const dir of [dirname(dirname(path)), dirname(path)]) makeDirectory(dir);
     writeFileSync(temporary, Buffer.concat([data, Buffer.from(key)]), { flag: 'wx', mode: 0o600 });
     renameSync(temporary, path);
+    removeOldest(dirname(path));
   } catch {
     removeIfPossible(temporary);
   }
+}
+
+/** Of programs that were replaced or removed, nobody says so: the compiled ones that were written last stay. */
+function removeOldest(directory: string): void {
+  const written = readdirSync(directory)
+    .filter((name) => name.startsWith(PREFIX))
+    .map((name) => join(directory, name))
+    .map((path) => ({ path, at: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .sort((a, b) => b.at - a.at);
+  for (const { path } of written.slice(MAX_KEPT)) removeIfPossible(path);
 }
 
 function removeIfPossible(path: string): void {

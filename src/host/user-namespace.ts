@@ -29,7 +29,7 @@ export function enterUserNamespace(
   if (ids === 'subordinate' && tryMapping(unshare, 'single', env) === undefined) {
     return start(unshare, 'single', argv, env);
   }
-  throw denied(failure, namespaceRemedy(findSurroundings(env)));
+  throw denied(failure, remedyFor(failure, env));
 }
 
 function start(
@@ -40,6 +40,8 @@ function start(
 ): never {
   return execProgram(unshare, ['unshare', ...mappingFlags(ids), '--', ...argv], {
     ...env,
+    // It looks for newuidmap there.
+    PATH: searchedDirectories(env).join(':'),
     [USER_NAMESPACE_VARIABLE]: ids,
   });
 }
@@ -56,7 +58,7 @@ function tryMapping(
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
   const { status, stderr } = spawnSync(unshare, [...mappingFlags(ids), '--', 'true'], {
-    env: { PATH: env['PATH'] ?? '' },
+    env: { PATH: searchedDirectories(env).join(':') },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   if (status === 0) return undefined;
@@ -88,11 +90,15 @@ function findProgram(
   name: string,
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  const directories = [...(env['PATH'] ?? '').split(':'), '/usr/bin', '/bin', '/usr/sbin'];
-  return directories
-    .filter((directory) => directory.startsWith('/'))
+  return searchedDirectories(env)
     .map((directory) => `${directory}/${name}`)
     .find((path) => isExecutable(path));
+}
+
+/** Those of PATH, then where the programs mostly are: services and cron jobs have a short PATH. */
+function searchedDirectories(env: Readonly<Record<string, string | undefined>>): string[] {
+  const named = (env['PATH'] ?? '').split(':').filter((directory) => directory.startsWith('/'));
+  return [...named, '/usr/bin', '/bin', '/usr/sbin'];
 }
 
 function isExecutable(path: string): boolean {
@@ -102,6 +108,12 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+function remedyFor(failure: string, env: Readonly<Record<string, string | undefined>>): string {
+  return /failed to execute new[ug]idmap/.test(failure)
+    ? 'Install the package "uidmap" (elsewhere "shadow-utils"), for example: apt-get install uidmap'
+    : namespaceRemedy(findSurroundings(env));
 }
 
 function denied(found: string, hint: string): BuildError {

@@ -65,7 +65,7 @@ export function idNotMapped(who: string): BuildError {
     code: 'SANDBOX_START',
     class: 'build',
     message: `Cannot start the process as ${who}: this build has no such id`,
-    hint: 'Give your account subordinate ids (usermod --add-subuids 100000-165535 --add-subgids 100000-165535) and install newuidmap',
+    hint: 'Give your account subordinate ids (usermod --add-subuids 100000-165535 --add-subgids 100000-165535) and install the package "uidmap"',
   });
 }
 
