@@ -7,7 +7,11 @@ export default defineConfig({
       {
         extends: true,
         // A busy machine with two cores is slow, and no test makes claims about time.
-        test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'bench/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
       },
       {
         extends: true,

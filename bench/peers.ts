@@ -1,7 +1,7 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import { startDocker, whyNoDocker } from '../test/support/docker-daemon.ts';
 import type { BuildOptions, Command, Peer } from './peer.ts';
 
 /** Stagecraft as built in this checkout. */
@@ -23,34 +23,28 @@ export function stagecraftPeer(main: string): Peer {
   };
 }
 
+const CLIENT = '/usr/bin/docker';
+
 /** BuildKit inside Docker's engine, started with a data root of its own. */
 export const dockerPeer: Peer = {
   name: 'docker-buildkit',
-  version: () =>
-    existsSync('/usr/sbin/dockerd') ? firstLine('/usr/bin/docker', ['--version']) : undefined,
+  version: () => (whyNoDocker(CLIENT) === undefined ? firstLine(CLIENT, ['--version']) : undefined),
   async start(dir) {
-    const socket = `unix://${join(dir, 'docker.sock')}`;
-    const daemon = spawn(
-      '/usr/sbin/dockerd',
-      [
-        ...['--host', socket, '--data-root', join(dir, 'docker'), '--exec-root', join(dir, 'exec')],
-        ...['--pidfile', join(dir, 'docker.pid'), '--iptables=false', '--bridge=none'],
-      ],
-      { stdio: 'ignore' },
-    );
-    const env = { DOCKER_HOST: socket, DOCKER_BUILDKIT: '1', DOCKER_CONFIG: join(dir, 'config') };
-    const command = (...args: string[]): Command => ({ argv: ['/usr/bin/docker', ...args], env });
-    await waitFor(
-      () =>
-        spawnSync('/usr/bin/docker', ['info'], { env: { ...process.env, ...env } }).status === 0,
-    );
+    const below = join(dir, 'docker');
+    mkdirSync(below);
+    const daemon = await startDocker(below, CLIENT);
+    const env = {
+      ...{ DOCKER_HOST: daemon.socket, DOCKER_BUILDKIT: '1' },
+      DOCKER_CONFIG: join(below, 'config'),
+    };
+    const command = (...args: string[]): Command => ({ argv: [CLIENT, ...args], env });
     return {
       build: (options) =>
         command('build', '--network=host', '-q', ...buildFlags(options), options.dir),
       push: (tag) => command('push', '-q', tag),
       pull: (tag) => command('pull', '-q', tag),
       forget: (tag) => [command('rmi', '-f', tag), command('builder', 'prune', '-af')],
-      [Symbol.asyncDispose]: () => stop(daemon),
+      [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
     };
   },
 };
@@ -99,20 +93,4 @@ function buildFlags({ dockerfile, tag, noCache, target }: BuildOptions): string[
 function firstLine(program: string, args: readonly string[]): string | undefined {
   const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' });
   return status === 0 ? stdout.split('\n')[0] : undefined;
-}
-
-const START_TRIES = 100;
-
-async function waitFor(isReady: () => boolean): Promise<void> {
-  for (let tries = 0; tries < START_TRIES; tries++) {
-    if (isReady()) return;
-    await setTimeout(200);
-  }
-  throw new Error('The daemon did not start within 20 seconds');
-}
-
-async function stop(daemon: ChildProcess): Promise<void> {
-  const gone = new Promise((resolve) => daemon.once('exit', resolve));
-  daemon.kill('SIGTERM');
-  await gone;
 }

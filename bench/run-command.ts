@@ -13,14 +13,28 @@ export interface Timing {
 
 const KEPT_OUTPUT = 4_000;
 
-/** Runs a command to its end and times it from outside, as a user would. */
-export async function runCommand({ argv, env }: Command): Promise<Timing> {
+/**
+ * Runs a command to its end and times it from outside, as a user would.
+ * @throws the signal's reason, when the command and all that it started was told to end
+ */
+export async function runCommand({ argv, env }: Command, signal: AbortSignal): Promise<Timing> {
+  signal.throwIfAborted();
   const [program, ...args] = argv;
   const began = performance.now();
   const child = spawn('/usr/bin/time', ['-f', 'peak %M', program, ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own: `time` passes no signals on.
+    detached: true,
   });
+  const end = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    } catch {
+      // It has just ended.
+    }
+  };
+  signal.addEventListener('abort', end, { once: true });
   let output = '';
   const keep = (chunk: Buffer): void => {
     output = (output + chunk.toString('utf8')).slice(-KEPT_OUTPUT);
@@ -30,7 +44,8 @@ export async function runCommand({ argv, env }: Command): Promise<Timing> {
   const status = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
-  });
+  }).finally(() => signal.removeEventListener('abort', end));
+  signal.throwIfAborted();
   const wallMs = performance.now() - began;
   const peak = /peak (\d+)\s*$/.exec(output)?.[1];
   return { wallMs, status, output, peakKb: peak === undefined ? undefined : Number(peak) };

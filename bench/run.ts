@@ -2,12 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { DisposeStack } from '../src/core/dispose-stack.ts';
 import { recipeFor } from '../test/bases/base-images.ts';
 import { ensureBase } from '../test/bases/make-base.ts';
 import { pushLayout } from '../test/support/push-layout.ts';
 import { startRegistry } from '../test/support/registry-server.ts';
+import { interruptible } from './interrupt.ts';
+import { BenchUsageError, readBenchOptions, type BenchOptions } from './options.ts';
 import { buildahPeer, dockerPeer, stagecraftPeer } from './peers.ts';
 import type { BuildOptions, Command, Peer, RunningPeer } from './peer.ts';
 import { runCommand, type Timing } from './run-command.ts';
@@ -30,28 +31,30 @@ interface Result {
   readonly limitMs: readonly number[];
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runs: { type: 'string', default: '5' },
-    files: { type: 'string', default: '50000' },
-    peers: { type: 'string', default: 'stagecraft,docker-buildkit,buildah' },
-    json: { type: 'string' },
-  },
-});
+const PEERS: readonly Peer[] = [
+  stagecraftPeer(join(import.meta.dirname, '../dist/main.cjs')),
+  dockerPeer,
+  buildahPeer,
+];
 
-await main();
+try {
+  const known = {
+    peers: PEERS.map(({ name }) => name),
+    workloads: workloads().map(({ id }) => id),
+  };
+  const options = readBenchOptions(process.argv.slice(2), known);
+  await interruptible((signal) => main(options, signal));
+} catch (error) {
+  if (!(error instanceof BenchUsageError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 2;
+}
 
-async function main(): Promise<void> {
-  const wanted = values.peers.split(',');
-  const all: readonly Peer[] = [
-    stagecraftPeer(join(import.meta.dirname, '../dist/main.cjs')),
-    dockerPeer,
-    buildahPeer,
-  ];
-  const peers = all.filter(({ name, version }) => wanted.includes(name) && version() !== undefined);
-  const chosen = workloads(Number(values.files)).filter(
-    ({ id }) => positionals.length === 0 || positionals.some((name) => id.startsWith(name)),
+async function main(options: BenchOptions, signal: AbortSignal): Promise<void> {
+  const peers = choosePeers(options.peers);
+  const chosen = workloads(options.files).filter(
+    ({ id }) =>
+      options.workloads.length === 0 || options.workloads.some((name) => id.startsWith(name)),
   );
   const dir = mkdtempSync(join(tmpdir(), 'stagecraft-bench-'));
   const results: Result[] = [];
@@ -63,24 +66,49 @@ async function main(): Promise<void> {
     const base = `${registry}/bench/base:latest`;
     say(machine(peers));
     for (const workload of chosen) {
-      const result = await runWorkload(workload, peers, dir, base, registry);
+      const result = await runWorkload(workload, {
+        peers,
+        dir,
+        base,
+        registry,
+        runs: options.runs,
+        signal,
+      });
       results.push(result);
       say(renderResult(result));
     }
-    if (values.json !== undefined) writeFileSync(values.json, toJson(results));
+    if (options.json !== undefined) writeFileSync(options.json, toJson(results));
   } finally {
     // Only now: ext4 makes new files several times more slowly for minutes after many were removed.
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-async function runWorkload(
-  workload: Workload,
-  peers: readonly Peer[],
-  dir: string,
-  base: string,
-  registry: string,
-): Promise<Result> {
+/** @throws BenchUsageError when one that is named is not installed */
+function choosePeers(names: readonly string[] | undefined): readonly Peer[] {
+  if (names === undefined) return PEERS.filter(({ version }) => version() !== undefined);
+  const missing = PEERS.find(
+    ({ name, version }) => names.includes(name) && version() === undefined,
+  );
+  if (missing !== undefined) throw new BenchUsageError(`"${missing.name}" is not installed`);
+  return PEERS.filter(({ name }) => names.includes(name));
+}
+
+/** What all workloads of a run share. */
+interface Bench {
+  readonly peers: readonly Peer[];
+  /** For stores and contexts. */
+  readonly dir: string;
+  /** Name of the base image. */
+  readonly base: string;
+  /** Address and port. */
+  readonly registry: string;
+  readonly runs: number;
+  readonly signal: AbortSignal;
+}
+
+async function runWorkload(workload: Workload, bench: Bench): Promise<Result> {
+  const { peers, dir, base, registry, runs, signal } = bench;
   const context = join(dir, `context-${workload.id}`);
   mkdirSync(context);
   workload.prepare(context, base);
@@ -91,15 +119,15 @@ async function runWorkload(
   if (workload.start !== 'first') {
     const running = await openPeers(peers, stores, registry, opened);
     for (const [name, peer] of running) {
-      await succeed(peer.build(build(workload, context, `${registry}/warm:${name}`)));
+      await succeed(peer.build(build(workload, context, `${registry}/warm:${name}`)), signal);
     }
-    for (let run = 0; run < Number(values.runs); run++) await oneRound(run, running);
+    for (let run = 0; run < runs; run++) await oneRound(run, running);
     return { workload, timings, limitMs };
   }
-  for (let run = 0; run < Number(values.runs); run++) {
+  for (let run = 0; run < runs; run++) {
     await using round = new DisposeStack();
     const running = await openPeers(peers, join(stores, String(run)), registry, round);
-    for (const [name, peer] of running) await fetchBase(dir, base, peer, name);
+    for (const [name, peer] of running) await fetchBase(bench, peer, name);
     await oneRound(run, running);
   }
   return { workload, timings, limitMs };
@@ -107,11 +135,11 @@ async function runWorkload(
   async function oneRound(run: number, running: RunningPeers): Promise<void> {
     workload.touch?.(context, run);
     for (const [name, peer] of running) {
-      timings.get(name)?.push(await timeOne(workload, peer, name, context, run, registry));
+      timings.get(name)?.push(await timeOne(workload, peer, name, context, run, bench));
     }
     if (workload.limit === undefined) return;
     warm(context);
-    limitMs.push(await timeLimit(workload.limit.command, context));
+    limitMs.push(await timeLimit(workload.limit.command, context, signal));
   }
 }
 
@@ -132,8 +160,7 @@ async function openPeers(
 
 /** Has a new store fetch and unpack the base image, which is not what the first build is about. */
 async function fetchBase(
-  dir: string,
-  base: string,
+  { dir, base, signal }: Bench,
   peer: RunningPeer,
   name: string,
 ): Promise<void> {
@@ -148,7 +175,7 @@ async function fetchBase(
     noCache: false,
     target: undefined,
   };
-  await succeed(peer.build(options));
+  await succeed(peer.build(options), signal);
 }
 
 /** Reads all files: what was not touched for a minute may have left the page cache. Then waits for the disk. */
@@ -165,7 +192,7 @@ async function timeOne(
   name: string,
   context: string,
   run: number,
-  registry: string,
+  { registry, signal }: Bench,
 ): Promise<Timing> {
   const tag = `${registry}/bench:${workload.id.toLowerCase()}-${name}-${String(run)}`;
   warm(context);
@@ -173,18 +200,18 @@ async function timeOne(
   const options = build(workload, context, tag);
   if (workload.command === 'build') {
     if (workload.prebuilt !== undefined) {
-      await succeed(peer.build({ ...options, target: workload.prebuilt }));
+      await succeed(peer.build({ ...options, target: workload.prebuilt }), signal);
       spawnSync('sync');
     }
-    return succeed(peer.build(options));
+    return succeed(peer.build(options), signal);
   }
-  await succeed(peer.build(options));
+  await succeed(peer.build(options), signal);
   spawnSync('sync');
-  const pushed = await succeed(peer.push(tag));
+  const pushed = await succeed(peer.push(tag), signal);
   if (workload.command === 'push') return pushed;
-  for (const command of peer.forget(tag)) await runCommand(command);
+  for (const command of peer.forget(tag)) await runCommand(command, signal);
   spawnSync('sync');
-  return succeed(peer.pull(tag));
+  return succeed(peer.pull(tag), signal);
 }
 
 function build(workload: Workload, dir: string, tag: string): BuildOptions {
@@ -200,13 +227,14 @@ function freshDockerfile(context: string, mark: string): void {
   writeFileSync(path, text.replace(/^(FROM .*)$/gm, `$1${fresh}`));
 }
 
-async function timeLimit(command: string, cwd: string): Promise<number> {
-  const { wallMs } = await succeed({ argv: ['env', '-C', cwd, 'sh', '-c', command], env: {} });
+async function timeLimit(command: string, cwd: string, signal: AbortSignal): Promise<number> {
+  const argv = ['env', '-C', cwd, 'sh', '-c', command] as const;
+  const { wallMs } = await succeed({ argv, env: {} }, signal);
   return wallMs;
 }
 
-async function succeed(command: Command): Promise<Timing> {
-  const timing = await runCommand(command);
+async function succeed(command: Command, signal: AbortSignal): Promise<Timing> {
+  const timing = await runCommand(command, signal);
   if (timing.status === 0) return timing;
   throw new Error(
     `${command.argv.join(' ')} ended with ${String(timing.status)}:\n${timing.output}`,

@@ -10,6 +10,8 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** A Docker daemon of our own, with everything it keeps below one directory. */
 export interface DockerDaemon extends AsyncDisposable {
+  /** Where it listens, as DOCKER_HOST has it. */
+  readonly socket: string;
   /** Runs the client. Does not throw when it fails. */
   docker(
     args: readonly string[],
@@ -60,7 +62,7 @@ export async function startDocker(dir: string, client: string): Promise<DockerDa
     }
   };
   const stop = (): Promise<void> => stopChild(child);
-  if (await comesUp(child, docker)) return { docker, [Symbol.asyncDispose]: stop };
+  if (await comesUp(child, docker)) return { socket, docker, [Symbol.asyncDispose]: stop };
   await stop();
   throw new Error(`dockerd did not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
 }
