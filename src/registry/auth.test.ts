@@ -69,6 +69,18 @@ test('an identity token is sent in the body of a POST, as OAuth 2 wants it', asy
   });
 });
 
+test('an identity token is named where a registry asks for a name and password', async () => {
+  await using server = await startMemoryRegistry({ kind: 'basic', login: 'me:secret' });
+  const endpoint = { name: server.host, origins: [`http://${server.host}`] };
+  const credentials: Credentials = { kind: 'identity-token', token: 'id-token', source: 'a file' };
+  const find = (): Promise<Credentials> => Promise.resolve(credentials);
+  const client = createRegistryClient(endpoint, { transport, credentials: { find } });
+  await expect(client.fetchManifest('app', '1', signal)).rejects.toMatchObject({
+    code: 'REGISTRY_UNAUTHORIZED',
+    message: `Cannot pull "app" at registry "${server.host}": it refuses the credentials from a file`,
+  });
+});
+
 test('a name and password are sent in the header of a GET', async () => {
   const login = { kind: 'password', username: 'me', password: 'secret', source: 'a file' } as const;
   expect(await askWith(login, '{"token":"token-for-tests"}')).toEqual([

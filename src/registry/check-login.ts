@@ -1,5 +1,5 @@
 import { readErrorBody } from './error-body.ts';
-import { registryFailed } from './errors.ts';
+import { LOG_IN, registryFailed } from './errors.ts';
 import { openRegistries, type RegistriesConfig } from './registries.ts';
 import { withRetries } from '../http/retry.ts';
 import { discard } from '../http/transport.ts';
@@ -25,7 +25,7 @@ export async function checkLogin(
     Promise.resolve(host === registry ? kept : undefined);
   const registries = openRegistries({ ...access, credentials: { find } });
   try {
-    const what = 'log in';
+    const what = LOG_IN;
     // Above all repositories; whatever is named below, the token is thrown away.
     const request = { method: 'GET', path: '../', actions: 'pull', what } as const;
     const client = registries.clientOf(registry);

@@ -38,6 +38,9 @@ function registryUntrusted(host: string, found: string): BuildError {
   });
 }
 
+/** What is done by who is asked for credentials right now. */
+export const LOG_IN = 'log in';
+
 /** The registry wants credentials, or other ones. `source` is where those that it refuses are kept. */
 export function registryUnauthorized(
   host: string,
@@ -52,7 +55,10 @@ export function registryUnauthorized(
     code: 'REGISTRY_UNAUTHORIZED',
     class: 'registry',
     message: `Cannot ${what} at registry "${shown(host)}": ${found}`,
-    hint: `Log in to ${shown(host)} with the right account; the name may also be wrong, as registries hide what is private.`,
+    hint:
+      what === LOG_IN
+        ? 'Check the name and the password.'
+        : `Log in to ${shown(host)} with the right account; the name may also be wrong, as registries hide what is private.`,
   });
 }
 

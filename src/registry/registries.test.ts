@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { openDiskBlobStore } from '../content/disk-blob-store.ts';
 import { makeCertificate, OPENSSL } from '../testing/certificates.ts';
 import { startMemoryRegistry } from '../testing/memory-registry.ts';
+import { openRegistries } from './registries.ts';
 import { createRegistryImageSource } from './registry-image-source.ts';
 
 const { signal } = new AbortController();
@@ -69,6 +70,20 @@ test.skipIf(OPENSSL === undefined)('a registry on loopback that wants TLS gets i
   expect(server.asked).toContain('GET /v2/other/manifests/latest');
   rmSync(dir, { recursive: true });
 });
+
+test.each(['localhost:99999', '256.256.256.256', 'foo.123', 'bad host'])(
+  '"%s" is told as an address that there cannot be',
+  (registry) => {
+    const registries = openRegistries({ registries: {}, env: {}, homeDir: '/' });
+    expect(() => registries.clientOf(registry)).toThrow(
+      expect.objectContaining({
+        code: 'REGISTRY_UNREACHABLE',
+        message: `Cannot reach registry "${registry}": there can be no such address`,
+        hint: 'Check the host and the port.',
+      }) as Error,
+    );
+  },
+);
 
 describe('plain HTTP', () => {
   const address = Object.values(networkInterfaces())

@@ -19,9 +19,9 @@ export interface RegistryConfig {
 
 /** The clients of a configuration. They share connections, tokens and credentials. */
 export interface Registries {
-  /** Mirrors in order, then the registry itself. */
+  /** Mirrors in order, then the registry itself. @throws BuildError REGISTRY_UNREACHABLE */
   clientsFor(registry: string): readonly RegistryClient[];
-  /** The registry itself: what is pushed belongs there. */
+  /** The registry itself: what is pushed belongs there. @throws BuildError REGISTRY_UNREACHABLE */
   clientOf(registry: string): RegistryClient;
   /** Closes connections that are kept open. */
   close(): void;
@@ -55,6 +55,13 @@ export function openRegistries(options: {
   const clients = new Map<string, RegistryClient>();
 
   function open(endpoint: Endpoint): RegistryClient {
+    // Names of images allow more than there are addresses: `localhost:99999`, `256.1.1.1`.
+    if (!endpoint.origins.every((origin) => URL.canParse(origin))) {
+      const hint = 'Check the host and the port.';
+      throw REGISTRY_HTTP_ERRORS.unreachable(endpoint.name, 'there can be no such address', {
+        hint,
+      });
+    }
     const key = `${endpoint.name} ${endpoint.origins.join(' ')}`;
     let client = clients.get(key);
     client ??= createRegistryClient(endpoint, { transport, credentials, retryTimings });

@@ -155,7 +155,11 @@ class HttpRegistryClient implements RegistryClient {
     if (response.status === 401) {
       discard(response);
       const header = await this.#authenticator.answer(response, access, signal);
-      if (header === undefined) throw registryUnauthorized(this.name, what, undefined);
+      if (header === undefined) {
+        // There may be some of a kind that it does not ask for.
+        const unused = await this.#credentials.find(this.name, signal);
+        throw registryUnauthorized(this.name, what, unused?.source);
+      }
       response = await this.#send(repository, request, header, signal);
     }
     return this.#checked(response, request, signal);

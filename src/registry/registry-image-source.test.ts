@@ -229,6 +229,16 @@ describe('mirrors', () => {
     });
   });
 
+  test('that have other tags are asked for them', async () => {
+    const mirror = await registry();
+    putImage(mirror, 'base', 'latest');
+    const from = source({ 'localhost:1': { mirrors: [`http://${mirror.host}`] } });
+    await expect(from.resolve('localhost:1/base:lates', AMD64, signal)).rejects.toMatchObject({
+      code: 'REGISTRY_UNREACHABLE',
+      hint: `Did you mean "latest"? "${mirror.host}" answered and does not have it`,
+    });
+  });
+
   test('are asked before the registry, in order, by the same repository', async () => {
     const [empty, full] = [await registry(), await registry()];
     putImage(full, 'library/base', '1');

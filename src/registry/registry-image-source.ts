@@ -9,7 +9,7 @@ import type { ImageSource } from '../image/image-source.ts';
 import { registryFailed } from './errors.ts';
 import { listTags } from './list-tags.ts';
 import { manifestNotThere } from './manifest-errors.ts';
-import { openRegistries, type Registries, type RegistriesConfig } from './registries.ts';
+import { openRegistries, type RegistriesConfig } from './registries.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { tagHint } from './tag-hint.ts';
 import type { RetryTimings } from '../http/retry.ts';
@@ -39,8 +39,8 @@ export function createRegistryImageSource(
   const { blobs } = options;
   const registries = openRegistries(options);
 
-  const firstOf: Ask = (reference, signal, ask) =>
-    askInTurn(registries.clientsFor(reference.registry), signal, ask);
+  const firstOf: Ask = (reference, signal, ask, adviceOf) =>
+    askInTurn(registries.clientsFor(reference.registry), signal, ask, adviceOf);
 
   async function fetchRoot(reference: ImageReference, signal: AbortSignal): Promise<RootDocument> {
     const { repository, tag, digest } = reference;
@@ -49,7 +49,8 @@ export function createRegistryImageSource(
       return { bytes, digest, mediaType: undefined };
     }
     const wanted = digest ?? tag ?? 'latest';
-    const found = await firstOf(reference, signal, async (client) => {
+    const hintOf = tagHints(reference, signal);
+    const ask = async (client: RegistryClient): ReturnType<RegistryClient['fetchManifest']> => {
       // Asking for the digest alone does not count against the limits of Docker Hub. Bytes that are
       // here are what this digest says, whoever said it.
       const known =
@@ -58,9 +59,10 @@ export function createRegistryImageSource(
         return client.fetchManifest(repository, wanted, signal);
       }
       return { bytes: blobs.readBytes(known, MAX_MANIFEST_BYTES), mediaType: undefined };
-    });
+    };
+    const found = await firstOf(reference, signal, ask, hintOf);
     if (found === undefined)
-      throw manifestNotThere(reference, await hintOfTags(registries, reference, signal));
+      throw manifestNotThere(reference, await hintOf(registries.clientsFor(reference.registry)));
     return { bytes: found.bytes, digest, mediaType: found.mediaType };
   }
 
@@ -118,21 +120,19 @@ export function createRegistryImageSource(
 }
 
 /** Tags that are there and may have been meant. What cannot be found out is not worth a second error. */
-async function hintOfTags(
-  registries: Registries,
-  { registry, repository, tag, digest }: ImageReference,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  if (digest !== undefined || tag === undefined) return undefined;
-  for (const client of registries.clientsFor(registry)) {
-    try {
-      const tags = await listTags(client, repository, signal, TAG_PAGES_FOR_HINT);
-      if (tags !== undefined) return tagHint(tag, tags);
-    } catch {
-      signal.throwIfAborted();
+function tagHints({ repository, tag, digest }: ImageReference, signal: AbortSignal): AdviceOf {
+  return async (clients) => {
+    if (digest !== undefined || tag === undefined) return undefined;
+    for (const client of clients) {
+      try {
+        const tags = await listTags(client, repository, signal, TAG_PAGES_FOR_HINT);
+        if (tags !== undefined) return tagHint(tag, tags);
+      } catch {
+        signal.throwIfAborted();
+      }
     }
-  }
-  return undefined;
+    return undefined;
+  };
 }
 
 /** Asks mirrors and the registry. */
@@ -140,38 +140,45 @@ type Ask = <T>(
   reference: ImageReference,
   signal: AbortSignal,
   ask: (client: RegistryClient) => Promise<T | undefined>,
+  adviceOf?: AdviceOf,
 ) => Promise<T | undefined>;
+
+/** What those that do not have something have instead. */
+type AdviceOf = (clients: readonly RegistryClient[]) => Promise<string | undefined>;
 
 /** The first answer of mirrors and registry; a mirror that is down or has nothing is passed over. */
 export async function askInTurn<T>(
   clients: readonly RegistryClient[],
   signal: AbortSignal,
   ask: (client: RegistryClient) => Promise<T | undefined>,
+  adviceOf: AdviceOf = () => Promise.resolve(undefined),
 ): Promise<T | undefined> {
-  const without: string[] = [];
+  const without: RegistryClient[] = [];
   for (const [index, client] of clients.entries()) {
     const isLast = index === clients.length - 1;
     try {
       const answer = await ask(client);
       if (answer !== undefined || isLast) return answer;
-      without.push(client.name);
+      without.push(client);
     } catch (error) {
       signal.throwIfAborted();
-      if (isLast) throw tellingOfMirrors(error, without);
+      if (!isLast) continue;
+      throw without.length === 0
+        ? error
+        : tellingOfMirrors(error, without, await adviceOf(without));
     }
   }
   return undefined;
 }
 
 /** Who works with mirrors alone needs to hear that these do not have it, not that the rest is far away. */
-function tellingOfMirrors(error: unknown, without: readonly string[]): unknown {
-  if (without.length === 0) return error;
-  const names = without.map((name) => `"${name}"`).join(', ');
-  return blame(
-    error,
-    undefined,
-    `Check the name and the tag: ${names} answered and does not have it`,
-  );
+function tellingOfMirrors(
+  error: unknown,
+  without: readonly RegistryClient[],
+  advice = 'Check the name and the tag:',
+): unknown {
+  const names = without.map(({ name }) => `"${name}"`).join(', ');
+  return blame(error, undefined, `${advice} ${names} answered and does not have it`);
 }
 
 function isManifestType({ mediaType }: Descriptor): boolean {

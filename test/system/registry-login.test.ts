@@ -86,7 +86,7 @@ test('a registry of an unknown authority, or without our certificate, is told ap
 
 test('a password is checked before it is kept, and never shown', async () => {
   expect(await bad([...LOGIN, host], `${PASSWORD}x`)).toContain(
-    `Cannot log in at registry "${host}": it refuses the credentials from this command`,
+    `Cannot log in at registry "${host}": it refuses the credentials from this command\n  hint: Check the name and the password.\n`,
   );
   expect(await bad(['pull', `${host}/team/app`])).toContain('it wants credentials');
   expect(await good([...LOGIN, host], `${PASSWORD}\n`)).toBe('Login Succeeded\n');
