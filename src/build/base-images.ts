@@ -7,7 +7,7 @@ import type { BaseImage } from '../image/base-image.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import type { SourceOp } from '../ops/op.ts';
 import type { ImageSource } from '../image/image-source.ts';
-import type { BaseKey, BaseRequest } from '../stages/stage-graph.ts';
+import { imageTitle, type BaseKey, type BaseRequest } from '../stages/stage-graph.ts';
 
 /** Where base images may come from. */
 export interface BaseImageSources {
@@ -58,7 +58,7 @@ export function createBaseImages(
 
   async function resolveOne(request: BaseRequest, signal: AbortSignal): Promise<void> {
     const task = `resolve ${request.key}`;
-    const name = `[internal] load metadata for ${request.reference}`;
+    const name = `[internal] load metadata for ${imageTitle(request)}`;
     emit({ type: 'task-started', task, name, at: elapsed() });
     const found = await find(request, signal).catch((error: unknown) => {
       throw blame(error, request.span, hintFor(request));

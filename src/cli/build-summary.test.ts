@@ -6,6 +6,8 @@ test('renderStageTable() names base images as Dockerfiles do, and fits 80 column
   const stages = [
     ['compile', 'docker.io/library/eclipse-temurin:17', false],
     ['assets', 'docker.io/bitnami/git:2', false],
+    ['pinned', `docker.io/library/git@sha256:${'0123456789abcdef'.repeat(4)}`, false],
+    ['layout', 'oci-layout://base:latest', false],
     [undefined, 'ghcr.io/a/b:1', true],
   ] as const;
   const table = renderStageTable(
@@ -16,10 +18,12 @@ test('renderStageTable() names base images as Dockerfiles do, and fits 80 column
   );
   expect(table).toBe(
     [
-      'STAGE       BASE                 SIZE     ADDED   LEFT BEHIND   TIME',
-      'compile     eclipse-temurin:17   23.2MB   21MB    2.2MB         4.9s',
-      'assets      bitnami/git:2        23.2MB   21MB    2.2MB         4.9s',
-      'stage 2 *   ghcr.io/a/b:1        23.2MB   21MB    -             4.9s',
+      'STAGE       BASE                       SIZE     ADDED   LEFT BEHIND   TIME',
+      'compile     eclipse-temurin:17         23.2MB   21MB    2.2MB         4.9s',
+      'assets      bitnami/git:2              23.2MB   21MB    2.2MB         4.9s',
+      'pinned      git@sha256:0123456789ab    23.2MB   21MB    2.2MB         4.9s',
+      'layout      oci-layout://base:latest   23.2MB   21MB    2.2MB         4.9s',
+      'stage 4 *   ghcr.io/a/b:1              23.2MB   21MB    -             4.9s',
       '',
     ].join('\n'),
   );

@@ -7,7 +7,7 @@ export function renderStageTable(stages: readonly StageMeasure[]): string {
   if (stages.length === 0) return '';
   const rows = stages.map((stage) => [
     visibleLine(stage.name ?? `stage ${String(stage.index)}`) + (stage.isTarget ? ' *' : ''),
-    visibleLine(stage.baseName.replace(HUB, '')),
+    visibleLine(stage.baseName.replace(HUB, '').replace(DIGEST, '$1')),
     formatBytes(stage.totalBytes),
     formatBytes(stage.addedBytes),
     stage.isTarget ? '-' : formatBytes(stage.leftBehindBytes),
@@ -18,6 +18,9 @@ export function renderStageTable(stages: readonly StageMeasure[]): string {
 
 /** As users write names of Docker Hub; with it, the table is too wide for many terminals. */
 const HUB = /^docker\.io\/(library\/)?/;
+
+/** Digests are cut to what tells them apart. */
+const DIGEST = /(@sha256:[0-9a-f]{12})[0-9a-f]+/;
 
 /** `Wrote image app:latest, sha256:…, 6.2MB`. */
 export function renderWrittenImage(image: WrittenImage): string {

@@ -62,17 +62,24 @@ describe('createLayoutImageSource()', () => {
     expect(await resolve(`app@${b.digest}`)).toBe(b.digest);
   });
 
-  test('takes an only image under any name', async () => {
+  test('takes an only image without a name under any name, and one with a name as latest', async () => {
     const a = putImage('a');
     putIndexes(a);
     expect(await resolve('whatever')).toBe(a.digest);
+    putIndexes(tagged(a, 'v1'));
+    expect(await resolve('latest')).toBe(a.digest);
+    await expect(resolve('v2')).rejects.toMatchObject({
+      code: 'IMAGE_NOT_FOUND',
+      message: `Cannot find image "oci-layout://${dir}:v2": the OCI layout has no such tag: it has v1`,
+      hint: 'Name one, e.g. "v1".',
+    });
   });
 
   test('lists the tags when none fits', async () => {
     putIndexes(tagged(putImage('a'), 'v1'), tagged(putImage('b'), 'v2'));
     await expect(resolve('v3')).rejects.toMatchObject({
       code: 'IMAGE_NOT_FOUND',
-      message: 'Cannot find image "v3": the OCI layout has no such tag: it has v1, v2',
+      message: `Cannot find image "oci-layout://${dir}:v3": the OCI layout has no such tag: it has v1, v2`,
       hint: 'Name one, e.g. "v1".',
     });
   });

@@ -6,6 +6,7 @@ import { readFileCapped } from '../host/atomic-file.ts';
 import type { ImageSource } from './image-source.ts';
 import { imageNotFound, invalidImage, shown } from './errors.ts';
 import type { Descriptor } from './manifest.ts';
+import { layoutTitle } from './layout-title.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from './parse-manifest.ts';
 import { Fields } from './fields.ts';
 import { parseStrictJson } from './strict-json.ts';
@@ -17,13 +18,12 @@ const READ_CHUNK_BYTES = 1024 * 1024;
 /**
  * Images of one OCI layout directory (OCI image-spec image-layout.md). Reads nothing before the first
  * `resolve`, whose name is a digest, a tag, or a name that ends in one of them (`app:v1`); when the layout
- * has one image, a name without a known tag means that one. Manifests and configs are copied to `blobs`.
+ * has one image, `latest` means that one, and so does any name when the layout gives it none. Manifests and configs are copied to `blobs`.
  * Errors are IMAGE_NOT_FOUND (lists the tags), INVALID_IMAGE (a missing blob too) and PLATFORM_NOT_FOUND.
  */
 export function createLayoutImageSource(dir: string, blobs: BlobStore): ImageSource {
   return {
     async resolve(name, platform, signal) {
-      const label = `oci-layout://${dir}`;
       const entry = chooseEntry(readIndex(dir), name, dir);
       const kept: Uint8Array[] = [];
       const fetch = (descriptor: Descriptor, maxBytes: number): Promise<Uint8Array> => {
@@ -34,7 +34,7 @@ export function createLayoutImageSource(dir: string, blobs: BlobStore): ImageSou
       };
       const bytes = await fetch(entry, MAX_MANIFEST_BYTES);
       const root = { bytes, digest: entry.digest, mediaType: entry.mediaType };
-      const image = await resolveImage(label, root, platform, fetch);
+      const image = await resolveImage(layoutTitle(dir, name), root, platform, fetch);
       // All of them are checked by now.
       for (const document of kept) blobs.writeBytes(document);
       return image;
@@ -74,7 +74,9 @@ function chooseEntry(entries: readonly Descriptor[], name: string, dir: string):
   const isOnly = only !== undefined && entries.every((entry) => entry.digest === only.digest);
   // A digest that is not in the index may be of an image inside a nested index; the bytes decide.
   if (digest !== undefined) return digestEntry(dir, digest, name);
-  if (isOnly) return only;
+  if (isOnly && (name === 'latest' || entries.every((entry) => namesOf(entry).length === 0))) {
+    return only;
+  }
   const tags = [...new Set(entries.flatMap(namesOf))];
   const known = tags.length === 0 ? 'its images have no tags' : `it has ${tags.join(', ')}`;
   const hint =
@@ -83,7 +85,7 @@ function chooseEntry(entries: readonly Descriptor[], name: string, dir: string):
     entries.length === 0
       ? 'the OCI layout has no images'
       : `the OCI layout has no such tag: ${known}`;
-  throw imageNotFound(name, where, entries.length === 0 ? undefined : hint);
+  throw imageNotFound(layoutTitle(dir, name), where, entries.length === 0 ? undefined : hint);
 }
 
 /** Full names, as some tools write them, and the tags at their end. */
@@ -105,7 +107,8 @@ function tagAtEnd(name: string): string | undefined {
 
 function digestEntry(dir: string, digest: Digest, name: string): Descriptor {
   const bytes = readFileCapped(blobPath(dir, digest), MAX_MANIFEST_BYTES);
-  if (bytes === undefined) throw imageNotFound(name, 'the OCI layout has no blob of that digest');
+  if (bytes === undefined)
+    throw imageNotFound(layoutTitle(dir, name), 'the OCI layout has no blob of that digest');
   const { mediaType } = parseManifest(bytes, undefined, `the manifest of "${shown(name)}"`);
   return { mediaType, digest, size: bytes.length };
 }

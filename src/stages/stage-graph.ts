@@ -2,6 +2,7 @@ import type { Platform } from '../core/platform.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { FromInstruction, StageInstruction } from '../dockerfile/ast.ts';
+import { layoutTitle } from '../image/layout-title.ts';
 import type { NamedContext } from './plan-request.ts';
 import type { PlannedStep } from './planned-step.ts';
 import type { EpochSource } from './source-date-epoch.ts';
@@ -109,6 +110,14 @@ export interface BaseRequest {
   readonly similar: string | undefined;
 }
 
+/** How people call a base image, or an image that is asked for. */
+export function imageTitle({
+  layout,
+  reference,
+}: Pick<BaseRequest, 'layout' | 'reference'>): string {
+  return layout === undefined ? reference : layoutTitle(layout, reference);
+}
+
 /** How people call a base: the image, the stage, the context or `scratch`. */
 export function baseTitle(base: StageBase): string {
   switch (base.kind) {
@@ -117,12 +126,8 @@ export function baseTitle(base: StageBase): string {
     case 'stage':
     case 'named':
       return base.name;
-    case 'image': {
-      const separator = base.reference.includes(':') ? '@' : ':';
-      return base.layout === undefined
-        ? base.reference
-        : `oci-layout://${base.layout}${separator}${base.reference}`;
-    }
+    case 'image':
+      return imageTitle(base);
     default:
       return base satisfies never;
   }
