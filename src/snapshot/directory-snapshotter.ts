@@ -17,7 +17,7 @@ import { childrenFirst } from './children-first.ts';
 import { snapshotHasChildren, snapshotNotFound } from './errors.ts';
 import { chooseMounter, type MountChoice } from './choose-mounter.ts';
 import { DirectoryActive, makeRoot } from './directory-active.ts';
-import { DIGESTS_FILE, KeptDigests } from './kept-digests.ts';
+import { DIGESTS_FILE, KeptDigests, placeOf } from './kept-digests.ts';
 import type { Mounter } from './mounter.ts';
 import { removeSlowly, removeTree } from './remove-tree.ts';
 import { readRecord } from './snapshot-record.ts';
@@ -266,7 +266,7 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
     const shared = new Set(sharesWith.flatMap((id) => this.#chainBelow(id).map((each) => each.id)));
     const sources = this.digests.sourcesAmong([...shared]);
     if (list.size === 0 && sources.length === 0) return;
-    writeFileSync(join(path, DIGESTS_FILE), list.encode(sources), { mode: 0o600 });
+    writeFileSync(join(path, DIGESTS_FILE), list.encode(placeOf(path), sources), { mode: 0o600 });
   }
 
   #commit(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { linkSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, linkSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ afterEach(() => {
 const { signal } = new AbortController();
 const digest = createHash('sha256').update('one').digest();
 
-/** A snapshot with the file `f`, a new one or another name of `shared`. */
+/** A snapshot with the files `f`, a new one or another name of `shared`, and `g`, whose digest is not known. */
 async function commit(
   snapshots: Snapshotter,
   sharesWith: readonly SnapshotId[],
@@ -30,6 +30,7 @@ async function commit(
   const file = join(active.upper, 'f');
   if (shared === undefined) writeFileSync(file, 'one');
   else linkSync(shared, file);
+  writeFileSync(join(active.upper, 'g'), 'one');
   const list = new DigestList();
   const node = active.tree.lookup('/f' as BytePath, { followsLast: false });
   if (shared === undefined && node !== undefined) list.add(node.ino, digest);
@@ -68,10 +69,21 @@ test('a digest that went with its snapshot is not known any more', async () => {
   expect(later.digests.get(fileOf(later, second.id))).toBeUndefined();
 });
 
+test('a store that was copied elsewhere knows nothing of its files', async () => {
+  await using snapshots = openDirectorySnapshotter(base);
+  const { id } = await commit(snapshots, []);
+  const copy = join(base, 'copy');
+  cpSync(join(base, id), join(copy, id), { recursive: true, preserveTimestamps: true });
+  await using moved = openDirectorySnapshotter(copy);
+  // Inodes are given out anew: another file may have got this one.
+  const { ino } = fileOf(snapshots, id);
+  expect(moved.digests.get({ ...fileOf(moved, id), ino })).toBeUndefined();
+  expect(snapshots.digests.get(fileOf(snapshots, id))).toBeDefined();
+});
+
 test('what was read is kept once it is saved, beside what was there', async () => {
   await using first = openDirectorySnapshotter(base);
-  const { id, dir } = await commit(first, []);
-  writeFileSync(join(dir, 'g'), 'one');
+  const { id } = await commit(first, []);
   const other = fileOf(first, id, '/g');
   expect(first.digests.get(other)).toBeUndefined();
   first.digests.put(other, digest);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BytePath } from '../core/bytes.ts';
 import { textToBytes } from '../core/bytes.ts';
@@ -9,6 +9,7 @@ import {
   decodeDigestList,
   DigestList,
   type InodeDigests,
+  type ListPlace,
   type StoredDigests,
 } from '../tree/digest-list.ts';
 import type { FileState } from '../tree/file-tree.ts';
@@ -24,8 +25,8 @@ const MAX_LIST_BYTES = 1 << 30;
 /**
  * Digests of files in frozen snapshots, kept beside them, so that the content key of a copy from one
  * need not read them. A file of a frozen snapshot never changes, and its inode is not given away as long
- * as the snapshot is there: so the inode is all that a digest has to be found by. A snapshot also names
- * those that it shares files with, and theirs are looked through as well.
+ * as the snapshot is there: so the inode is all that a digest has to be found by, until the store is copied
+ * elsewhere. A snapshot also names those that it shares files with, and theirs are looked through as well.
  */
 export class KeptDigests implements HashCache {
   readonly #base: string;
@@ -64,11 +65,12 @@ export class KeptDigests implements HashCache {
   /** Adds what was read to the lists beside the snapshots. */
   save(): void {
     for (const [id, list] of this.#fresh) {
-      const path = join(this.#base, id, DIGESTS_FILE);
-      const stored = readList(path);
+      const directory = join(this.#base, id);
+      const stored = readList(directory);
       if (stored !== undefined) list.addAll(stored);
       try {
-        replaceFile(path, list.encode(stored?.sources ?? []));
+        const bytes = list.encode(placeOf(directory), stored?.sources ?? []);
+        replaceFile(join(directory, DIGESTS_FILE), bytes);
       } catch (error) {
         // Somebody removed the snapshot meanwhile.
         if (!hasCode(error, 'ENOENT')) throw error;
@@ -82,10 +84,10 @@ export class KeptDigests implements HashCache {
   sourcesAmong(ids: readonly SnapshotId[]): readonly string[] {
     const found = new Set<string>();
     for (const id of ids) {
-      const path = join(this.#base, id, DIGESTS_FILE);
-      if (!existsSync(path)) continue;
+      const directory = join(this.#base, id);
+      if (!existsSync(join(directory, DIGESTS_FILE))) continue;
       found.add(id);
-      for (const source of readList(path)?.sources ?? []) found.add(source);
+      for (const source of readList(directory)?.sources ?? []) found.add(source);
     }
     return [...found];
   }
@@ -108,11 +110,23 @@ export class KeptDigests implements HashCache {
   }
 
   #read(id: string): StoredDigests | undefined {
-    return readList(join(this.#base, id, DIGESTS_FILE));
+    return readList(join(this.#base, id));
   }
 }
 
-function readList(path: string): StoredDigests | undefined {
-  const bytes = readFileCapped(path, MAX_LIST_BYTES);
-  return bytes === undefined ? undefined : decodeDigestList(bytes);
+/** What a list in the directory of a snapshot is about. Nothing changes it once the snapshot is frozen. */
+export function placeOf(directory: string): ListPlace {
+  return lstatSync(join(directory, 'fs'), { bigint: true });
+}
+
+function readList(directory: string): StoredDigests | undefined {
+  const bytes = readFileCapped(join(directory, DIGESTS_FILE), MAX_LIST_BYTES);
+  if (bytes === undefined) return undefined;
+  try {
+    return decodeDigestList(bytes, placeOf(directory));
+  } catch (error) {
+    // Somebody has just removed the snapshot.
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeDigestList, DigestList } from './digest-list.ts';
 
+const PLACE = { ino: 2n ** 63n + 7n, ctimeNs: 1_700_000_000_123_456_789n };
 const digestOf = (inode: number): Buffer => createHash('sha256').update(String(inode)).digest();
 
 function listOf(inodes: readonly number[]): DigestList {
@@ -17,7 +18,7 @@ test('what was added is found, before and after it was written down, and nothing
   fc.assert(
     fc.property(inodes, fc.integer({ min: 1, max: 2 ** 40 }), (added, other) => {
       const list = listOf(added);
-      const stored = decodeDigestList(list.encode([]));
+      const stored = decodeDigestList(list.encode(PLACE, []), PLACE);
       for (const inode of added) {
         expect(list.get(inode)).toEqual(digestOf(inode));
         expect(stored?.get(inode)).toEqual(digestOf(inode));
@@ -38,47 +39,60 @@ test('an inode that is added after a search is found as well', () => {
 });
 
 test('the names of other lists are kept with it', () => {
-  expect(decodeDigestList(listOf([]).encode([]))?.sources).toEqual([]);
-  expect(decodeDigestList(listOf([3, 1]).encode(['one', 'two']))?.sources).toEqual(['one', 'two']);
+  expect(decodeDigestList(listOf([]).encode(PLACE, []), PLACE)?.sources).toEqual([]);
+  expect(decodeDigestList(listOf([3, 1]).encode(PLACE, ['one', 'two']), PLACE)?.sources).toEqual([
+    'one',
+    'two',
+  ]);
 });
 
 test('the same files give the same bytes, whatever order they came in', () => {
-  expect(listOf([9, 2, 4]).encode([])).toEqual(listOf([4, 9, 2]).encode([]));
+  expect(listOf([9, 2, 4]).encode(PLACE, [])).toEqual(listOf([4, 9, 2]).encode(PLACE, []));
 });
 
 test('a list takes in what another one has', () => {
-  const stored = decodeDigestList(listOf([1, 2]).encode([]));
+  const stored = decodeDigestList(listOf([1, 2]).encode(PLACE, []), PLACE);
   const list = listOf([3]);
   if (stored !== undefined) list.addAll(stored);
   expect([1, 2, 3].map((inode) => list.get(inode))).toEqual([1, 2, 3].map(digestOf));
 });
 
 test('bytes that were cut off or changed are no list', () => {
-  const bytes = listOf([1, 2, 3]).encode(['one']);
+  const bytes = listOf([1, 2, 3]).encode(PLACE, ['one']);
   for (const length of [0, 10, 63, 70, bytes.length - 1]) {
-    expect(decodeDigestList(bytes.subarray(0, length))).toBeUndefined();
+    expect(decodeDigestList(bytes.subarray(0, length), PLACE)).toBeUndefined();
   }
   for (const at of [0, 40, 70, bytes.length - 1]) {
     const changed = Buffer.from(bytes);
     changed[at] = (changed[at] ?? 0) ^ 1;
-    expect(decodeDigestList(changed)).toBeUndefined();
+    expect(decodeDigestList(changed, PLACE)).toBeUndefined();
+  }
+});
+
+test('a list of another directory, or of one that was made anew, is no list', () => {
+  const bytes = listOf([1, 2]).encode(PLACE, []);
+  for (const place of [
+    { ...PLACE, ino: 7n },
+    { ...PLACE, ctimeNs: PLACE.ctimeNs + 1n },
+  ]) {
+    expect(decodeDigestList(bytes, place)).toBeUndefined();
   }
 });
 
 test('a count that the bytes do not hold is no list, though the checksum is right', () => {
-  const bytes = listOf([1]).encode([]);
+  const bytes = listOf([1]).encode(PLACE, []);
   for (const count of [2, 1e18, -1, Number.NaN]) {
     const changed = Buffer.from(bytes);
-    changed.writeDoubleLE(count, 64);
+    changed.writeDoubleLE(count, 80);
     createHash('sha256').update(changed.subarray(64)).digest().copy(changed, 32);
-    expect(decodeDigestList(changed)).toBeUndefined();
+    expect(decodeDigestList(changed, PLACE)).toBeUndefined();
   }
 });
 
 test('an inode that a number cannot tell from the next one is left out', () => {
-  const list = listOf([2 ** 53 - 1]);
+  const list = listOf([2 ** 53, 2 ** 53 - 1]);
   list.add(2n ** 53n, digestOf(1));
   expect(list.size).toBe(1);
   expect(list.get(2n ** 53n)).toBeUndefined();
-  expect(decodeDigestList(list.encode([]))?.get(2n ** 53n)).toBeUndefined();
+  expect(decodeDigestList(list.encode(PLACE, []), PLACE)?.get(2n ** 53n)).toBeUndefined();
 });

@@ -7,13 +7,24 @@ export interface InodeDigests {
   get(inode: Inode): Uint8Array | undefined;
 }
 
-const MAGIC = Buffer.from('stagecraft file digests 1\n');
+const MAGIC = Buffer.from('stagecraft file digests 2\n');
 const CHECKSUM_BYTES = 32;
-/** Magic padded to 32 bytes, then the checksum of the rest: keeps numbers on 8-byte boundaries. */
-const HEADER_BYTES = 32 + CHECKSUM_BYTES;
+/** Magic padded to 32 bytes, then the checksum of the rest, then the place: keeps numbers on 8-byte boundaries. */
+const PLACE_BYTES = 16;
+const CHECKED_FROM = 32 + CHECKSUM_BYTES;
+const HEADER_BYTES = CHECKED_FROM + PLACE_BYTES;
 const DIGEST_BYTES = 32;
 const NUMBER_BYTES = 8;
 const FIRST_CAPACITY = 256;
+
+/**
+ * The directory whose files a list is about. Inodes are other files once it was copied or unpacked elsewhere,
+ * as caches of CI do; then the directory is another one, or as old as that.
+ */
+export interface ListPlace {
+  readonly ino: bigint;
+  readonly ctimeNs: bigint;
+}
 
 /** A list that grows: 40 bytes a file, and as many again while it grows. */
 export class DigestList implements InodeDigests {
@@ -27,11 +38,11 @@ export class DigestList implements InodeDigests {
   }
 
   /**
-   * `digest` is copied. Of two digests of an inode the last one counts. An inode that is no number is
-   * left out.
+   * `digest` is copied. Of two digests of an inode the last one counts. An inode that a number
+   * cannot tell from its neighbours is left out.
    */
   add(inode: Inode, digest: Uint8Array): void {
-    if (typeof inode === 'bigint') return;
+    if (!isNumber(inode)) return;
     if (this.#count === this.#inodes.length) this.#grow();
     this.#inodes[this.#count] = inode;
     this.#digests.set(digest, this.#count * DIGEST_BYTES);
@@ -40,7 +51,7 @@ export class DigestList implements InodeDigests {
   }
 
   get(inode: Inode): Uint8Array | undefined {
-    if (typeof inode === 'bigint') return undefined;
+    if (!isNumber(inode)) return undefined;
     const byInode = (this.#byInode ??= this.#index());
     const at = byInode.get(inode);
     return at === undefined ? undefined : digestAt(this.#digests, at);
@@ -53,7 +64,7 @@ export class DigestList implements InodeDigests {
   }
 
   /** The form that `decodeDigestList` reads. `sources` are names without spaces. */
-  encode(sources: readonly string[]): Buffer {
+  encode(place: ListPlace, sources: readonly string[]): Buffer {
     const order = Uint32Array.from({ length: this.#count }, (_, at) => at).sort(
       (a, b) => (this.#inodes[a] ?? 0) - (this.#inodes[b] ?? 0),
     );
@@ -64,7 +75,8 @@ export class DigestList implements InodeDigests {
     }
     const count = Buffer.from(Float64Array.of(this.#count).buffer);
     const names = Buffer.from(sources.join(' '), 'latin1');
-    const body = Buffer.concat([count, Buffer.from(inodes.buffer), digests, names]);
+    const numbers = Buffer.from(inodes.buffer);
+    const body = Buffer.concat([placeBytes(place), count, numbers, digests, names]);
     const magic = Buffer.alloc(32);
     MAGIC.copy(magic);
     return Buffer.concat([magic, createHash('sha256').update(body).digest(), body]);
@@ -93,13 +105,16 @@ export interface StoredDigests extends InodeDigests {
   readonly sources: readonly string[];
 }
 
-/** Undefined for what is damaged or of another version: then the files are read again. */
-export function decodeDigestList(bytes: Buffer): StoredDigests | undefined {
+/**
+ * Undefined for what is damaged, of another version, or not of this place: then the files are read again.
+ */
+export function decodeDigestList(bytes: Buffer, place: ListPlace): StoredDigests | undefined {
   const body = bytes.subarray(HEADER_BYTES);
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || body.length < NUMBER_BYTES)
     return undefined;
-  const checksum = createHash('sha256').update(body).digest();
-  if (!bytes.subarray(32, HEADER_BYTES).equals(checksum)) return undefined;
+  if (!bytes.subarray(CHECKED_FROM, HEADER_BYTES).equals(placeBytes(place))) return undefined;
+  const checksum = createHash('sha256').update(bytes.subarray(CHECKED_FROM)).digest();
+  if (!bytes.subarray(32, CHECKED_FROM).equals(checksum)) return undefined;
   const count = body.readDoubleLE(0);
   const digestsAt = NUMBER_BYTES * (count + 1);
   const namesAt = digestsAt + count * DIGEST_BYTES;
@@ -114,10 +129,18 @@ export function decodeDigestList(bytes: Buffer): StoredDigests | undefined {
     digests,
     sources: names === '' ? [] : names.split(' '),
     get(inode) {
-      const at = typeof inode === 'bigint' ? undefined : indexOf(inodes, inode);
+      const at = isNumber(inode) ? indexOf(inodes, inode) : undefined;
       return at === undefined ? undefined : digestAt(digests, at);
     },
   };
+}
+
+function placeBytes({ ino, ctimeNs }: ListPlace): Buffer {
+  return Buffer.from(BigInt64Array.of(BigInt.asIntN(64, ino), ctimeNs).buffer);
+}
+
+function isNumber(inode: Inode): inode is number {
+  return Number.isSafeInteger(inode);
 }
 
 /** Binary search: no index has to be made of a list of which a few files may be asked for. */
