@@ -23,8 +23,10 @@ export function openBuildRemotes(
   return {
     get: () => (opened ??= host.openRemotes(access)),
     async [Symbol.asyncDispose]() {
-      await (await opened)?.[Symbol.asyncDispose]();
-      await agent[Symbol.asyncDispose]();
+      await using _agent = agent;
+      // Who asked for them was told why they cannot be opened.
+      const remotes = await opened?.catch(() => undefined);
+      await remotes?.[Symbol.asyncDispose]();
     },
   };
 }

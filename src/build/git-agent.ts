@@ -25,7 +25,8 @@ export function openGitAgent(
       return (await (agents ??= open())).socketOf(DEFAULT_ID, signal);
     },
     async [Symbol.asyncDispose]() {
-      await (await agents)?.[Symbol.asyncDispose]();
+      const opened = await agents?.catch(() => undefined);
+      await opened?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -32,8 +32,9 @@ const THOROUGH_COMMANDS: ReadonlySet<string> = new Set(['build', 'buildx']);
 
 /**
  * Runs a file of ours that is one function, in the form that CommonJS gives to modules, like `require`
- * runs those; but takes its compiled form from the user's cache directory: compiling the program is a third of what a cached build takes. The first build keeps it.
- * A cache that is missing, damaged, of another Node or not ours alone is not used.
+ * runs those; but takes its compiled form from the user's cache directory: compiling the program is a third
+ * of what a cached build takes. The first build keeps it. A cache that is missing, damaged, of another Node
+ * or not ours alone is not used.
  *
  * Node 22 has `module.enableCompileCache` for this; Node 20 has not.
  */

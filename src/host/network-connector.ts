@@ -30,14 +30,16 @@ export type ConnectAnswer = { readonly id: number } & (
  * @throws Error when the namespace cannot be entered
  */
 export async function openNetworkConnector(path: string): Promise<NetworkConnector | undefined> {
-  const worker = tryOpenWorkerThread('host/network-worker');
-  if (worker === undefined) return undefined;
-  const ask = createAsker(worker);
   const fd = openSync(path, 'r');
+  let worker: Worker | undefined;
+  let ask: ReturnType<typeof createAsker>;
   try {
+    worker = tryOpenWorkerThread('host/network-worker');
+    if (worker === undefined) return undefined;
+    ask = createAsker(worker);
     await ask({ kind: 'enter', fd });
   } catch (error) {
-    await worker.terminate();
+    await worker?.terminate();
     throw error;
   } finally {
     closeSync(fd);

@@ -18,8 +18,8 @@ const READ_CHUNK_BYTES = 1024 * 1024;
 /**
  * Images of one OCI layout directory (OCI image-spec image-layout.md). Reads nothing before the first
  * `resolve`, whose name is a digest, a tag, or a name that ends in one of them (`app:v1`); when the layout
- * has one image, `latest` means that one, and so does any name when the layout gives it none. Manifests and configs are copied to `blobs`.
- * Errors are IMAGE_NOT_FOUND (lists the tags), INVALID_IMAGE (a missing blob too) and PLATFORM_NOT_FOUND.
+ * has one image, `latest` means that one, and so does any name when the layout gives it none. Manifests and
+ * configs are copied to `blobs`. Errors are IMAGE_NOT_FOUND (lists the tags), INVALID_IMAGE (a missing blob too) and PLATFORM_NOT_FOUND.
  */
 export function createLayoutImageSource(dir: string, blobs: BlobStore): ImageSource {
   return {

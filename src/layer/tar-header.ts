@@ -4,7 +4,8 @@ import { BLOCK_BYTES, TYPE_FLAGS, type TarEntry } from './tar-entry.ts';
 /**
  * The header blocks of one entry: ustar where it says everything, with a PAX header in front where it
  * does not (POSIX.1-2017, pax). The same choices as Go's archive/tar in PAX format, so that the bytes
- * are what other tools write. `xattrs` stand in for those of the entry. Times are whole seconds, as in the layers of containerd and BuildKit.
+ * are what other tools write. Times are whole seconds, as in the layers of containerd and BuildKit.
+ * `xattrs` stand in for those of the entry.
  */
 export function encodeHeader(entry: TarEntry, xattrs = entry.xattrs): Buffer {
   const records = paxRecords(entry, xattrs);
