@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { Op, OpId, OpMetadata } from '../ops/op.ts';
-import { Solver, type SolveDeps } from '../solve/solver.ts';
+import type { SolveDeps } from '../solve/solve-deps.ts';
+import { Solver } from '../solve/solver.ts';
 import { memoryCacheStore } from '../testing/memory-cache-store.ts';
 import { CONTEXT_OP, copyOp } from '../testing/sample-ops.ts';
 import { foreseeOps } from './foresee-ops.ts';

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeBusyboxRoot } from '../sandbox/sandbox.contract.ts';
+import { makeBusyboxRoot } from '../sandbox/sandbox-rig.fixture.ts';
 import type { SnapshotId, Snapshotter } from '../snapshot/snapshotter.ts';
 import { openDirTree } from '../tree/dir-tree.ts';
 

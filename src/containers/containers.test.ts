@@ -10,7 +10,7 @@ import { hostPlatform } from '../core/platform.ts';
 import { digestOf } from '../core/sha256.ts';
 import type { ContainerConfig } from '../image/config.ts';
 import { openSandbox } from '../sandbox/choose-sandbox.ts';
-import { canRunSteps } from '../sandbox/sandbox.contract.ts';
+import { canRunSteps } from '../sandbox/sandbox-rig.fixture.ts';
 import { busyboxSnapshotter } from './busybox-snapshotter.fixture.ts';
 import { readLog } from './container-log.ts';
 import type { ContainerOptions } from './container-options.ts';

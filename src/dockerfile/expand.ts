@@ -5,6 +5,7 @@ import {
   trimPrefix,
   trimSuffix,
 } from './shell-pattern.ts';
+import { characterAt, variableNameAt } from './variable-name.ts';
 import { WordList } from './word-list.ts';
 
 /** The value of a variable, undefined when it is not set. */
@@ -360,20 +361,10 @@ function readOperand(
   }
 }
 
-/** Letters, digits and `_`; or digits alone; or one special parameter. "" if none of these. */
 function readName(lexer: Lexer): string {
-  const { text } = lexer;
-  const start = lexer.at;
-  const first = characterAt(text, start);
-  if (first === '') return '';
-  if (isDigit(first)) {
-    while (isDigit(characterAt(text, lexer.at))) lexer.at += characterAt(text, lexer.at).length;
-  } else if ('@*#?-$!'.includes(first)) {
-    lexer.at++;
-  } else {
-    while (isNamePart(characterAt(text, lexer.at))) lexer.at += characterAt(text, lexer.at).length;
-  }
-  return text.slice(start, lexer.at);
+  const name = variableNameAt(lexer.text, lexer.at);
+  lexer.at += name.length;
+  return name;
 }
 
 function valueOf(lexer: Lexer, name: string): string | undefined {
@@ -386,19 +377,6 @@ function takeCharacter(lexer: Lexer): string {
   const character = characterAt(lexer.text, lexer.at);
   lexer.at += character.length;
   return character;
-}
-
-function characterAt(text: string, at: number): string {
-  const point = text.codePointAt(at);
-  return point === undefined ? '' : String.fromCodePoint(point);
-}
-
-function isDigit(character: string): boolean {
-  return character >= '0' && character <= '9' ? true : /^\p{Nd}$/u.test(character);
-}
-
-function isNamePart(character: string): boolean {
-  return /^[\p{L}\p{Nd}_]$/u.test(character);
 }
 
 function unsupported(modifier: string): ExpandError {

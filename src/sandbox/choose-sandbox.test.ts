@@ -7,7 +7,7 @@ import { describeHost, openSandbox } from './choose-sandbox.ts';
 import { noSandbox } from './errors.ts';
 import { readHostFacts } from './host-facts.ts';
 import { probeRuntime } from './probe-runtime.ts';
-import { canRunSteps } from './sandbox.contract.ts';
+import { canRunSteps } from './sandbox-rig.fixture.ts';
 import type { SandboxSpec } from './sandbox.ts';
 import { sweepStepDirs } from './step-dir.ts';
 

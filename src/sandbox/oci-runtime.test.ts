@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { findProgram } from '../host/child-process.ts';
 import { openSandbox } from './choose-sandbox.ts';
 import { prepareRoot } from './mount-targets.ts';
-import { canRunSteps, makeBusyboxRoot, sandboxContract } from './sandbox.contract.ts';
+import { canRunSteps, makeBusyboxRoot } from './sandbox-rig.fixture.ts';
+import { sandboxContract } from './sandbox.contract.ts';
 
 const { signal } = new AbortController();
 for (const isolation of ['crun', 'runc'] as const) {

@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process';
 import {
-  chmodSync,
   closeSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,7 +8,6 @@ import {
   readFileSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,105 +15,29 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { declareNative } from '../host/ffi.ts';
 import { DEFAULT_CAPABILITIES, capabilityMask } from './capabilities.ts';
-import { sweepCgroups } from './cgroups.ts';
-import { readHostFacts } from './host-facts.ts';
 import { LaunchProgram } from './launcher/program.ts';
 import { launcherArchitecture } from './launcher/start.ts';
 import { prepareRoot } from './mount-targets.ts';
 import { REFUSED_CALLS } from './refused-calls.fixture.ts';
+import { sandboxLifeContract } from './sandbox-life.contract.ts';
+import { canRunSteps, cgroupsLeft, SandboxRig } from './sandbox-rig.fixture.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './runtime-spec.ts';
-import {
-  DATA_ONLY,
-  exitStatusOf,
-  type ProcessExit,
-  type Sandbox,
-  type SandboxSpec,
-} from './sandbox.ts';
-import { sweepStepDirs } from './step-dir.ts';
-
-/** Where the host has a static busybox. Tests that need it are skipped, visibly, without it. */
-const BUSYBOX = '/usr/bin/busybox';
-
-/** True where steps can be run for tests: as root, with something to run. */
-export const canRunSteps: boolean = process.getuid?.() === 0 && existsSync(BUSYBOX);
-
-/** A root file system below `parent`, with busybox under all its names and a user `app`. */
-export function makeBusyboxRoot(parent: string = tmpdir()): string {
-  const root = mkdtempSync(path.join(parent, 'sandbox-root-'));
-  chmodSync(root, 0o755);
-  for (const folder of ['bin', 'etc', 'tmp', 'home']) mkdirSync(path.join(root, folder));
-  cpSync(BUSYBOX, path.join(root, 'bin/busybox'));
-  const applets =
-    'cat dd dmesg echo env false grep head hostname id ip kill ls mknod mount nc ps sh sleep';
-  for (const name of `${applets} stat stty test touch true tty ulimit umount unshare wc`.split(
-    ' ',
-  )) {
-    symlinkSync('busybox', path.join(root, 'bin', name));
-  }
-  writeFileSync(
-    path.join(root, 'etc/passwd'),
-    'root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home:/bin/sh\n',
-  );
-  return root;
-}
+import { DATA_ONLY, exitStatusOf, type Sandbox } from './sandbox.ts';
 
 /** The promises of Sandbox, as tests. Run by every implementation with its own factory. */
 export function sandboxContract(name: string, open: () => Promise<Sandbox>): void {
   describe.skipIf(!canRunSteps)(`${name} is a Sandbox`, () => {
-    let sandbox: Sandbox;
-    let rootfs: string;
-    const { signal } = new AbortController();
-    let count = 0;
-
+    let opened: SandboxRig;
+    const rig = (): SandboxRig => opened;
     beforeAll(async () => {
-      sandbox = await open();
-      rootfs = makeBusyboxRoot();
-      prepareRoot(rootfs, { path: '/', uid: 0, gid: 0 }, []);
+      opened = new SandboxRig(await open());
     });
     afterAll(() => {
-      rmSync(rootfs, { recursive: true, force: true });
-      // What the builder left that a test kills.
-      sweepCgroups();
-      sweepStepDirs(readHostFacts(process.env).runtimeBase);
+      opened.close();
     });
-
-    const specOf = (args: readonly string[], change: Partial<SandboxSpec> = {}): SandboxSpec => ({
-      id: `test-${process.pid}-${count++}`,
-      rootfs,
-      args,
-      env: ['PATH=/bin', 'HOME=/root'],
-      cwd: '/',
-      user: { uid: 0, gid: 0, groups: [0], home: '/root' },
-      hostname: 'step',
-      mounts: [],
-      network: { kind: 'host' },
-      shmBytes: 1024 * 1024,
-      stopTimeoutMs: 5000,
-      ...change,
-    });
-
-    async function run(
-      args: readonly string[],
-      change: Partial<SandboxSpec> = {},
-      onOutput: (text: string) => void = () => undefined,
-      stop: AbortSignal = signal,
-    ): Promise<{ exit: ProcessExit; stdout: string; stderr: string }> {
-      const chunks = { stdout: '', stderr: '' };
-      const io = {
-        kind: 'captured',
-        onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => {
-          chunks[stream] += Buffer.from(bytes).toString('latin1');
-          onOutput(chunks[stream]);
-        },
-      } as const;
-      const exit = await sandbox.run(specOf(args, change), io, stop);
-      return { exit, ...chunks };
-    }
-    const shell = (script: string, change?: Partial<SandboxSpec>): ReturnType<typeof run> =>
-      run(['sh', '-c', script], change);
 
     test('tells its output streams apart and reports its status', async () => {
-      expect(await shell('echo out; echo err >&2; exit 3')).toEqual({
+      expect(await rig().shell('echo out; echo err >&2; exit 3')).toEqual({
         exit: { kind: 'exited', status: 3 },
         stdout: 'out\n',
         stderr: 'err\n',
@@ -125,15 +45,15 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
     });
 
     test('reports a process that a signal killed as a shell would', async () => {
-      const { exit } = await shell('sh -c "kill -KILL \\$\\$"; exit $?');
+      const { exit } = await rig().shell('sh -c "kill -KILL \\$\\$"; exit $?');
       expect(exitStatusOf(exit)).toBe(137);
     });
 
     test('F05 gives exactly the environment of the spec', async () => {
       vi.stubEnv('HOST_CANARY', 'leaked');
-      const { stdout } = await run(['env']);
+      const { stdout } = await rig().run(['env']);
       expect(stdout.trim().split('\n').sort()).toEqual(['HOME=/root', 'PATH=/bin']);
-      const { stdout: first } = await shell('cat /proc/1/environ');
+      const { stdout: first } = await rig().shell('cat /proc/1/environ');
       expect(first).not.toContain('CANARY');
       vi.unstubAllEnvs();
     });
@@ -143,7 +63,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       const opened = openSync('/etc/hostname', 'r');
       // A copy without close-on-exec, as a careless parent process leaves it.
       const inherited = dup(undefined, [opened]);
-      const { stdout } = await shell('exec ls /proc/self/fd');
+      const { stdout } = await rig().shell('exec ls /proc/self/fd');
       closeSync(inherited);
       closeSync(opened);
       // The fourth is the directory that ls reads.
@@ -152,12 +72,12 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
 
     test('has an empty standard input, and streams that can be opened again', async () => {
       const script = 'wc -c; echo again > /dev/stdout; echo wrong > /dev/stderr';
-      const { stdout, stderr } = await shell(script);
+      const { stdout, stderr } = await rig().shell(script);
       expect([stdout, stderr]).toEqual(['0\nagain\n', 'wrong\n']);
     });
 
     test('E09 is process 1, sees no other process and has the hostname of the spec', async () => {
-      const { stdout } = await shell('echo $$; ls /proc | grep -c "^[0-9]"; hostname; umask');
+      const { stdout } = await rig().shell('echo $$; ls /proc | grep -c "^[0-9]"; hostname; umask');
       const [pid, processes, hostname, umask] = stdout.split('\n');
       expect([pid, hostname, umask]).toEqual(['1', 'step', '0022']);
       expect(Number(processes)).toBeLessThanOrEqual(3);
@@ -165,7 +85,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
 
     test('F03 runs as the user and with exactly the groups of the spec', async () => {
       const user = { uid: 1000, gid: 1001, groups: [1001, 50], home: '/home' };
-      const { stdout } = await shell(
+      const { stdout } = await rig().shell(
         'id -u; id -g; id -G; grep -E "Cap(Eff|Prm)" /proc/self/status',
         {
           user,
@@ -174,21 +94,23 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       expect(stdout.replace(/\s+/g, ' ').trim()).toBe(
         '1000 1001 1001 50 CapPrm: 0000000000000000 CapEff: 0000000000000000',
       );
-      const again = await shell('echo x > /dev/stdout', { user });
+      const again = await rig().shell('echo x > /dev/stdout', { user });
       expect(again.stdout).toBe('x\n');
       expect(statSync('/dev/null')).toMatchObject({ uid: 0, gid: 0 });
     });
 
     test('starts in a directory that its user could not enter', async () => {
-      const workdir = path.join(rootfs, 'home/closed');
+      const workdir = path.join(rig().rootfs, 'home/closed');
       mkdirSync(workdir, { mode: 0o700 });
       const user = { uid: 1000, gid: 1000, groups: [1000], home: '/' };
-      const { exit } = await run(['true'], { cwd: '/home/closed', user });
+      const { exit } = await rig().run(['true'], { cwd: '/home/closed', user });
       expect(exit).toEqual({ kind: 'exited', status: 0 });
     });
 
     test('F04 has the 14 capabilities, none inheritable, and a system call filter', async () => {
-      const { stdout } = await shell('grep -E "^(Cap|Seccomp:|NoNewPrivs)" /proc/self/status');
+      const { stdout } = await rig().shell(
+        'grep -E "^(Cap|Seccomp:|NoNewPrivs)" /proc/self/status',
+      );
       const fields = Object.fromEntries(
         stdout
           .trim()
@@ -209,7 +131,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
     });
 
     test('lifts every restriction for a step that may have all, and only then', async () => {
-      const { stdout, exit } = await shell(
+      const { stdout, exit } = await rig().shell(
         'grep -E "^(CapBnd|CapEff|CapInh|Seccomp:)" /proc/self/status | tr "\\n" " ";' +
           'mount -t tmpfs none /tmp && touch /tmp/x && umount /tmp; unshare -m true',
         { isInsecure: true },
@@ -237,7 +159,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       ['echo x > /sys/kernel/mm/ksm/run'],
       ['mknod /proc/x p'],
     ])('refuses %s', async (script) => {
-      const { exit } = await shell(`${script}; status=$?; rm -f /tmp/disk; exit $status`);
+      const { exit } = await rig().shell(`${script}; status=$?; rm -f /tmp/disk; exit $status`);
       expect(exitStatusOf(exit)).not.toBe(0);
     });
 
@@ -249,8 +171,8 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
         const program = new LaunchProgram(launcherArchitecture(process.arch) ?? 'x64');
         program.expect(name, args, answer, 'being refused');
         program.call('exit_group', [0], 'ending');
-        writeFileSync(path.join(rootfs, 'bin/call'), program.build(), { mode: 0o755 });
-        const { exit } = await run(['/bin/call']);
+        writeFileSync(path.join(rig().rootfs, 'bin/call'), program.build(), { mode: 0o755 });
+        const { exit } = await rig().run(['/bin/call']);
         expect(exit).toEqual({ kind: 'exited', status: 0 });
       },
     );
@@ -258,16 +180,16 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
     test('E05, E13 shows what is masked as empty and lets nothing that is read-only be written', async () => {
       for (const file of MASKED_PATHS.filter((masked) => existsSync(masked))) {
         const script = `if [ -d ${file} ]; then ls ${file}; else cat ${file}; fi`;
-        expect([file, (await shell(script)).stdout]).toEqual([file, '']);
+        expect([file, (await rig().shell(script)).stdout]).toEqual([file, '']);
       }
-      const { stdout } = await shell('grep -E "^[^ ]+ /proc/" /proc/mounts');
+      const { stdout } = await rig().shell('grep -E "^[^ ]+ /proc/" /proc/mounts');
       for (const file of READONLY_PATHS.filter((protectedPath) => existsSync(protectedPath))) {
         expect(stdout).toMatch(new RegExp(` ${file} \\S+ ro,`));
       }
     });
 
     test('has the device nodes of Docker and no others', async () => {
-      const { stdout } = await shell('ls /dev; stat -c %t:%T /dev/null /dev/zero /dev/tty');
+      const { stdout } = await rig().shell('ls /dev; stat -c %t:%T /dev/null /dev/zero /dev/tty');
       // A link that crun makes where it leads nowhere, too.
       const hasCore = name === 'crun' || existsSync('/proc/kcore');
       expect(stdout.startsWith('core\n')).toBe(hasCore);
@@ -279,17 +201,19 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
         'fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero'.split(' '),
       );
       expect(names.slice(-3)).toEqual(['1:3', '1:5', '5:0']);
-      expect((await shell('echo x > /dev/null && head -c 4 /dev/zero | wc -c')).stdout).toBe('4\n');
+      expect((await rig().shell('echo x > /dev/null && head -c 4 /dev/zero | wc -c')).stdout).toBe(
+        '4\n',
+      );
     });
 
     test('reaches no file of the host', async () => {
       const canary = mkdtempSync(path.join(tmpdir(), 'host-canary-'));
       const script = `ls -d ${canary} /proc/1/root${canary} /dev/.host 2>/dev/null; cat /proc/mounts`;
-      const { stdout } = await shell(script);
+      const { stdout } = await rig().shell(script);
       rmSync(canary, { recursive: true });
       expect(stdout).not.toContain('canary');
       expect(stdout).not.toContain('.host');
-      expect((await shell('ls /')).stdout.trim().split('\n')).toEqual(
+      expect((await rig().shell('ls /')).stdout.trim().split('\n')).toEqual(
         'bin dev etc home proc sys tmp'.split(' '),
       );
     });
@@ -297,14 +221,14 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
     test('mounts files and directories, read-only where asked, and tmpfs', async () => {
       const source = mkdtempSync(path.join(tmpdir(), 'bind-'));
       writeFileSync(path.join(source, 'file'), 'content', { mode: 0o755 });
-      const targets = prepareRoot(rootfs, { path: '/', uid: 0, gid: 0 }, [
+      const targets = prepareRoot(rig().rootfs, { path: '/', uid: 0, gid: 0 }, [
         { path: '/mnt/ro', type: 'directory' },
         { path: '/mnt/rw', type: 'directory' },
         { path: '/mnt/file', type: 'file' },
         { path: '/mnt/data', type: 'file' },
         { path: '/mnt/tmp', type: 'directory', mode: 0o1777 },
       ]);
-      const { stdout, exit } = await shell(
+      const { stdout, exit } = await rig().shell(
         'cat /mnt/file; touch /mnt/rw/new && ! touch /mnt/ro/other && touch /mnt/tmp/x && stat -c %a /mnt/tmp; ' +
           'grep " /mnt/" /proc/mounts | cut -d " " -f 2,4; /mnt/data 2>/dev/null; echo $?',
         {
@@ -336,11 +260,11 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
         ['/mnt/data', 'ro', 'nosuid', 'nodev', 'noexec'],
       ]);
       expect(left).toEqual(['file', 'new']);
-      expect(existsSync(path.join(rootfs, 'mnt'))).toBe(false);
+      expect(existsSync(path.join(rig().rootfs, 'mnt'))).toBe(false);
     });
 
     test('has only a loopback, which is up, without network', async () => {
-      const { stdout } = await shell('ls /sys/class/net; ip addr show lo', {
+      const { stdout } = await rig().shell('ls /sys/class/net; ip addr show lo', {
         network: { kind: 'none' },
       });
       expect(stdout.split('\n')[0]).toBe('lo');
@@ -355,7 +279,7 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
       ] as const;
       const script =
         'ulimit -n; ulimit -H -n; ulimit -c; ulimit -s; ulimit -H -s; grep core /proc/self/limits';
-      const { stdout } = await shell(script, { rlimits });
+      const { stdout } = await rig().shell(script, { rlimits });
       const own = readFileSync('/proc/self/limits', 'latin1');
       const hard = /^Max core file size +\S+ +(\S+)/m.exec(own)?.[1] ?? '';
       const core = `Max core file size 0 ${hard} bytes`;
@@ -364,8 +288,8 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
 
     test('stops a fork bomb at the number of processes of the spec', async (context) => {
       const limits = { pids: 12 };
-      context.skip(sandbox.limitsProblem(limits) !== undefined, 'no cgroups here');
-      const { stdout, stderr } = await shell(
+      context.skip(rig().sandbox.limitsProblem(limits) !== undefined, 'no cgroups here');
+      const { stdout, stderr } = await rig().shell(
         'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 60 & echo $i; done; kill $(jobs -p)',
         { limits },
       );
@@ -375,151 +299,16 @@ export function sandboxContract(name: string, open: () => Promise<Sandbox>): voi
 
     test('kills what takes more memory than the spec allows, and says why', async (context) => {
       const limits = { memoryBytes: 32 * 1024 * 1024 };
-      context.skip(sandbox.limitsProblem(limits) !== undefined, 'no cgroups here');
+      context.skip(rig().sandbox.limitsProblem(limits) !== undefined, 'no cgroups here');
       const hog = 'dd if=/dev/zero of=/dev/null bs=128M count=1';
-      const { exit } = await shell(`${hog}; exit $?`, { limits });
+      const { exit } = await rig().shell(`${hog}; exit $?`, { limits });
       expect(exitStatusOf(exit)).toBe(137);
       expect(exit.isOutOfMemory).toBe(true);
-      const small = await shell('echo fits', { limits });
+      const small = await rig().shell('echo fits', { limits });
       expect([small.stdout, small.exit]).toEqual(['fits\n', { kind: 'exited', status: 0 }]);
-      expect(cgroupsOf(process.pid)).toEqual([]);
+      expect(cgroupsLeft()).toEqual([]);
     });
 
-    test('passes on much output whole and in order', async () => {
-      const bytes = 20 * 1024 * 1024;
-      const { stdout } = await shell(
-        `echo first; dd if=/dev/zero bs=1M count=20 2>/dev/null; echo last`,
-      );
-      expect(stdout.length).toBe(bytes + 'first\nlast\n'.length);
-      expect([stdout.slice(0, 6), stdout.slice(-5)]).toEqual(['first\n', 'last\n']);
-    });
-
-    test('ends everything that the process started when it ends', async () => {
-      const mark = `4${process.pid}1`;
-      const { exit } = await shell(`sleep ${mark} & exit 0`);
-      expect(exit).toEqual({ kind: 'exited', status: 0 });
-      expect(processesWith(mark)).toEqual([]);
-    });
-
-    test('lets a process clean up on abort', async () => {
-      const stop = new AbortController();
-      const chunks: string[] = [];
-      const running = run(
-        ['sh', '-c', 'trap "echo bye; exit 0" TERM; echo ready; while :; do sleep 0.05; done'],
-        {},
-        (text) => {
-          chunks.push(text);
-          if (text === 'ready\n') stop.abort(new Error('stopped'));
-        },
-        stop.signal,
-      );
-      await expect(running).rejects.toThrow('stopped');
-      expect(chunks).toContain('ready\nbye\n');
-    });
-
-    test('kills what does not react to an abort', async () => {
-      const mark = `4${process.pid}2`;
-      const stop = new AbortController();
-      const running = run(
-        ['sh', '-c', `trap "" TERM; sleep ${mark} & echo ready; wait; sleep ${mark}`],
-        { stopTimeoutMs: 50 },
-        () => {
-          stop.abort(new Error('stopped'));
-        },
-        stop.signal,
-      );
-      await expect(running).rejects.toThrow('stopped');
-      expect(processesWith(mark)).toEqual([]);
-    });
-
-    test('starts nothing after an abort', async () => {
-      const stopped = AbortSignal.abort(new Error('too late'));
-      await expect(run(['true'], {}, undefined, stopped)).rejects.toThrow('too late');
-    });
-
-    test('dies with this process, even when it is killed', async () => {
-      const mark = `4${process.pid}3`;
-      const fixture = path.join(import.meta.dirname, 'sandbox-victim.fixture.ts');
-      const args = ['--import', 'tsx', fixture, name, JSON.stringify(specOf(['sleep', mark]))];
-      const victim = spawn(process.execPath, args, { stdio: 'ignore' });
-      await vi.waitFor(
-        () => {
-          expect(processesWith(mark)).not.toEqual([]);
-        },
-        { timeout: 20_000, interval: 20 },
-      );
-      victim.kill('SIGKILL');
-      await vi.waitFor(
-        () => {
-          expect(processesWith(mark)).toEqual([]);
-        },
-        { timeout: 10_000, interval: 20 },
-      );
-    }, 40_000);
-
-    test.each([
-      ['nonesuch', 'Cannot start "nonesuch": there is no such program in the step\'s file system'],
-      [
-        '/bin/none',
-        'Cannot start "/bin/none": there is no such program in the step\'s file system',
-      ],
-      ['/etc/passwd', 'Cannot start "/etc/passwd": permission denied'],
-      ['/bin/foreign', 'Cannot start "/bin/foreign": exec format error'],
-    ])('says why %s cannot be started', async (program, message) => {
-      writeFileSync(path.join(rootfs, 'bin/foreign'), '\u007fELF of another kind', { mode: 0o755 });
-      await expect(run([program])).rejects.toMatchObject({ code: 'SANDBOX_START', message });
-    });
-
-    test('F06 says how much was too much for the kernel', async () => {
-      const env = ['PATH=/bin', `BIG=${'x'.repeat(200_000)}`];
-      await expect(run(['true'], { env })).rejects.toMatchObject({
-        code: 'SANDBOX_START',
-        message:
-          'Cannot start the process: arguments and environment take 200020 bytes, more than the kernel takes',
-      });
-    });
-
-    test('leaves neither runtime directory nor cgroup behind, after an abort too', async () => {
-      await run(['true']);
-      const stop = new AbortController();
-      const stopped = run(
-        ['sh', '-c', 'echo; sleep 1000'],
-        {},
-        () => {
-          stop.abort(new Error('stopped'));
-        },
-        stop.signal,
-      );
-      await expect(stopped).rejects.toThrow('stopped');
-      expect(cgroupsOf(process.pid)).toEqual([]);
-      const left = ['/run', '/dev/shm', tmpdir()]
-        .flatMap((folder) => readdirSync(folder))
-        .filter((entry) => entry.startsWith(`stagecraft-step-${process.pid}-`));
-      expect(left).toEqual([]);
-    });
+    sandboxLifeContract(name, rig);
   });
-}
-
-function cgroupsOf(pid: number): string[] {
-  const root = '/sys/fs/cgroup';
-  const folders = ['', ...(existsSync(root) ? readdirSync(root) : [])];
-  return folders
-    .map((folder) => path.join(root, folder))
-    .filter((folder) => existsSync(path.join(folder, 'cgroup.procs')))
-    .flatMap((folder) => readdirSync(folder))
-    .filter((entry) => entry.startsWith(`stagecraft-${pid}-`));
-}
-
-/** Command lines of processes of this host that hold `mark`, apart from those that were given it to pass on. */
-function processesWith(mark: string): string[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^[0-9]+$/.test(entry))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
-      } catch {
-        return '';
-      }
-    })
-    .filter((line) => line.endsWith(mark) && !line.includes('tsx'));
 }

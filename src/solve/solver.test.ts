@@ -5,7 +5,8 @@ import type { BuildEvent } from '../events/event.ts';
 import type { ExecOp, Op, OpId } from '../ops/op.ts';
 import { memoryCacheStore } from '../testing/memory-cache-store.ts';
 import { CONTEXT_OP, copyOp, execOp } from '../testing/sample-ops.ts';
-import { Solver, type Output, type SolveDeps } from './solver.ts';
+import type { Output, SolveDeps } from './solve-deps.ts';
+import { Solver } from './solver.ts';
 
 const never = new AbortController().signal;
 const id = (index: number): OpId => index as OpId;

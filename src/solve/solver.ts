@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { hashKeyParts, type CacheKey, type KeyParts } from '../cache/cache-key.ts';
-import type { CacheRecord, CacheStore } from '../cache/cache-store.ts';
+import type { CacheRecord } from '../cache/cache-store.ts';
 import { inputParts, inputUses, type InputUse } from '../cache/input-parts.ts';
 import { missReason } from '../cache/miss-reason.ts';
 import { opParts } from '../cache/op-parts.ts';
@@ -8,11 +8,31 @@ import { DisposeStack } from '../core/dispose-stack.ts';
 import { timeText } from '../core/time-text.ts';
 import { blame } from '../diagnostics/blame.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
-import type { Emit, KeyChange, MissReason } from '../events/event.ts';
+import type { MissReason } from '../events/event.ts';
 import { inputsOf, type Op, type OpId, type OpMetadata } from '../ops/op.ts';
+import {
+  finished,
+  finishedBy,
+  outputOfRecord,
+  recordsFor,
+  type Finished,
+  type Keys,
+  type ResultFacts,
+} from './results.ts';
+import type { Output, RunResult, SolveDeps, SolvedOp } from './solve-deps.ts';
 import { createSlots, type Slots } from './slots.ts';
 
+interface Probe {
+  /** Names the op for those that build on it, as far as is known without running it. */
+  readonly key: CacheKey;
+  readonly hit: CacheRecord | undefined;
+  /** What the keys are made of, by content as far as that is known. */
+  readonly keys: Keys;
+}
+
 /**
+ * Solves one graph. Ops shared by several calls are probed, hashed and run once.
+ *
  * In: an op graph, a cache, and a function that runs one op. Out: a result for each wanted op.
  *
  *   probe(op)   what is its key, and is there a result? Runs nothing, but hashes context files.
@@ -23,76 +43,6 @@ import { createSlots, type Slots } from './slots.ts';
  * the files that are read, so a rebuilt stage with the same bytes does not rerun what copies from it.
  * No file or process is touched here.
  */
-export interface SolveDeps {
-  readonly cache: CacheStore;
-  /** False when the snapshot that a record names is gone: then the record is a miss. */
-  hasSnapshot(id: string): boolean;
-  /** Hash of the files that `use` reads from `input`. */
-  hashFiles(use: InputUse, input: Output, signal: AbortSignal): Promise<string>;
-  run(id: OpId, inputs: ReadonlyMap<OpId, Output>, signal: AbortSignal): Promise<RunResult>;
-  /**
-   * Brings the files of a result that an imported cache has, and resolves to their snapshot; undefined
-   * when they cannot be had any more: then the step runs.
-   */
-  fetch?(id: OpId, record: CacheRecord, signal: AbortSignal): Promise<string | undefined>;
-  readonly emit: Emit;
-  /** Identifies a step across builds of the same Dockerfile, to explain misses. */
-  slotOf(id: OpId): string;
-  /** Slots of the steps around it, nearest first: it may have been one of those. */
-  slotsNear(id: OpId): Iterable<string>;
-  /** Says what the parts stand for that differ from `former`. */
-  describe(id: OpId, former: CacheRecord, changes: readonly KeyChange[]): readonly KeyChange[];
-  /** Kept with results, so that they can be told apart by build. */
-  readonly buildId: string | undefined;
-  /** Ops that run at the same time. */
-  readonly jobs: number;
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Milliseconds since the build began: the clock of its events. */
-  elapsed(): number;
-}
-
-/** The files that an op stands for. */
-export type Output =
-  | { readonly kind: 'local'; readonly name: string }
-  /** `id` undefined is the empty file system. */
-  | { readonly kind: 'snapshot'; readonly id: string | undefined };
-
-export interface RunResult {
-  readonly output: Output;
-  /** Bytes of files that the op added. */
-  readonly bytes: number;
-}
-
-export interface SolvedOp {
-  readonly output: Output;
-  /** RFC 3339; when the result was first made. */
-  readonly createdAt: string;
-  readonly bytes: number;
-  /** 0 when it came from the cache. */
-  readonly durationMs: number;
-  readonly isCached: boolean;
-}
-
-interface Probe {
-  /** Names the op for those that build on it, as far as is known without running it. */
-  readonly key: CacheKey;
-  readonly hit: CacheRecord | undefined;
-  /** What the keys are made of, by content as far as that is known. */
-  readonly keys: Keys;
-}
-
-interface Keys {
-  readonly first: KeyParts;
-  /** Undefined when the op reads no files of other ops, or those are not known. */
-  readonly second: KeyParts | undefined;
-}
-
-interface Finished extends SolvedOp {
-  readonly resultKey: CacheKey;
-}
-
-/** Solves one graph. Ops shared by several calls are probed, hashed and run once. */
 export class Solver {
   readonly #ops: readonly Op[];
   readonly #metadata: readonly OpMetadata[];
@@ -423,46 +373,6 @@ function once<K, V>(known: Map<K, Promise<V>>, key: K, make: () => Promise<V>): 
   const promised = known.get(key) ?? make();
   known.set(key, promised);
   return promised;
-}
-
-/** A result without the key that it is found by. */
-type ResultFacts = Omit<CacheRecord, 'key' | 'parts'>;
-
-/** Under the first key, and under the second where there is one: last, as a miss is explained from it. */
-function recordsFor(
-  { first, second }: Keys,
-  facts: ResultFacts,
-): readonly [CacheRecord, ...CacheRecord[]] {
-  const firstKey = hashKeyParts(first);
-  if (second === undefined) return [{ ...facts, key: firstKey, parts: first }];
-  const key = hashKeyParts(second);
-  return [
-    { ...facts, key: firstKey, parts: first, contentKey: key },
-    { ...facts, key, parts: second },
-  ];
-}
-
-function finishedBy(facts: ResultFacts): Finished {
-  return {
-    output: { kind: 'snapshot', id: facts.snapshot },
-    resultKey: facts.resultKey,
-    createdAt: facts.createdAt,
-    bytes: facts.bytes,
-    durationMs: 0,
-    isCached: true,
-  };
-}
-
-function finished(output: Output, resultKey: CacheKey, nowMs: number): Finished {
-  const createdAt = timeText(nowMs);
-  return { output, resultKey, createdAt, bytes: 0, durationMs: 0, isCached: true };
-}
-
-/** Undefined also while the files are elsewhere: then they are not asked for their content. */
-function outputOfRecord(record: CacheRecord | undefined): Output | undefined {
-  return record === undefined || record.isRemote === true
-    ? undefined
-    : { kind: 'snapshot', id: record.snapshot };
 }
 
 function required<T>(value: T | undefined): T {
