@@ -5,7 +5,7 @@ import { formatReference } from '../core/image-reference.ts';
 import type { Platform } from '../core/platform.ts';
 import { timeText } from '../core/time-text.ts';
 import type { ImageConfig } from '../image/config.ts';
-import { parseReference } from '../image/reference.ts';
+import { parseNewName } from '../image/reference.ts';
 import { serializeConfig } from '../image/serialize.ts';
 import { measureLayer } from '../layer/measure-layer.ts';
 import { unpackLayer } from '../layer/unpack.ts';
@@ -38,7 +38,7 @@ export async function importImage(
   signal: AbortSignal,
 ): Promise<Digest> {
   const { platform, source, now } = options;
-  const names = options.name === undefined ? [] : [formatReference(parseReference(options.name))];
+  const names = options.name === undefined ? [] : [formatReference(parseNewName(options.name))];
   const created = timeText(now);
   // Before the archive is read, which may take long.
   const config = configOfChanges(options.changes, platform, created);

@@ -1,5 +1,6 @@
 import { formatReference, type ImageReference } from '../core/image-reference.ts';
 import { digestOf } from '../core/sha256.ts';
+import type { ImageConfig } from '../image/config.ts';
 import { imageNotFound, invalidImage } from '../image/errors.ts';
 import { MEDIA_TYPE, type Descriptor, type ImageManifest } from '../image/manifest.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
@@ -24,6 +25,8 @@ export interface FoundManifest {
 export interface ImageJoiner extends Disposable {
   /** What a name stands for. @throws BuildError IMAGE_NOT_FOUND, INVALID_IMAGE, REGISTRY_* */
   fetch(name: string, signal: AbortSignal): Promise<FoundManifest>;
+  /** The config of an image of a name's repository, as JSON. @throws as `fetch` */
+  fetchConfig(name: string, manifest: ImageManifest, signal: AbortSignal): Promise<unknown>;
   /**
    * The images of a name, with their platforms: itself, or those that its index lists.
    * @throws as `fetch`
@@ -76,6 +79,10 @@ export function openImageJoiner(access: RegistryAccess): ImageJoiner {
 
   return {
     fetch: fetchManifest,
+    async fetchConfig(name, manifest, signal) {
+      const { bytes } = await configOf(registries, name, manifest, signal);
+      return JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown;
+    },
     async list(name, signal) {
       const source = formatReference(parseReference(name));
       const { descriptor, parsed } = await fetchManifest(name, signal);
@@ -107,13 +114,12 @@ export function openImageJoiner(access: RegistryAccess): ImageJoiner {
   };
 }
 
-/** What an image is for, from its config: manifests do not say. */
-async function platformOf(
+async function configOf(
   registries: Registries,
   name: string,
   manifest: ImageManifest,
   signal: AbortSignal,
-): Promise<NonNullable<Descriptor['platform']>> {
+): Promise<{ readonly bytes: Uint8Array; readonly config: ImageConfig }> {
   const { registry, repository } = parseReference(name);
   const { digest } = manifest.config;
   const what = `the config of "${name}"`;
@@ -123,7 +129,14 @@ async function platformOf(
   if (bytes === undefined || digestOf(bytes) !== digest) {
     throw invalidImage(what, `the registry does not give ${digest}`);
   }
-  const config = parseConfig(bytes, manifest.layers.length, what);
+  return { bytes, config: parseConfig(bytes, manifest.layers.length, what) };
+}
+
+/** What an image is for, from its config: manifests do not say. */
+async function platformOf(
+  ...from: Parameters<typeof configOf>
+): Promise<NonNullable<Descriptor['platform']>> {
+  const { config } = await configOf(...from);
   const { os, architecture, variant } = config;
   return { os, architecture, variant, 'os.version': config['os.version'] };
 }

@@ -117,6 +117,11 @@ describe('loadImages()', () => {
       'INVALID_IMAGE',
     ],
     ['a name that no image can have', { tags: ['../x'] }, 'INVALID_REFERENCE'],
+    [
+      'a digest that it gives to another image',
+      { tags: [`busybox@sha256:${'7'.repeat(64)}`] },
+      'INVALID_REFERENCE',
+    ],
   ])('refuses %s, and keeps no image', async (_, parts, code) => {
     expect(await codeOf(load(await dockerArchive(parts)))).toBe(code);
     expect(store.images.list()).toEqual([]);
@@ -147,5 +152,68 @@ describe('loadImages()', () => {
       'docker.io/library/app:1',
       'docker.io/library/other:2',
     ]);
+  });
+
+  test('an image for another platform than the one that is asked for is neither read nor written', async () => {
+    const arm = { os: 'linux', architecture: 'arm64' };
+    const members = await dockerArchive();
+    const wrong = loadImages(
+      tarArchive(members, SIGNAL),
+      store,
+      { ...OPTIONS, platform: arm },
+      SIGNAL,
+    );
+    const found = {
+      code: 'PLATFORM_NOT_FOUND',
+      hint: 'Ask for one of them, e.g. --platform linux/amd64.',
+    };
+    await expect(wrong).rejects.toMatchObject(found);
+    expect(store.images.list()).toEqual([]);
+    await load(members);
+    const dest = join(dir, 'saved.tar');
+    const { host } = OPTIONS;
+    const save = {
+      format: 'oci',
+      platform: arm,
+      host,
+      dest,
+      cwd: dir,
+      stdout: new PassThrough(),
+    } as const;
+    await expect(saveImages(['app:1'], store, save, SIGNAL)).rejects.toMatchObject(found);
+    expect(readdirSync(dir)).toEqual(['store']);
+  });
+
+  test('a layout gives a digest to the image that it is of, and to no other', async () => {
+    const layer = await bytesOf([file('hello', 'hello')]);
+    const rootfs = { type: 'layers', diff_ids: [digestOf(layer)] };
+    const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs }));
+    const described = (mediaType: string, bytes: Buffer) => ({
+      ...{ mediaType: `application/vnd.oci.image.${mediaType}`, digest: digestOf(bytes) },
+      size: bytes.length,
+    });
+    const image = {
+      schemaVersion: 2,
+      config: described('config.v1+json', config),
+      layers: [described('layer.v1.tar', layer)],
+    };
+    const manifest = Buffer.from(JSON.stringify(image));
+    const archive = (name: string): ArchiveMember[] => {
+      const annotations = { 'io.containerd.image.name': name };
+      const manifests = [{ ...described('manifest.v1+json', manifest), annotations }];
+      return [
+        file('index.json', JSON.stringify({ schemaVersion: 2, manifests })),
+        ...[layer, config, manifest].map((bytes) =>
+          file(`blobs/sha256/${hexOf(digestOf(bytes))}`, bytes),
+        ),
+      ];
+    };
+    const other = `docker.io/library/busybox@sha256:${'7'.repeat(64)}`;
+    await expect(load(archive(other))).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      message: `Cannot read the archive: it has ${digestOf(manifest)} under the name "${other}"`,
+    });
+    const own = `docker.io/library/busybox@${digestOf(manifest)}`;
+    expect(await load(archive(own))).toMatchObject([{ references: [own] }]);
   });
 });

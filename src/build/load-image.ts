@@ -1,17 +1,24 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { hexOf, type Digest } from '../core/digest.ts';
-import { normalizePlatform, samePlatform, type Platform } from '../core/platform.ts';
+import {
+  findForPlatform,
+  formatPlatform,
+  normalizePlatform,
+  samePlatform,
+  type Platform,
+} from '../core/platform.ts';
 import { timeText } from '../core/time-text.ts';
 import { ensureBaseLayers } from '../exec/base-layers.ts';
 import { CONTAINERD_NAME } from '../export/oci-layout.ts';
 import type { BaseImage } from '../image/base-image.ts';
-import { invalidImage } from '../image/errors.ts';
+import { platformText } from '../image/config.ts';
+import { invalidImage, platformNotFound } from '../image/errors.ts';
 import { Fields } from '../image/fields.ts';
 import { MEDIA_TYPE, type Descriptor } from '../image/manifest.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../image/parse-manifest.ts';
 import { formatReference } from '../core/image-reference.ts';
-import { parseReference } from '../image/reference.ts';
+import { parseNewName, parseReference } from '../image/reference.ts';
 import { resolveImage } from '../image/resolve-image.ts';
 import type { StoredLayer } from '../image/stored-image.ts';
 import { indexedImage, indexIdOf } from '../image/stored-index.ts';
@@ -77,14 +84,15 @@ export async function loadImages(
   const entries = isDocker
     ? dockerImages(files, store, options)
     : await layoutEntries(layout, files, store, options);
+  const meant = entriesFor(entries, options);
   const ready = new Map<FoundImage, StoredLayer[]>();
-  for (const image of entries.flatMap(({ images }) => images)) {
+  for (const image of meant.flatMap(({ images }) => images)) {
     ready.set(image, await unpacked(image.base, store, options.what, signal));
   }
   await store.snapshots.flush();
   const storedAt = timeText(options.now());
   const loaded: LoadedImage[] = [];
-  for (const { images, manifestDigest: index, references } of entries) {
+  for (const { images, manifestDigest: index, references } of meant) {
     for (const image of images) {
       const { configDigest: id } = image.base;
       const { manifestDigest } = image;
@@ -105,6 +113,22 @@ export async function loadImages(
     loaded.push({ id, references });
   }
   return loaded;
+}
+
+/** Those with an image for the platform that was asked for. @throws BuildError PLATFORM_NOT_FOUND */
+function entriesFor(
+  entries: readonly FoundEntry[],
+  { platform, what }: LoadOptions,
+): readonly FoundEntry[] {
+  if (platform === undefined) return entries;
+  const platforms = entries.map(({ images }) =>
+    images.map(({ base }) => platformText(base.config)),
+  );
+  const meant = entries.filter(
+    (_, index) => findForPlatform(platforms[index] ?? [], platform) !== undefined,
+  );
+  if (meant.length > 0) return meant;
+  throw platformNotFound(what, formatPlatform(platform), [...new Set(platforms.flat())]);
 }
 
 /** Docker image tarball, format 1.2 and later. */
@@ -132,7 +156,9 @@ function dockerImages(files: ArchiveBlobs, store: Store, { what }: LoadOptions):
     return {
       images: [{ base, platform, manifestDigest: undefined }],
       manifestDigest: undefined,
-      references: (fields.strings('RepoTags') ?? []).map(fullName),
+      references: (fields.strings('RepoTags') ?? []).map((name) =>
+        formatReference(parseNewName(name)),
+      ),
     };
   });
 }
@@ -242,17 +268,20 @@ async function layoutImage(
   return { base, platform: wanted, manifestDigest: base.manifestDigest };
 }
 
-function referencesOf(
-  entry: Descriptor,
-  { platform, host }: Pick<LoadOptions, 'platform' | 'host'>,
-): readonly string[] {
+function referencesOf(entry: Descriptor, { what, platform, host }: LoadOptions): readonly string[] {
   const name = entry.annotations?.[CONTAINERD_NAME] ?? entry.annotations?.[REF_NAME];
   // A tag alone, as skopeo writes it, names no image.
   const isName = name !== undefined && /[/:@]/.test(name);
   // Where the archive has one of several platforms as an entry of its own, the host's has the name.
   const own = platformOf(entry);
   const isMeant = own === undefined || samePlatform(own, platform ?? host);
-  return isName && isMeant ? [fullName(name)] : [];
+  if (!isName || !isMeant) return [];
+  const reference = parseReference(name);
+  // Whoever builds upon that digest later shall not get this image.
+  if (reference.digest !== undefined && reference.digest !== entry.digest) {
+    throw invalidImage(what, `it has ${entry.digest} under the name "${name}"`);
+  }
+  return [formatReference(reference)];
 }
 
 function platformOf({ platform }: Descriptor): Platform | undefined {
@@ -304,10 +333,6 @@ function layerType(digest: Digest, store: Store): string {
   } finally {
     closeSync(fd);
   }
-}
-
-function fullName(name: string): string {
-  return formatReference(parseReference(name));
 }
 
 function blobName(digest: Digest): string {

@@ -1,10 +1,6 @@
-import {
-  findForPlatform,
-  formatPlatform,
-  normalizePlatform,
-  type Platform,
-} from '../core/platform.ts';
+import { findForPlatform, type Platform } from '../core/platform.ts';
 import type { BaseImage } from '../image/base-image.ts';
+import { platformText } from '../image/config.ts';
 import { MEDIA_TYPE } from '../image/manifest.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
@@ -28,9 +24,7 @@ export function localBaseImage(
     stored.layers.length,
     reference,
   );
-  const { os, architecture, variant } = config;
-  const own = formatPlatform(normalizePlatform({ os, architecture, variant }));
-  if (findForPlatform([own], platform) === undefined) return undefined;
+  if (findForPlatform([platformText(config)], platform) === undefined) return undefined;
   const isHere = stored.layers.every(
     ({ snapshot }) =>
       snapshot !== undefined && store.snapshots.get(snapshot as SnapshotId) !== undefined,

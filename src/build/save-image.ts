@@ -8,10 +8,14 @@ import { writeArchive } from '../export/destination.ts';
 import { imageBlobs, type ImageBlobs } from '../export/image-blobs.ts';
 import { dockerFiles, indexFile, LAYOUT_FILE, ociLayout } from '../export/oci-layout.ts';
 import { DEFAULT_ENCODING } from '../export/output.ts';
+import { platformText } from '../image/config.ts';
+import { platformNotFound } from '../image/errors.ts';
+import type { NamedImage } from '../image/image-store.ts';
 import type { StoredImage } from '../image/stored-image.ts';
 import { formatReference, type ImageReference, isReference } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { tarArchive, type ArchiveMember } from '../layer/tar-archive.ts';
+import { readImageConfig } from './describe-image.ts';
 import { exportableImage } from './exportable-layers.ts';
 import type { Store } from './open-store.ts';
 
@@ -98,6 +102,7 @@ function imagesOf(
   for (const name of names) {
     const entry =
       platform === undefined ? store.images.findEntry(name) : store.images.find(name, platform);
+    if (platform !== undefined && 'image' in entry) checkPlatform(name, entry, platform, store);
     const id = 'image' in entry ? entry.image.id : entry.index.id;
     const images = 'image' in entry ? [entry.image] : entry.images;
     const saved = entries.get(id) ?? { name, images, references: [] };
@@ -110,6 +115,13 @@ function imagesOf(
     if (isNew && entry.references.includes(full)) saved.references.push(reference);
   }
   return entries.values();
+}
+
+/** An image that is no part of an index is for one platform. */
+function checkPlatform(name: string, image: NamedImage, platform: Platform, store: Store): void {
+  const own = platformText(readImageConfig(image, store));
+  if (findForPlatform([own], platform) !== undefined) return;
+  throw platformNotFound(name, formatPlatform(platform), [own]);
 }
 
 async function blobsOf(

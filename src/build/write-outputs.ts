@@ -3,7 +3,7 @@ import { timeText } from '../core/time-text.ts';
 import type { Emit } from '../events/event.ts';
 import type { PushImage } from '../export/export-image.ts';
 import type { Output } from '../export/output.ts';
-import { parseReference } from '../image/reference.ts';
+import { parseNewName } from '../image/reference.ts';
 import type { StoredImage } from '../image/stored-image.ts';
 import { indexedImage, indexIdOf } from '../image/stored-index.ts';
 import type { BaseImages } from './base-images.ts';
@@ -41,13 +41,14 @@ export interface RequestedOutput {
  * @throws BuildError INVALID_REFERENCE, OUTPUT_INVALID
  */
 export async function readOutputs(request: BuildRequest): Promise<readonly RequestedOutput[]> {
-  for (const tag of request.tags) parseReference(tag);
+  for (const tag of request.tags) parseNewName(tag);
   const { outputs, annotations } = request;
   if (outputs.length === 0 && annotations.length === 0) return [];
   const { parseOutput } = await import('../export/parse-output.ts');
   const { pushWithoutName } = await import('../export/errors.ts');
   const read = outputs.map((text) => ({ text, output: parseOutput(text) }));
   for (const { output } of read) {
+    if ('names' in output) for (const name of output.names) parseNewName(name);
     const isPush = output.type === 'image' && output.push;
     if (isPush && output.names.length === 0 && request.tags.length === 0) throw pushWithoutName();
   }

@@ -18,7 +18,7 @@ export function renderFormatted(
   headings: TemplateFields,
 ): string {
   if (format === 'json') return things.map((fields) => `${JSON.stringify(fields)}\n`).join('');
-  const isTable = format === 'table' || /^table\s/.test(format);
+  const isTable = format.startsWith('table');
   const template = parseValueTemplate(isTable ? format.slice('table'.length).trim() : format);
   // A misspelt field is one also where there is nothing to list.
   const heading = template(headings);

@@ -1,6 +1,7 @@
 import { importImage } from '../build/import-image.ts';
 import { checkArchiveInput, readArchiveInput } from './archive-input.ts';
 import { defineCommand } from './command.ts';
+import { badFlagValue } from './errors.ts';
 import { listFlag, textFlag } from './flag-table.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { readPlatform } from './platform-flag.ts';
@@ -21,6 +22,13 @@ export const importArchive = defineCommand({
   words: { min: 1, max: 2, expected: 'an archive and at most one name' },
   async run({ flags, words: [file = '-', name] }, context) {
     const input = file === '-' ? undefined : file;
+    if (/^https?:\/\//.test(file)) {
+      throw badFlagValue(
+        'import',
+        file,
+        'URLs are not fetched; pipe the archive in, and write "-"',
+      );
+    }
     const platform = readPlatform(flags.platform ?? 'local', context.arch);
     checkArchiveInput('import', input, context);
     await becomeRoot(context, commandRoot(flags.root, context));

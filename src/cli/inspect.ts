@@ -8,6 +8,7 @@ import { imageNotFound } from '../image/errors.ts';
 import { defineCommand, oneOf, type Command } from './command.ts';
 import { eachWord } from './each-word.ts';
 import { textFlag } from './flag-table.ts';
+import { withGoZeroValues } from './go-zero-values.ts';
 import { commandRoot, openCommandStore, ROOT_FLAG } from './open-command-store.ts';
 import { readPlatform } from './platform-flag.ts';
 import { parseValueTemplate } from './value-template.ts';
@@ -60,8 +61,8 @@ function inspectCommand(only: Kind | undefined): Command {
       try {
         await eachWord(words, context.signal, (word) => {
           const thing = describe(word, kind, platform, store, root);
-          if (template === undefined) found.push(thing);
-          else context.stdout.write(`${template(thing)}\n`);
+          if (template === undefined) found.push(thing.described);
+          else context.stdout.write(`${template(forTemplate(thing))}\n`);
           return Promise.resolve();
         });
       } finally {
@@ -83,18 +84,32 @@ function describe(
   platform: WantedPlatform,
   store: Store,
   root: string,
-): unknown {
+): Described {
   if (kind === 'container') return describeContainer(findRecord(root, word));
   const container = kind === undefined ? containerOf(root, word) : undefined;
   if (container !== undefined) return describeContainer(container);
   if (kind === undefined && store.images.lookup(word) === undefined) {
     throw imageNotFound(word, 'there is no container and no image of that name');
   }
-  return describeStored(word, platform, store);
+  return { kind: 'image', described: describeStored(word, platform, store) };
+}
+
+/** JSON of a thing, in Docker's form. */
+interface Described {
+  readonly kind: Kind;
+  readonly described: Readonly<Record<string, unknown>>;
+}
+
+function forTemplate({ kind, described }: Described): Described['described'] {
+  return kind === 'image' ? withGoZeroValues(described) : described;
 }
 
 /** @throws BuildError IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND when one was asked for */
-function describeStored(word: string, { wanted, host }: WantedPlatform, store: Store): unknown {
+function describeStored(
+  word: string,
+  { wanted, host }: WantedPlatform,
+  store: Store,
+): Described['described'] {
   const entry = store.images.findEntry(word);
   const bytesOf = layerBytesIn(store.snapshots);
   if ('image' in entry) return describeImage(entry, readImageConfig(entry, store), bytesOf);
@@ -114,10 +129,10 @@ function containerOf(root: string, word: string): ContainerRecord | undefined {
 }
 
 /** Docker Engine API, ContainerInspect: what is kept of a container. */
-function describeContainer(record: ContainerRecord): unknown {
+function describeContainer(record: ContainerRecord): Described {
   const state = observeState(record);
   const hasEnded = state.kind === 'exited' || state.kind === 'failed';
-  return {
+  const described = {
     Id: record.id,
     Created: record.createdAt,
     State: {
@@ -135,4 +150,5 @@ function describeContainer(record: ContainerRecord): unknown {
     Name: `/${record.name}`,
     Config: { Image: record.image, Cmd: record.command },
   };
+  return { kind: 'container', described };
 }

@@ -1,4 +1,5 @@
 import type { DiffId } from '../core/digest.ts';
+import { formatPlatform, normalizePlatform } from '../core/platform.ts';
 
 /**
  * The image config, field for field as stored (OCI image-spec config.md, plus the fields that Docker
@@ -17,6 +18,11 @@ export interface ImageConfig {
   readonly history: readonly HistoryEntry[];
   /** Results of the build that made it, for builds elsewhere: JSON text. Never read with a base image. */
   readonly inlineCache?: string | undefined;
+}
+
+/** What an image is for, `linux/arm64/v8`, by its config. */
+export function platformText({ os, architecture, variant }: ImageConfig): string {
+  return formatPlatform(normalizePlatform({ os, architecture, variant }));
 }
 
 /** How a container of the image starts. */

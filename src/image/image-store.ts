@@ -14,7 +14,7 @@ import {
 } from './errors.ts';
 import { EMPTY_LIST, parseImageList, serializeImageList, type ImageList } from './image-list.ts';
 import { familiarName, formatReference, isReference } from '../core/image-reference.ts';
-import { parseReference } from './reference.ts';
+import { parseNewName, parseReference } from './reference.ts';
 import type { StoredImage, StoredLayer } from './stored-image.ts';
 import type { StoredIndex } from './stored-index.ts';
 
@@ -92,7 +92,7 @@ export interface ImageStore {
 
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
 const SAME_TIME_MS = 60 * 60 * 1000;
-const SHORT_ID = /^(?:sha256:)?([0-9a-f]{4,64})$/;
+const SHORT_ID = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 
 /** The images of the store at `root`: `images.json` and its lock. */
 export function openImageStore(root: string): ImageStore {
@@ -139,7 +139,7 @@ export function openImageStore(root: string): ImageStore {
       });
     },
     async tag(source, reference, signal) {
-      const full = fullName(reference);
+      const full = formatReference(parseNewName(reference));
       await update(signal, (list) => {
         list.references.set(full, idOfEntry(foundEntry(list, source)));
       });

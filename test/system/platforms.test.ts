@@ -158,4 +158,9 @@ test('images that were built apart are joined under one name', async () => {
   await succeed(['buildx', 'imagetools', 'create', '-t', `${host}/tools:1`, ...parts]);
   const tools = await succeed(['manifest', 'inspect', `${host}/tools:1`]);
   expect(architectures(tools.stdout)).toEqual(['amd64', 'arm64']);
+  const format =
+    '{{.Manifest.Digest}}{{range $name, $image := .Image}} {{$name}}={{$image.OS}}{{end}}';
+  const inspect = ['buildx', 'imagetools', 'inspect', '--format', format];
+  const { stdout } = await succeed([...inspect, `${host}/tools:1`]);
+  expect(stdout).toMatch(/^sha256:[0-9a-f]{64} linux\/amd64=linux linux\/arm64=linux\n$/);
 });
