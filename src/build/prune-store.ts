@@ -72,7 +72,29 @@ export async function pruneStore(
   options: PruneOptions,
   signal: AbortSignal,
 ): Promise<PruneResult> {
-  const images = await pruneImages(store, options, signal);
+  let images: readonly PrunedImage[];
+  let first: PrunedItems = { items: [], bytes: 0 };
+  try {
+    images = await pruneImages(store, options, signal);
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.code !== 'DISK_FULL') throw error;
+    // A new list of images is written before the old one goes: what goes without it makes room.
+    first = await pruneItems(store, options, signal);
+    removeExpendable(store);
+    images = await pruneImages(store, options, signal);
+  }
+  const rest = await pruneItems(store, options, signal);
+  return { images, items: [...first.items, ...rest.items], bytes: first.bytes + rest.bytes };
+}
+
+type PrunedItems = Pick<PruneResult, 'items' | 'bytes'>;
+
+/** What needs no change of the list of images. */
+async function pruneItems(
+  store: Store,
+  options: PruneOptions,
+  signal: AbortSignal,
+): Promise<PrunedItems> {
   const doomed = chooseItems(await storeUsage(store, signal), options);
   const ofKind = (...kinds: UsageItem['kind'][]): Set<string> =>
     new Set(doomed.filter(({ kind }) => kinds.includes(kind)).map(({ id }) => id));
@@ -95,7 +117,14 @@ export async function pruneStore(
   const items = doomed.filter(({ id }) => removed.has(id));
   // What interrupted downloads left is of use only to the same download, which may come soon.
   const partialBytes = options.images === 'none' ? 0 : store.blobs.removePartials();
-  return { images, items, bytes: items.reduce((sum, { bytes }) => sum + bytes, partialBytes) };
+  return { items, bytes: items.reduce((sum, { bytes }) => sum + bytes, partialBytes) };
+}
+
+/** Without them, files of contexts are read once more, and misses of the next builds are not explained. */
+const EXPENDABLE = ['contexts', 'cache/slots', 'cache/files'];
+
+function removeExpendable({ root }: Store): void {
+  for (const name of EXPENDABLE) rmSync(join(root, name), { recursive: true, force: true });
 }
 
 /** So many at a time: builds wait that long to find something. */

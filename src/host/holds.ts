@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { diskError } from './disk-error.ts';
 import { tryLock, type Lock } from './lock.ts';
 import { flock, hasCode } from './sys.ts';
 
@@ -78,8 +79,12 @@ class LeaseHolds implements Holds {
 
   note(name: string): void {
     if (this.#users === 0 || this.#held.has(name)) return;
-    this.#lease ??= this.#open();
-    writeSync(this.#lease.fd, `${name}\n`);
+    try {
+      this.#lease ??= this.#open();
+      writeSync(this.#lease.fd, `${name}\n`);
+    } catch (cause) {
+      throw diskError(this.#leases, cause) ?? cause;
+    }
     this.#held.add(name);
   }
 

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import type { Rig } from '../support/cli.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -72,6 +73,28 @@ describe.runIf(isRoot)('a disk that takes no more', () => {
       expect(readdirSync(join(store, 'snapshots', 'active'))).toEqual([]);
     },
   );
+
+  test('prune works on a disk that is full to the last byte, and leaves a good store', async () => {
+    const store = tmpfsAt('full-to-the-end', 'size=4m,mode=700');
+    const context = rig.context({ Dockerfile: 'FROM scratch\nCOPY f /\n', f: 'x' });
+    const build = (): ReturnType<Rig['run']> =>
+      rig.run(['build', '-q', '--root', store, '-t', 'app', context]);
+    expect((await build()).status).toBe(0);
+    const rest = join(store, 'rest');
+    expect(() => {
+      execFileSync('dd', ['if=/dev/zero', `of=${rest}`, 'bs=4k'], { stdio: 'ignore' });
+    }).toThrow();
+    const refused = await build();
+    expect(refused.status).toBe(6);
+    expect(refused.stderr).toMatch(
+      /^error\[DISK_FULL\]: Cannot write "\/.*": the disk is full, 0 bytes are free/,
+    );
+    const pruned = await rig.run(['prune', '-af', '--root', store]);
+    expect(pruned, pruned.stderr).toMatchObject({ status: 0, stderr: '' });
+    expect((await rig.run(['images', '-q', '--root', store])).stdout).toBe('');
+    rmSync(rest);
+    expect((await build()).status).toBe(0);
+  });
 
   test('a store on a read-only disk is refused before anything runs', async () => {
     const store = tmpfsAt('readonly', 'size=8m,mode=700');
