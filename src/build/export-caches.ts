@@ -1,4 +1,5 @@
 import type { CacheRecord } from '../cache/cache-store.ts';
+import type { BlobStore } from '../content/blob-store.ts';
 import type { ChainId } from '../core/digest.ts';
 import { chainIdOf } from '../core/sha256.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
@@ -7,6 +8,7 @@ import { compressedLayer } from '../export/compressed-layer.ts';
 import { layerDescriptor } from '../export/image-blobs.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import type { Descriptor } from '../image/manifest.ts';
+import { parseReference } from '../image/reference.ts';
 import { layerTar } from '../layer/layer-tar.ts';
 import { measureLayer } from '../layer/measure-layer.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
@@ -23,6 +25,7 @@ import { writeRegistryCache } from '../remote-cache/registry-place.ts';
 import type { CommittedSnapshot, SnapshotId } from '../snapshot/snapshotter.ts';
 import type { BaseImages } from './base-images.ts';
 import { saveCacheMounts } from './cache-mount-archive.ts';
+import { knownRepository } from './push-images.ts';
 import type { ImportedCaches } from './import-caches.ts';
 import type { Store } from './open-store.ts';
 import type { RegistryAccess } from './registry-access.ts';
@@ -95,7 +98,17 @@ async function exportCache(
     target.type === 'local'
       ? await writeLocalCache(target, document, blobs, deps.imports?.damaged ?? new Set(), signal)
       : await writeRegistryCache(target, document, blobs, deps.access, signal);
+  if (target.type === 'registry') noteOrigins(target.reference, table.blobs, deps.store.blobs);
   return `${String(results.length)} results, ${String(sent)} bytes of layers sent`;
+}
+
+/** A push to another repository of the registry need not send these again. */
+function noteOrigins(reference: string, blobs: readonly PushBlob[], store: BlobStore): void {
+  const { registry, repository } = parseReference(reference);
+  for (const { descriptor } of blobs) {
+    if (store.sizeOf(descriptor.digest) === undefined) continue;
+    store.origins.note(descriptor.digest, `${registry}/${repository}`);
+  }
 }
 
 /** A record as it stands in a cache, with the index of its top layer. */
@@ -151,10 +164,14 @@ class LayerTable {
   readonly #byChain = new Map<ChainId, number>();
   readonly #form: CacheForm;
   readonly #deps: ExportCacheDeps;
+  /** The registry that they go to. */
+  readonly #registry: string | undefined;
 
-  constructor(form: CacheForm, deps: ExportCacheDeps) {
-    this.#form = form;
+  constructor(target: OuterTarget, deps: ExportCacheDeps) {
+    this.#form = target;
     this.#deps = deps;
+    this.#registry =
+      target.type === 'registry' ? parseReference(target.reference).registry : undefined;
   }
 
   /** Adds the layers of a result, and gives the index of the top one; undefined for no files at all. */
@@ -169,12 +186,12 @@ class LayerTable {
     let top: number | undefined;
     let chain: ChainId | undefined;
     for (const imported of this.#deps.imports?.layersOf(record) ?? []) {
-      const { diffId, blob, isBase } = imported;
+      const { diffId, blob, isBase, repository } = imported;
       chain = chainIdOf(chain, diffId);
       const layer: CacheLayer = { diffId, blob, parent: top, isBase };
       top =
         this.#byChain.get(chain) ??
-        this.#append(chain, layer, (at) => stream(imported.open(0, at)));
+        this.#append(chain, layer, (at) => stream(imported.open(0, at)), repository);
     }
     return top;
   }
@@ -245,10 +262,17 @@ class LayerTable {
     return { blob: layerDescriptor(packed, true), isBase: false };
   }
 
-  #append(chain: ChainId, layer: CacheLayer, open: PushBlob['open']): number {
+  /** `place` is a repository that has the blob, where one is known besides those of the store. */
+  #append(chain: ChainId, layer: CacheLayer, open: PushBlob['open'], place?: string): number {
     const index = this.layers.push(layer) - 1;
     this.#byChain.set(chain, index);
-    if (!layer.isBase) this.blobs.push({ descriptor: layer.blob, open });
+    if (layer.isBase) return index;
+    const { blob: descriptor } = layer;
+    const known = this.#deps.store.blobs.origins.of(descriptor.digest);
+    const places = place === undefined ? known : [place, ...known];
+    const mountFrom =
+      this.#registry === undefined ? undefined : knownRepository(places, this.#registry);
+    this.blobs.push({ descriptor, open, mountFrom });
     return index;
   }
 

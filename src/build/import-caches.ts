@@ -204,9 +204,11 @@ class Imports implements ImportedCaches {
         },
         signal,
       );
-      for (const { blob, diffId, isBase } of layers) {
+      for (const { blob, diffId, isBase, repository } of layers) {
         const form = formOf(blob.mediaType);
         const { digest, size } = blob;
+        const isKept = repository !== undefined && store.blobs.sizeOf(digest) !== undefined;
+        if (isKept) store.blobs.origins.note(digest, repository);
         if (isBase || form === undefined) continue;
         // As it came is how it goes on: to a registry, or into another cache.
         rememberFetched(store.root, diffId, { digest, size, form });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
 import type { Rig } from '../support/cli.ts';
 import { startRegistry, type RegistryServer } from '../support/registry-server.ts';
+import { watchServer } from '../support/watched-server.ts';
 
 let target: RegistryServer;
 let rig: BaseRig;
@@ -71,6 +72,42 @@ test.each(['registry', 'local'])(
     expect(snapshotCount(elsewhere)).toBe(3);
   },
 );
+
+test('what another repository of the registry has goes into a cache without being sent', async () => {
+  await using watched = await watchServer(target.url);
+  const context = rig.context({
+    Dockerfile:
+      'FROM busybox AS tools\nRUN date +%s%N > /tool\nFROM busybox\nCOPY --from=tools /tool /copied\nRUN date +%s%N > /other\n',
+  });
+  const cache = (name: string): string => `type=registry,ref=${watched.host}/${name}:1,mode=max`;
+  /** Blobs that came as bytes, and such as were mounted, since the last question. */
+  const blobs = (name: string): { readonly sent: number; readonly mounted: number } => {
+    const seen = watched.seen
+      .splice(0)
+      .filter((line) => line.includes(`/v2/${name}/blobs/uploads/`));
+    return {
+      sent: seen.filter((line) => /^PUT .* 201$/.test(line)).length,
+      mounted: seen.filter((line) => /^POST .*[?&]mount=.* 201$/.test(line)).length,
+    };
+  };
+  await build(rig, context, '--cache-to', cache('first'));
+  // Three layers, and the document that says what they are.
+  expect(blobs('first')).toEqual({ sent: 4, mounted: 0 });
+
+  await using elsewhere = rig.elsewhere();
+  const from = ['--cache-from', `${watched.host}/first:1`];
+  await build(elsewhere, context, ...from, '--cache-to', cache('second'));
+  expect(blobs('second')).toEqual({ sent: 1, mounted: 3 });
+  // The layers of the image are here now.
+  await build(elsewhere, context, ...from, '--cache-to', cache('third'));
+  expect(blobs('third')).toEqual({ sent: 1, mounted: 3 });
+
+  const pushed = `${watched.host}/pushed:1`;
+  expect((await elsewhere.run(['tag', 'app', pushed])).status).toBe(0);
+  const push = await elsewhere.run(['push', pushed]);
+  expect(push.status, push.stderr).toBe(0);
+  expect(blobs('pushed').mounted).toBe(2);
+});
 
 test('an image carries the results of its own steps', async () => {
   const context = rig.context({
