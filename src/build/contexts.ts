@@ -4,7 +4,8 @@ import { MAIN_CONTEXT } from '../ops/lower-source.ts';
 import type { Emit } from '../events/event.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { frozenContext, openContext, type ContextTree } from '../tree/context-tree.ts';
-import { openHashCache, type HashCache } from '../tree/hash-cache.ts';
+import { openHashCache, type HashCache, type HashCacheOptions } from '../tree/hash-cache.ts';
+import { openSelectionMemo, type SelectionMemo } from '../tree/selection-memo.ts';
 import type { BuildInput } from './build-input.ts';
 import { badContext } from './errors.ts';
 import { readIgnoreFile } from './read-ignore-file.ts';
@@ -17,6 +18,8 @@ export interface BuildContexts {
   current(name: string): ContextTree;
   /** Digests of files read in former builds; none for what never changes. */
   hashCache(name: string): HashCache | undefined;
+  /** Hashes of what was selected in former builds; none for what never changes. */
+  selectionMemo(name: string): SelectionMemo | undefined;
   /** True for what was fetched or unpacked: nobody writes to it. */
   isFrozen(name: string): boolean;
   /** Keeps what was hashed for the next build. */
@@ -34,6 +37,7 @@ export function openContexts(
 ): BuildContexts {
   const trees = new Map<string, ContextTree>();
   const caches = new Map<string, HashCache>();
+  const memos = new Map<string, SelectionMemo>();
 
   const directoryOf = (name: string): string | undefined => {
     if (name === MAIN_CONTEXT) return main.kind === 'directory' ? main.path : undefined;
@@ -42,6 +46,11 @@ export function openContexts(
     return requireDirectory(context.path, cwd);
   };
   const isFrozen = (name: string): boolean => name === MAIN_CONTEXT && main.kind === 'files';
+  const keptFor = (name: string): HashCacheOptions => ({
+    directory: cacheDir,
+    subject: directoryOf(name) ?? '',
+    nowNs: () => BigInt(now()) * 1_000_000n,
+  });
   const open = (name: string): ContextTree => {
     if (name === MAIN_CONTEXT && main.kind === 'files') return frozenContext(main.tree);
     const directory = directoryOf(name);
@@ -54,18 +63,12 @@ export function openContexts(
     tree: (name) => remember(trees, name, open),
     isFrozen,
     hashCache: (name) =>
-      isFrozen(name)
-        ? undefined
-        : remember(caches, name, () =>
-            openHashCache({
-              directory: cacheDir,
-              subject: directoryOf(name) ?? '',
-              nowNs: () => BigInt(now()) * 1_000_000n,
-            }),
-          ),
+      isFrozen(name) ? undefined : remember(caches, name, () => openHashCache(keptFor(name))),
+    selectionMemo: (name) =>
+      isFrozen(name) ? undefined : remember(memos, name, () => openSelectionMemo(keptFor(name))),
     current: open,
     save() {
-      for (const cache of caches.values()) cache.save();
+      for (const kept of [...caches.values(), ...memos.values()]) kept.save();
     },
   };
 }

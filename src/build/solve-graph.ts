@@ -24,6 +24,7 @@ import { contextChanged } from './errors.ts';
 import type { ImportedCaches } from './import-caches.ts';
 import { keepFileLists } from './keep-file-lists.ts';
 import type { Store } from './open-store.ts';
+import type { SelectionMemo } from '../tree/selection-memo.ts';
 import { withImports } from './with-imports.ts';
 import { stepSlots } from './step-slots.ts';
 
@@ -179,7 +180,8 @@ export function createGraphSolver(
       const pieces: string[] = [];
       const keep = (text: string): void => void pieces.push(text);
       const hash = await hashUse(use, input, graph, { ...deps, keep }, signal);
-      lists.note(hash, pieces);
+      // The list of files whose hash was remembered is there already.
+      if (pieces.length > 0 || !deps.store.cache.hasFileList(hash)) lists.note(hash, pieces);
       if (input.kind === 'local') selectionHashes.set(hashName(use, input.name), hash);
       return hash;
     },
@@ -255,12 +257,28 @@ async function hashUse(
   const { keep } = deps;
   if (input.kind === 'local') {
     const cache = deps.contexts.hashCache(input.name);
-    const tree = deps.tree ?? deps.contexts.tree(input.name);
-    return hashSelection(tree, wanted, { cache, origin, keep }, signal);
+    if (deps.tree !== undefined) {
+      return hashSelection(deps.tree, wanted, { cache, origin, keep }, signal);
+    }
+    const memo = explainableMemo(deps.contexts.selectionMemo(input.name), deps.store);
+    const tree = deps.contexts.tree(input.name);
+    return hashSelection(tree, wanted, { cache, memo, origin, keep }, signal);
   }
   const tree = deps.store.snapshots.tree(input.id as SnapshotId | undefined);
   const cache = deps.store.snapshots.digests;
   return hashSelection(tree, wanted, { cache, origin, keep }, signal);
+}
+
+/** Without the list of its files, a hash could not be told from the next one. */
+function explainableMemo(memo: SelectionMemo | undefined, { cache }: Store): HashOptions['memo'] {
+  if (memo === undefined) return undefined;
+  return {
+    get(state) {
+      const hash = memo.get(state);
+      return hash !== undefined && cache.hasFileList(hash) ? hash : undefined;
+    },
+    put: (state, hash) => memo.put(state, hash),
+  };
 }
 
 function pathSelection(path: string): Selection {

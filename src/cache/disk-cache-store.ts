@@ -29,6 +29,8 @@ export interface ListedRecord {
 export interface DiskCacheStore extends CacheStore {
   /** The text that a hash of files was made of; undefined when it is not kept any more. */
   fileList(hash: string): string | undefined;
+  /** Whether it is kept. */
+  hasFileList(hash: string): boolean;
   /** Keeps it as long as a recent record of a step has `hash` as a part. */
   putFileList(hash: string, text: string): void;
   /** Every record that has our form, in no particular order. */
@@ -116,6 +118,7 @@ export function openDiskCacheStore(
     recent,
     fileList: (hash) =>
       isCacheKey(hash) ? readText(listPath(hash), 'latin1', MAX_LIST_BYTES) : undefined,
+    hasFileList: (hash) => isCacheKey(hash) && existsSync(listPath(hash)),
     putFileList(hash, text) {
       if (text.length > MAX_LIST_BYTES || existsSync(listPath(hash))) return;
       write(listPath(hash), Buffer.from(text, 'latin1'));

@@ -7,12 +7,16 @@ import type { FileState, FileTree, NodeType, TreeNode } from './file-tree.ts';
 import type { HashCache } from './hash-cache.ts';
 import { readLink } from './node.ts';
 import { selectFiles, type Selection } from './select-files.ts';
+import type { SelectionMemo } from './selection-memo.ts';
+import { readSelectionState } from './selection-state.ts';
 import { walkSelected, type SelectedEntry, type SelectedRoot } from './walk-selected.ts';
 import { readXattrs } from './xattrs.ts';
 
 export interface HashOptions {
   /** Digests of files that were read before. The caller saves it. */
   readonly cache?: HashCache | undefined;
+  /** Hashes of selections that were hashed before, by the state of their files. The caller saves it. */
+  readonly memo?: Pick<SelectionMemo, 'get' | 'put'> | undefined;
   /** Where is looked, for errors: `stage "builder"`. A build context knows its own name. */
   readonly origin?: string | undefined;
   /** Is given, piece by piece, the text that is hashed: content-list.ts reads it. */
@@ -38,11 +42,16 @@ export async function hashSelection(
 ): Promise<string> {
   signal.throwIfAborted();
   const breather = createBreather(signal);
+  const roots = selectFiles(tree, selection, options.origin);
+  const { memo } = options;
+  const state = memo && (await readSelectionState(tree, selection, roots, breather));
+  const known = state && memo.get(state);
+  if (known !== undefined) return known;
   const hash = createHash('sha256').update(FORMAT);
   const batch = new Batch(hash, options.keep);
   await using digests = openBatchPool(FILE_DIGESTS);
-  const deps: RecordDeps = { cache: options.cache, digests, batch };
-  for (const root of selectFiles(tree, selection, options.origin)) {
+  const deps: RecordDeps = { cache: options.cache, digests, batch, hasChanged: false };
+  for (const root of roots) {
     batch.add(rootRecord(root, selection));
     for (const entry of walkSelected(tree, root)) {
       if (!isContainerOnly(entry, selection)) addEntry(entry, deps);
@@ -51,13 +60,17 @@ export async function hashSelection(
   }
   await digests.finish();
   batch.flush();
-  return hash.digest('hex');
+  const result = hash.digest('hex');
+  if (state !== undefined && !deps.hasChanged) memo?.put(state, result);
+  return result;
 }
 
 interface RecordDeps {
   readonly cache: HashCache | undefined;
   readonly digests: BatchPool<FileState, ContentDigest>;
   readonly batch: Batch;
+  /** Whether a file was in another state when it was read than when it was listed. */
+  hasChanged: boolean;
 }
 
 /** Gives short strings to a hash in large pieces and in their order. All chars are bytes. */
@@ -134,7 +147,8 @@ function rootRecord(root: SelectedRoot, selection: Selection): string {
 }
 
 /** Every field ends at a length or a separator that it cannot hold, so no two entries read the same. */
-function addEntry(entry: SelectedEntry, { cache, digests, batch }: RecordDeps): void {
+function addEntry(entry: SelectedEntry, deps: RecordDeps): void {
+  const { cache, digests, batch } = deps;
   const { node } = entry;
   const parent = entry.isParentOnly ? ' parent' : '';
   const head = `${node.type}${parent} ${sized(entry.path)} ${node.mode} ${node.uid} ${node.gid} `;
@@ -150,6 +164,7 @@ function addEntry(entry: SelectedEntry, { cache, digests, batch }: RecordDeps): 
   }
   const fill = batch.addLater();
   digests.add(fileState(node), ({ digest, newer }) => {
+    if (newer !== undefined) deps.hasChanged = true;
     cache?.put(newer ?? node, Buffer.from(digest, 'latin1'));
     fill(withDigest(digest));
   });

@@ -49,6 +49,7 @@ export function openContext(
     lookup: tree.lookup.bind(tree),
     list: tree.list.bind(tree),
     child: tree.child.bind(tree),
+    states: tree.states,
     whyIgnored(path) {
       const match = ignore?.matches(path.slice(1) as BytePath);
       if (match?.isIgnored !== true || match.rule === undefined) return undefined;

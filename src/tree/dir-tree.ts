@@ -2,7 +2,7 @@ import { readdirSync, realpathSync, type Dirent } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import { hasCode } from '../host/sys.ts';
 import { unreadable } from './errors.ts';
-import type { FileTree, TreeNode } from './file-tree.ts';
+import type { DirectoryStates, FileTree, TreeNode } from './file-tree.ts';
 import { KNOWN, ListedDirectory } from './listed-directory.ts';
 import { joinPath, readNode, ROOT } from './node.ts';
 import { resolvePath } from './resolve.ts';
@@ -38,13 +38,20 @@ export function openDirTree(dir: string, options: DirTreeOptions = {}): FileTree
 }
 
 interface Memory {
-  /** Directories that were listed, by path, with their regular files. */
+  /** Directories that were listed, by path, with what is in them. */
   readonly listed: Map<BytePath, ListedDirectory>;
-  /** Everything else by path, also that something was not there. */
+  /** By path what was asked about without a listing of its directory, also that it was not there. */
   readonly nodes: Map<BytePath, TreeNode | undefined>;
+  /** Directories of those. */
+  readonly askedIn: Set<BytePath>;
   /** The last directory that was asked about: the next question is mostly about it as well. */
   last: { readonly directory: TreeNode; readonly listed: ListedDirectory | undefined } | undefined;
+  /** Names in directories that were listed so far. */
+  names: number;
 }
+
+/** From so many names on, another way to look at them is worth what it costs to get ready. */
+const MANY_NAMES = 1000;
 
 class DirTree implements FileTree {
   readonly #dir: BytePath;
@@ -54,6 +61,7 @@ class DirTree implements FileTree {
   /** Names that a listing let through, so that a walk asks the filter once for each. */
   readonly #listed = new WeakMap<TreeNode, ReadonlySet<BytePath>>();
   readonly #memory: Memory | undefined;
+  readonly states: FileTree['states'];
 
   constructor(dir: BytePath, options: DirTreeOptions) {
     this.#dir = dir;
@@ -61,12 +69,15 @@ class DirTree implements FileTree {
     this.#owner = options.owner;
     this.#hidesSockets = options.hidesSockets === true;
     if (options.remembers === true) {
-      this.#memory = { listed: new Map(), nodes: new Map(), last: undefined };
+      const nothing = { last: undefined, names: 0, askedIn: new Set<BytePath>() };
+      const memory: Memory = { ...nothing, listed: new Map(), nodes: new Map() };
+      this.#memory = memory;
+      this.states = (directory) => this.#states(directory, memory);
     }
   }
 
   lookup(path: BytePath, options: { readonly followsLast: boolean }): TreeNode | undefined {
-    const root = this.#remembered(ROOT, () => this.#read(this.#dir, ROOT));
+    const root = this.#remembered(ROOT, () => this.#owned(this.#read(this.#dir, ROOT)));
     if (root === undefined) return undefined;
     return resolvePath(root, this.child.bind(this), path, options.followsLast);
   }
@@ -77,36 +88,64 @@ class DirTree implements FileTree {
     if (memory === undefined) return this.#look(directory, name);
     const listed = listedIn(memory, directory);
     const index = listed?.indexOf(name);
-    if (listed === undefined || index === undefined) return this.#lookOnce(directory, name);
-    const known = listed.knownOf(index);
-    if (known === KNOWN.file) return listed.file(index, directory, name);
-    if (known === KNOWN.elsewhere) return this.#lookOnce(directory, name);
-    const path = joinPath(directory.path, name);
-    // It may have been asked about before the directory was listed.
-    const node =
-      memory.nodes.get(path) ?? (memory.nodes.has(path) ? undefined : this.#look(directory, name));
-    if (node?.type !== 'file' || !listed.keepFile(index, node)) {
-      memory.nodes.set(path, node);
-      listed.keepElsewhere(index);
+    if (listed !== undefined && index !== undefined) {
+      this.#know(directory, listed, index, memory);
+      if (listed.knownOf(index) === KNOWN.absent) return undefined;
+      return listed.node(index, directory, this.#owner);
     }
-    return node;
+    memory.askedIn.add(directory.path);
+    const path = joinPath(directory.path, name);
+    return this.#remembered(path, () => this.#look(directory, name));
   }
 
   list(directory: TreeNode): readonly BytePath[] {
     if (directory.type !== 'directory') return [];
     const memory = this.#memory;
     if (memory === undefined) return this.#names(directory);
+    return this.#listing(directory, memory).names;
+  }
+
+  #listing(directory: TreeNode, memory: Memory): ListedDirectory {
     const known = memory.listed.get(directory.path);
-    if (known !== undefined) return known.names;
+    if (known !== undefined) return known;
     const listed = new ListedDirectory(this.#names(directory));
     memory.listed.set(directory.path, listed);
     memory.last = { directory, listed };
-    return listed.names;
+    memory.names += listed.names.length;
+    // What was asked about before stays as it was then.
+    const isFirst = !memory.askedIn.has(directory.path);
+    if (isFirst && memory.names > MANY_NAMES) listed.look(directory.hostPath);
+    return listed;
   }
 
-  #lookOnce(directory: TreeNode, name: BytePath): TreeNode | undefined {
-    const path = joinPath(directory.path, name);
-    return this.#remembered(path, () => this.#look(directory, name));
+  /** Looks at a name of a listed directory, unless that was done before. */
+  #know(directory: TreeNode, listed: ListedDirectory, index: number, memory: Memory): void {
+    const known = listed.knownOf(index);
+    if (known === KNOWN.absent) return;
+    if (known === KNOWN.nothing) {
+      const name = listed.names[index] ?? ('' as BytePath);
+      const path = joinPath(directory.path, name);
+      const node = memory.nodes.has(path)
+        ? memory.nodes.get(path)
+        : this.#read(joinPath(directory.hostPath, name), path);
+      if (node === undefined) listed.keepAbsent(index);
+      else listed.keep(index, node);
+    }
+    if (this.#hidesSockets && listed.typeOf(index) === 'socket') listed.keepAbsent(index);
+  }
+
+  #states(directory: TreeNode, memory: Memory): DirectoryStates {
+    const listed = this.#listing(directory, memory);
+    const { names } = listed;
+    for (const index of names.keys()) this.#know(directory, listed, index, memory);
+    return {
+      count: names.length,
+      bytes: [Buffer.from(names.join('\0'), 'latin1'), ...listed.states()],
+      newestSeconds: listed.newestSeconds(),
+      directories: [...listed.directories()].map((index) =>
+        listed.node(index, directory, this.#owner),
+      ),
+    };
   }
 
   /** Also that something was not there. */
@@ -121,8 +160,10 @@ class DirTree implements FileTree {
   }
 
   #look(directory: TreeNode, name: BytePath): TreeNode | undefined {
-    const node = this.#read(joinPath(directory.hostPath, name), joinPath(directory.path, name));
-    if (node === undefined || this.#filter === undefined) return node;
+    const path = joinPath(directory.path, name);
+    const node = this.#owned(this.#read(joinPath(directory.hostPath, name), path));
+    if (node === undefined || (this.#hidesSockets && node.type === 'socket')) return undefined;
+    if (this.#filter === undefined) return node;
     const isListed = this.#listed.get(directory)?.has(name) === true;
     const isDirectory = node.type === 'directory';
     return isListed || this.#filter.includes(directory, name, isDirectory) ? node : undefined;
@@ -135,15 +176,17 @@ class DirTree implements FileTree {
       .filter((entry) => filter.includes(directory, entry.name as BytePath, entry.isDirectory()))
       .map((entry) => entry.name as BytePath)
       .sort(compareBytes);
-    this.#listed.set(directory, new Set(names));
+    if (this.#memory === undefined) this.#listed.set(directory, new Set(names));
     return names;
+  }
+
+  #owned(node: TreeNode | undefined): TreeNode | undefined {
+    return node === undefined || this.#owner === undefined ? node : { ...node, ...this.#owner };
   }
 
   #read(hostPath: BytePath, path: BytePath): TreeNode | undefined {
     try {
-      const node = readNode(hostPath, path);
-      if (node === undefined || (this.#hidesSockets && node.type === 'socket')) return undefined;
-      return this.#owner === undefined ? node : { ...node, ...this.#owner };
+      return readNode(hostPath, path);
     } catch (error) {
       if (hasCode(error, 'EACCES', 'EPERM')) throw unreadable(path, error);
       throw error;

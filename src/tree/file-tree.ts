@@ -17,6 +17,22 @@ export interface FileTree {
   list(directory: TreeNode): readonly BytePath[];
   /** The entry `name` of a directory node. Does not follow it when it is a symlink. */
   child(directory: TreeNode, name: BytePath): TreeNode | undefined;
+  /**
+   * All that is in a directory node, as it stays for as long as this tree is there. Only trees that
+   * remember what they have seen offer it.
+   */
+  readonly states?: ((directory: TreeNode) => DirectoryStates) | undefined;
+}
+
+/** The states of what is in one directory, for telling whether anything in it has changed. */
+export interface DirectoryStates {
+  /** Number of names. */
+  readonly count: number;
+  /** Names and states: the same bytes as long as nothing in the directory has changed. */
+  readonly bytes: readonly Uint8Array[];
+  /** When the last of them was touched (mtime or ctime), in whole seconds since 1970. */
+  readonly newestSeconds: number;
+  readonly directories: readonly TreeNode[];
 }
 
 /** One file of a tree. Stat fields as lstat gives them. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BytePath } from '../core/bytes.ts';
 import type { TreeNode } from './file-tree.ts';
 import { isSameFile, openHashCache } from './hash-cache.ts';
-import { KNOWN, ListedDirectory } from './listed-directory.ts';
+import { ListedDirectory } from './listed-directory.ts';
 import { inodeOf } from './node.ts';
 
 /** Neighbours, as overlayfs gives them with xino; as numbers they are one and the same. */
@@ -46,9 +46,10 @@ test('files of one size and time with neighbouring large inodes have digests of 
   expect(later.get(second)).toEqual(Buffer.alloc(32, 2));
 });
 
-test('a listed directory leaves files with large inodes to others', () => {
-  const listed = new ListedDirectory(['a', 'b'] as BytePath[]);
-  expect(listed.keepFile(0, fileOf(LARGE[0]))).toBe(false);
-  expect(listed.keepFile(1, fileOf(5n))).toBe(true);
-  expect([listed.knownOf(0), listed.knownOf(1)]).toEqual([KNOWN.nothing, KNOWN.file]);
+test('a listed directory gives back inodes as they were', () => {
+  const inodes = [...LARGE, 5n, 2n ** 53n - 1n];
+  const listed = new ListedDirectory(inodes.map((_, i) => `n${String(i)}` as BytePath));
+  for (const [index, inode] of inodes.entries()) listed.keep(index, fileOf(inode));
+  const found = inodes.map((_, index) => listed.node(index, fileOf(1n), undefined).ino);
+  expect(found).toEqual(inodes.map((inode) => fileOf(inode).ino));
 });

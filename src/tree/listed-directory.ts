@@ -1,24 +1,20 @@
 import { compareBytes, type BytePath } from '../core/bytes.ts';
-import type { TreeNode } from './file-tree.ts';
-import { joinPath } from './node.ts';
-
-/** Numbers that are kept of a file. */
-const NUMBERS = 7;
+import { STATE, STATE_WORDS, statNames } from '../host/statx.ts';
+import type { Inode, NodeType, TreeNode } from './file-tree.ts';
+import { fullMode, inodeOf, joinPath, PERMISSIONS, typeOf } from './node.ts';
 
 /** What is known of a name. */
-export const KNOWN = { nothing: 0, file: 1, elsewhere: 2 } as const;
+export const KNOWN = { nothing: 0, node: 1, absent: 2 } as const;
 type Known = (typeof KNOWN)[keyof typeof KNOWN];
 
 /**
- * The names in a directory, and what its regular files were like when they were looked at: 72 bytes a file
- * beside its name, where a node takes five times as much.
+ * The names in a directory, and what they were when they were looked at: 73 bytes a file beside its name,
+ * where a node takes five times as much.
  */
 export class ListedDirectory {
   readonly names: readonly BytePath[];
   readonly #known: Uint8Array;
-  readonly #numbers: Float64Array;
-  /** mtime and ctime in nanoseconds. */
-  readonly #times: BigInt64Array;
+  readonly #words: Uint32Array;
   /** Where the name after the last one that was asked for is: names are mostly asked for in order. */
   #next = 0;
 
@@ -26,8 +22,7 @@ export class ListedDirectory {
   constructor(names: readonly BytePath[]) {
     this.names = names;
     this.#known = new Uint8Array(names.length);
-    this.#numbers = new Float64Array(names.length * NUMBERS);
-    this.#times = new BigInt64Array(names.length * 2);
+    this.#words = new Uint32Array(names.length * STATE_WORDS);
   }
 
   /** Which name it is; undefined when it is not in the directory. */
@@ -41,49 +36,91 @@ export class ListedDirectory {
     return (this.#known[index] ?? KNOWN.nothing) as Known;
   }
 
-  /** Says that somebody else keeps what this name is. */
-  keepElsewhere(index: number): void {
-    this.#known[index] = KNOWN.elsewhere;
+  /** Keeps that there is no such file, or none that counts. */
+  keepAbsent(index: number): void {
+    this.#known[index] = KNOWN.absent;
   }
 
-  /** Keeps a regular file. False for one whose inode is no number: somebody else has to keep it. */
-  keepFile(index: number, node: TreeNode): boolean {
-    const { mode, uid, gid, size, dev, ino, nlink } = node;
-    if (typeof ino === 'bigint') return false;
-    this.#known[index] = KNOWN.file;
-    const numbers = this.#numbers;
-    const at = index * NUMBERS;
-    numbers[at] = mode;
-    numbers[at + 1] = uid;
-    numbers[at + 2] = gid;
-    numbers[at + 3] = size;
-    numbers[at + 4] = dev;
-    numbers[at + 5] = ino;
-    numbers[at + 6] = nlink;
-    this.#times[index * 2] = node.mtimeNs;
-    this.#times[index * 2 + 1] = node.ctimeNs;
-    return true;
+  /** Keeps what a name is. */
+  keep(index: number, node: TreeNode): void {
+    this.#known[index] = KNOWN.node;
+    const words = this.#words;
+    const at = index * STATE_WORDS;
+    words[at + STATE.mode] = fullMode(node);
+    words[at + STATE.uid] = node.uid;
+    words[at + STATE.gid] = node.gid;
+    words[at + STATE.nlink] = node.nlink;
+    setNumber(words, at + STATE.size, node.size);
+    setInode(words, at + STATE.ino, node.ino);
+    setNumber(words, at + STATE.dev, node.dev);
+    setNumber(words, at + STATE.rdev, node.rdev);
+    setTime(words, at + STATE.mtimeSeconds, node.mtimeNs);
+    setTime(words, at + STATE.ctimeSeconds, node.ctimeNs);
   }
 
-  /** A regular file that was kept. */
-  file(index: number, directory: TreeNode, name: BytePath): TreeNode {
-    const numbers = this.#numbers;
-    const at = index * NUMBERS;
+  /** Looks at all names at once. What could not be looked at that way stays unknown. */
+  look(hostPath: BytePath): void {
+    statNames(hostPath, this.names, this.#words, (index) => {
+      this.#known[index] = KNOWN.node;
+    });
+  }
+
+  /** The type of a name that is known. */
+  typeOf(index: number): NodeType {
+    return typeOf(this.#words[index * STATE_WORDS + STATE.mode] ?? 0);
+  }
+
+  /** What was kept of a name. */
+  node(
+    index: number,
+    directory: TreeNode,
+    owner: { readonly uid: number; readonly gid: number } | undefined,
+  ): TreeNode {
+    const words = this.#words;
+    const at = index * STATE_WORDS;
+    const name = this.names[index] ?? ('' as BytePath);
+    const mode = words[at + STATE.mode] ?? 0;
     return {
       path: joinPath(directory.path, name),
       hostPath: joinPath(directory.hostPath, name),
-      type: 'file',
-      mode: numbers[at] ?? 0,
-      uid: numbers[at + 1] ?? 0,
-      gid: numbers[at + 2] ?? 0,
-      size: numbers[at + 3] ?? 0,
-      mtimeNs: this.#times[index * 2] ?? 0n,
-      ctimeNs: this.#times[index * 2 + 1] ?? 0n,
-      dev: numbers[at + 4] ?? 0,
-      ino: numbers[at + 5] ?? 0,
-      nlink: numbers[at + 6] ?? 0,
-      rdev: 0,
+      type: typeOf(mode),
+      mode: mode & PERMISSIONS,
+      uid: owner?.uid ?? words[at + STATE.uid] ?? 0,
+      gid: owner?.gid ?? words[at + STATE.gid] ?? 0,
+      size: numberAt(words, at + STATE.size),
+      mtimeNs: timeAt(words, at + STATE.mtimeSeconds),
+      ctimeNs: timeAt(words, at + STATE.ctimeSeconds),
+      dev: numberAt(words, at + STATE.dev),
+      ino: inodeAt(words, at + STATE.ino),
+      nlink: words[at + STATE.nlink] ?? 0,
+      rdev: numberAt(words, at + STATE.rdev),
     };
+  }
+
+  /** Where the names are that are directories. */
+  *directories(): Generator<number> {
+    for (let index = 0; index < this.names.length; index++) {
+      if (this.knownOf(index) !== KNOWN.node) continue;
+      if (this.typeOf(index) === 'directory') yield index;
+    }
+  }
+
+  /** The states of all names, and which of them are there, as bytes: not to be changed. */
+  states(): readonly Uint8Array[] {
+    const { buffer, byteOffset, byteLength } = this.#words;
+    return [this.#known, new Uint8Array(buffer, byteOffset, byteLength)];
+  }
+
+  /** When the last of the files was touched (mtime or ctime), in whole seconds since 1970. */
+  newestSeconds(): number {
+    const words = this.#words;
+    let newest = -Infinity;
+    for (let at = 0; at < words.length; at += STATE_WORDS) {
+      const modified = secondsAt(words, at + STATE.mtimeSeconds);
+      const changed = secondsAt(words, at + STATE.ctimeSeconds);
+      newest = Math.max(newest, modified, changed);
+    }
+    return newest;
   }
 
   #search(name: BytePath): number | undefined {
@@ -98,4 +135,48 @@ export class ListedDirectory {
     }
     return undefined;
   }
+}
+
+const WORD = 2 ** 32;
+const NS = 1_000_000_000n;
+
+function setNumber(words: Uint32Array, at: number, value: number): void {
+  words[at] = value % WORD;
+  words[at + 1] = Math.floor(value / WORD);
+}
+
+function setInode(words: Uint32Array, at: number, inode: Inode): void {
+  if (typeof inode === 'number') {
+    setNumber(words, at, inode);
+    return;
+  }
+  words[at] = Number(BigInt.asUintN(32, inode));
+  words[at + 1] = Number(inode >> 32n);
+}
+
+function inodeAt(words: Uint32Array, at: number): Inode {
+  const number = numberAt(words, at);
+  if (Number.isSafeInteger(number)) return number;
+  return inodeOf((BigInt(words[at + 1] ?? 0) << 32n) + BigInt(words[at] ?? 0));
+}
+
+function numberAt(words: Uint32Array, at: number): number {
+  return (words[at] ?? 0) + (words[at + 1] ?? 0) * WORD;
+}
+
+/** Seconds, which may be before 1970, and then nanoseconds, which are never negative. */
+function setTime(words: Uint32Array, at: number, ns: bigint): void {
+  const rest = ((ns % NS) + NS) % NS;
+  const seconds = Number((ns - rest) / NS);
+  words[at] = seconds;
+  words[at + 1] = Math.floor(seconds / WORD);
+  words[at + 2] = Number(rest);
+}
+
+function timeAt(words: Uint32Array, at: number): bigint {
+  return BigInt(secondsAt(words, at)) * NS + BigInt(words[at + 2] ?? 0);
+}
+
+function secondsAt(words: Uint32Array, at: number): number {
+  return (words[at] ?? 0) + ((words[at + 1] ?? 0) | 0) * WORD;
 }

@@ -8,7 +8,8 @@ import type { Inode, NodeType, TreeNode } from './file-tree.ts';
 export const ROOT = '/' as BytePath;
 
 const S_IFMT = 0o170000;
-const PERMISSIONS = 0o7777;
+/** Permission bits with setuid, setgid and sticky. */
+export const PERMISSIONS = 0o7777;
 
 /**
  * The file at `hostPath` as a node that is at `path` in its tree; its last link is not followed.
@@ -55,19 +56,36 @@ export function joinPath(directory: BytePath, name: BytePath): BytePath {
   return (directory === '/' ? `/${name}` : `${directory}/${name}`) as BytePath;
 }
 
-function typeOf(mode: number): NodeType {
+/** Type bits of `st_mode` (inode(7)). */
+const TYPE_BITS: Readonly<Record<NodeType, number>> = {
+  directory: 0o040000,
+  symlink: 0o120000,
+  'char-device': 0o020000,
+  'block-device': 0o060000,
+  fifo: 0o010000,
+  socket: 0o140000,
+  file: 0o100000,
+};
+
+/** `st_mode` of a node: its type and its permissions. */
+export function fullMode({ type, mode }: Pick<TreeNode, 'type' | 'mode'>): number {
+  return TYPE_BITS[type] | mode;
+}
+
+/** The type that `st_mode` says. */
+export function typeOf(mode: number): NodeType {
   switch (mode & S_IFMT) {
-    case 0o040000:
+    case TYPE_BITS.directory:
       return 'directory';
-    case 0o120000:
+    case TYPE_BITS.symlink:
       return 'symlink';
-    case 0o020000:
+    case TYPE_BITS['char-device']:
       return 'char-device';
-    case 0o060000:
+    case TYPE_BITS['block-device']:
       return 'block-device';
-    case 0o010000:
+    case TYPE_BITS.fifo:
       return 'fifo';
-    case 0o140000:
+    case TYPE_BITS.socket:
       return 'socket';
     default:
       return 'file';

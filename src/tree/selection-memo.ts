@@ -1,0 +1,82 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { hexOf } from '../core/digest.ts';
+import { digestOf } from '../core/sha256.ts';
+import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
+import type { SelectionState } from './selection-state.ts';
+
+/**
+ * Content hashes of selections that were hashed before, by the state that their files were in: where a large
+ * context has not changed, its hash is known when its files have been listed.
+ */
+export interface SelectionMemo {
+  /** The content hash, 64 hex digits; undefined when the files are not known in this state. */
+  get(state: SelectionState): string | undefined;
+  /** Remembers the hash of files that were in `state` from before they were read until afterwards. */
+  put(state: SelectionState, hash: string): void;
+  /** Writes what is new. */
+  save(): void;
+}
+
+export interface SelectionMemoOptions {
+  /** Directory for files of this kind; made when it is not there. */
+  readonly directory: string;
+  /** Where the files are: the absolute path of the context. One file is kept for each. */
+  readonly subject: string;
+  /** Nanoseconds since 1970. */
+  readonly nowNs: () => bigint;
+}
+
+/** Fewer files are looked up one by one in less time than this takes to be written. */
+const MIN_FILES = 1000;
+/** States of one context that are remembered, the latest ones. */
+const MAX_STATES = 64;
+/** Files this young may change again without a new time stamp (hash-cache.ts); the second they are in counts. */
+const RACY_SECONDS = 3n;
+
+const MAGIC = 'stagecraft selections 1';
+const LINE = /^[0-9a-f]{64} [0-9a-f]{64}$/;
+const MAX_BYTES = 1 << 16;
+
+/** Opens the hashes of one context. Nothing is read before the first `get` that is worth it. */
+export function openSelectionMemo(options: SelectionMemoOptions): SelectionMemo {
+  const file = path.join(options.directory, `${hexOf(digestOf(options.subject))}.selections`);
+  let known: Map<string, string> | undefined;
+  let isDirty = false;
+  const stored = (): Map<string, string> => (known ??= readMemo(file));
+  return {
+    get: ({ digest, files }) => (files < MIN_FILES ? undefined : stored().get(digest)),
+    put({ digest, files, newestSeconds }, hash) {
+      if (files < MIN_FILES) return;
+      const quietFrom = options.nowNs() / 1_000_000_000n - RACY_SECONDS;
+      if (newestSeconds > Number(quietFrom)) return;
+      stored().delete(digest);
+      stored().set(digest, hash);
+      isDirty = true;
+    },
+    save() {
+      if (!isDirty) return;
+      mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+      writeFileAtomic(file, encode([...stored()].slice(-MAX_STATES)));
+      isDirty = false;
+    },
+  };
+}
+
+function encode(entries: readonly (readonly [string, string])[]): string {
+  const body = entries.map(([digest, hash]) => `${digest} ${hash}\n`).join('');
+  return `${MAGIC}\n${hexOf(digestOf(body))}\n${body}`;
+}
+
+/** A file that is missing, damaged or of another version is an empty one: all is looked at again. */
+function readMemo(file: string): Map<string, string> {
+  const text = readFileCapped(file, MAX_BYTES)?.toString('latin1') ?? '';
+  const [magic, checksum, ...lines] = text.split('\n');
+  const body = text.slice(MAGIC.length + 1 + 64 + 1);
+  if (magic !== MAGIC || checksum !== hexOf(digestOf(body))) return new Map();
+  return new Map(
+    lines
+      .filter((line) => LINE.test(line))
+      .map((line) => [line.slice(0, 64), line.slice(65)] as const),
+  );
+}
