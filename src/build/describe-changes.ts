@@ -4,7 +4,7 @@ import type { ChangeSubject, KeyChange } from '../events/event.ts';
 import { inputOrigin } from '../ops/input-origin.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
 import type { OpId } from '../ops/op.ts';
-import { compareContentLists, parseContentList } from '../tree/content-list.ts';
+import { compareContentLists } from '../tree/content-list.ts';
 
 /** What the hashes of files were made of. */
 export interface FileLists {
@@ -89,6 +89,6 @@ function filesSubject(
   }
   const { selection } = use;
   const source = selection.kind === 'copy' ? selection.action.source : selection.path;
-  const files = compareContentLists(parseContentList(old, source), parseContentList(now, source));
+  const files = compareContentLists(old, now, source);
   return { kind: 'files', origin, count: files.length, first: files.slice(0, MAX_NAMED_FILES) };
 }

@@ -1,5 +1,5 @@
 import type { BytePath } from '../core/bytes.ts';
-import { nodeEntry, noteName, type LayerEntry } from '../layer/node-entry.ts';
+import { FirstNames, nodeEntry, type LayerEntry } from '../layer/node-entry.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { ROOT } from '../tree/node.ts';
 
@@ -15,15 +15,14 @@ export function* rootEntries(
 ): Generator<LayerEntry, void> {
   const root = tree.lookup(ROOT, { followsLast: false });
   if (root === undefined) return;
-  yield* directoryEntries(root, { tree, prefix, clampMtime, linked: new Map() });
+  yield* directoryEntries(root, { tree, prefix, clampMtime, names: new FirstNames() });
 }
 
 interface Walk {
   readonly tree: FileTree;
   readonly prefix: string;
   readonly clampMtime: number | undefined;
-  /** First name of each file that has several. */
-  readonly linked: Map<string, BytePath>;
+  readonly names: FirstNames;
 }
 
 function* directoryEntries(directory: TreeNode, walk: Walk): Generator<LayerEntry, void> {
@@ -42,6 +41,6 @@ function* directoryEntries(directory: TreeNode, walk: Walk): Generator<LayerEntr
 function entryOf(node: TreeNode, walk: Walk): LayerEntry {
   const name = (walk.prefix + node.path.slice(1)) as BytePath;
   const layer = node.hostPath.slice(0, node.hostPath.length - node.path.length);
-  const named = noteName(walk.linked, node, name, layer);
+  const named = walk.names.note(node, name, layer);
   return nodeEntry(node, named, walk.clampMtime);
 }

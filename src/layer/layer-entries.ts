@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { KNOWN, ListedDirectory } from '../tree/listed-directory.ts';
 import { joinPath, readNode } from '../tree/node.ts';
 import { isWhiteout } from '../tree/whiteout.ts';
 import { isOpaque } from '../tree/opaque.ts';
-import { nodeEntry, noteName, type LayerEntry } from './node-entry.ts';
+import { FirstNames, nodeEntry, type LayerEntry } from './node-entry.ts';
 import type { TarEntry } from './tar-entry.ts';
 
 /** Names that mean something else than a file in a layer (OCI image-spec layer.md, "Whiteouts"). */
@@ -20,13 +21,12 @@ export function* layerEntries(
   dir: string,
   clampMtime: number | undefined,
 ): Generator<LayerEntry, void> {
-  const scope: Scope = { linked: new Map(), clampMtime };
+  const scope: Scope = { names: new FirstNames(), clampMtime };
   yield* directoryEntries(textToBytes(dir), '' as BytePath, scope);
 }
 
 interface Scope {
-  /** First name of each file that has several, by device and inode. */
-  readonly linked: Map<string, BytePath>;
+  readonly names: FirstNames;
   readonly clampMtime: number | undefined;
 }
 
@@ -36,17 +36,21 @@ function* directoryEntries(
   scope: Scope,
 ): Generator<LayerEntry, void> {
   const names = readdirSync(fsPath(hostDir), { encoding: 'latin1' }) as BytePath[];
-  for (const child of names.sort(compareBytes)) {
-    const hostPath = joinPath(hostDir, child);
+  const listed = new ListedDirectory(names.sort(compareBytes));
+  listed.look(hostDir);
+  const directory = { path: name, hostPath: hostDir };
+  for (const [index, child] of names.entries()) {
     const path = (name === '' ? child : `${name}/${child}`) as BytePath;
-    const node = readNode(hostPath, path);
+    const hostPath = joinPath(hostDir, child);
+    const isKnown = listed.knownOf(index) === KNOWN.node;
+    const node = isKnown ? listed.node(index, directory) : readNode(hostPath, path);
     if (node === undefined) continue;
     if (isWhiteout(node)) {
       yield { entry: marker(name, `${WHITEOUT_PREFIX}${child}`), hostPath: undefined };
       continue;
     }
     if (node.type === 'socket') continue;
-    const named = noteName(scope.linked, node, path);
+    const named = scope.names.note(node, path);
     yield nodeEntry(node, named, scope.clampMtime);
     if (node.type !== 'directory') continue;
     if (isOpaque(hostPath)) yield { entry: marker(path, OPAQUE_WHITEOUT), hostPath: undefined };

@@ -1,6 +1,6 @@
 import type { BytePath } from '../core/bytes.ts';
 import { majorOf, minorOf } from '../host/sys.ts';
-import type { TreeNode } from '../tree/file-tree.ts';
+import type { Inode, TreeNode } from '../tree/file-tree.ts';
 import { readLink } from '../tree/node.ts';
 import { readXattrs } from '../tree/xattrs.ts';
 import type { TarEntry, TarEntryType } from './tar-entry.ts';
@@ -53,20 +53,30 @@ export function nodeEntry(
 }
 
 /**
- * Notes the name of a file in `linked`, which has the first name of each file that has several. `layer`
- * tells files apart that the store shares between layers: those are no hard links of the image.
+ * The names of files that have several. It keeps a number for each, not a text: there may be hundreds of
+ * thousands, as the store shares files between layers.
  */
-export function noteName(
-  linked: Map<string, BytePath>,
-  node: TreeNode,
-  name: BytePath,
-  layer = '',
-): EntryName {
-  if (node.nlink < 2 || node.type === 'directory') return { name, first: undefined };
-  const key = `${node.dev}:${node.ino}:${layer}`;
-  const first = linked.get(key);
-  if (first === undefined) linked.set(key, name);
-  return { name, first };
+export class FirstNames {
+  readonly #byLayer = new Map<string, Map<number, Map<Inode, BytePath>>>();
+
+  /**
+   * Notes the name of a file. `layer` tells files apart that the store shares between layers: those are no
+   * hard links of the image.
+   */
+  note(node: TreeNode, name: BytePath, layer = ''): EntryName {
+    const { ino, dev, nlink, type } = node;
+    if (nlink < 2 || type === 'directory') return { name, first: undefined };
+    const names = within(within(this.#byLayer, layer), dev);
+    const first = names.get(ino);
+    if (first === undefined) names.set(ino, name);
+    return { name, first };
+  }
+}
+
+function within<K, Inner, Value>(map: Map<K, Map<Inner, Value>>, key: K): Map<Inner, Value> {
+  let inner = map.get(key);
+  if (inner === undefined) map.set(key, (inner = new Map<Inner, Value>()));
+  return inner;
 }
 
 function seconds(mtimeNs: bigint, clamp: number | undefined): number {

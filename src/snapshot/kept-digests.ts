@@ -67,9 +67,8 @@ export class KeptDigests implements HashCache {
     for (const [id, list] of this.#fresh) {
       const directory = join(this.#base, id);
       const stored = readList(directory);
-      if (stored !== undefined) list.addAll(stored);
       try {
-        const bytes = list.encode(placeOf(directory), stored?.sources ?? []);
+        const bytes = list.encode(placeOf(directory), stored?.sources ?? [], stored);
         replaceFile(join(directory, DIGESTS_FILE), bytes);
       } catch (error) {
         // Somebody removed the snapshot meanwhile.

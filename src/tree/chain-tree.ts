@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import type { FileTree, TreeNode } from './file-tree.ts';
+import { KNOWN, ListedDirectory, MANY_NAMES } from './listed-directory.ts';
 import { joinPath, readNode, ROOT } from './node.ts';
 import { isWhiteout } from './whiteout.ts';
 import { isOpaque } from './opaque.ts';
@@ -29,6 +30,9 @@ export function openChainTree(
   return new WritableChain(top, new FrozenChain(rest));
 }
 
+/** More than a walk is deep, in most trees. */
+const MAX_LISTED = 32;
+
 /** Directories that never change, merged. */
 class FrozenChain implements FileTree {
   readonly root: TreeNode;
@@ -36,6 +40,10 @@ class FrozenChain implements FileTree {
   readonly #directories = new Map<BytePath, TreeNode>();
   /** Host directories that make up a directory node, top first. */
   readonly #hosts = new WeakMap<TreeNode, readonly BytePath[]>();
+  /** What is in the directories that were listed last. */
+  readonly #listed = new Map<TreeNode, ListedDirectory>();
+  /** Names that were listed so far. */
+  #names = 0;
 
   constructor(dirs: readonly BytePath[]) {
     this.root = rootNode(dirs[0]);
@@ -47,6 +55,11 @@ class FrozenChain implements FileTree {
   }
 
   child(directory: TreeNode, name: BytePath): TreeNode | undefined {
+    const listed = this.#listed.get(directory);
+    const index = listed?.indexOf(name);
+    if (listed !== undefined && index !== undefined && isKnownFile(listed, index)) {
+      return listed.node(index, directory);
+    }
     const path = joinPath(directory.path, name);
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
@@ -64,8 +77,24 @@ class FrozenChain implements FileTree {
 
   list(directory: TreeNode): readonly BytePath[] {
     const shown = new Map<BytePath, boolean>();
-    for (const host of this.#hostsOf(directory)) addNames(shown, host);
-    return visibleNames(shown);
+    const hosts = this.#hostsOf(directory);
+    for (const host of hosts) addNames(shown, host);
+    const names = visibleNames(shown);
+    this.#names += names.length;
+    const [only, ...others] = hosts;
+    const isSingle = only === directory.hostPath && others.length === 0;
+    if (isSingle && this.#names > MANY_NAMES) this.#look(directory, names);
+    return names;
+  }
+
+  /** Whoever lists a directory mostly asks for all that is in it. */
+  #look(directory: TreeNode, names: readonly BytePath[]): void {
+    const listed = new ListedDirectory(names);
+    listed.look(directory.hostPath);
+    this.#listed.delete(directory);
+    this.#listed.set(directory, listed);
+    const [oldest] = this.#listed.keys();
+    if (this.#listed.size > MAX_LISTED && oldest !== undefined) this.#listed.delete(oldest);
   }
 
   #merge(found: readonly TreeNode[]): TreeNode | undefined {
@@ -174,6 +203,11 @@ function visibleNames(shown: ReadonlyMap<BytePath, boolean>): BytePath[] {
   const names: BytePath[] = [];
   for (const [name, isShown] of shown) if (isShown) names.push(name);
   return names.sort(compareBytes);
+}
+
+/** Directories may be merged ones: they are looked at by themselves. */
+function isKnownFile(listed: ListedDirectory, index: number): boolean {
+  return listed.knownOf(index) === KNOWN.node && listed.typeOf(index) !== 'directory';
 }
 
 function visible(node: TreeNode): TreeNode | undefined {

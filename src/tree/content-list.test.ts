@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hashSelection } from './content-hash.ts';
-import { compareContentLists, parseContentList } from './content-list.ts';
+import { compareContentLists } from './content-list.ts';
 import { openDirTree } from './dir-tree.ts';
 import type { Selection } from './select-files.ts';
 
@@ -64,9 +64,7 @@ describe('compareContentLists()', () => {
     renameSync(join(dir, 'src/old'), join(dir, 'src/new'));
     writeFileSync(join(dir, 'src/line\nbreak'), 'other');
     const after = await list('/src');
-    const read = (text: string): ReturnType<typeof parseContentList> =>
-      parseContentList(text, '/src');
-    expect(compareContentLists(read(before), read(after))).toEqual([
+    expect(compareContentLists(before, after, '/src')).toEqual([
       { path: 'src/becomes-link', what: 'type' },
       { path: 'src/content', what: 'content' },
       { path: 'src/gone', what: 'removed' },
@@ -75,7 +73,7 @@ describe('compareContentLists()', () => {
       { path: 'src/new/x', what: 'added' },
       { path: 'src/old/x', what: 'removed' },
     ]);
-    expect(compareContentLists(read(after), read(after))).toEqual([]);
+    expect(compareContentLists(after, after, '/src')).toEqual([]);
   });
 
   test.each([
@@ -88,15 +86,64 @@ describe('compareContentLists()', () => {
     const before = await list(source);
     writeFileSync(join(dir, 'package.json'), 'b');
     const after = await list(source);
-    const [old, now] = [before, after].map((text) => parseContentList(text, source));
-    expect(old && now && compareContentLists(old, now)).toEqual([{ path, what: 'content' }]);
+    expect(compareContentLists(before, after, source)).toEqual([{ path, what: 'content' }]);
   });
 });
 
-test('parseContentList() comes to an end with any text', () => {
+test('whatever files come, go and change, it names just those', async () => {
+  const name = fc.constantFrom(
+    'a',
+    'a!',
+    'a/b',
+    'a/b/c',
+    'a0',
+    'b',
+    'b/a',
+    'b/é',
+    'c\nd',
+    'd/e/f/g',
+  );
+  const state = fc.dictionary(name, fc.constantFrom('1', '2', '3'));
+  await fc.assert(
+    fc.asyncProperty(state, state, async (before, after) => {
+      const [old, now] = [await listOf(before), await listOf(after)];
+      const changed = compareContentLists(old.text, now.text, '/').map(({ path }) => path);
+      const paths = [...new Set([...Object.keys(old.files), ...Object.keys(now.files)])].sort();
+      const isFile = (path: string): boolean => paths.includes(path);
+      expect(changed.filter(isFile)).toEqual(
+        paths.filter((path) => old.files[path] !== now.files[path]),
+      );
+    }),
+    { numRuns: 60 },
+  );
+});
+
+/** Lists a directory with these files; what would be below a file is left out. */
+async function listOf(
+  wanted: Readonly<Record<string, string>>,
+): Promise<{ text: string; files: Readonly<Record<string, string>> }> {
+  rmSync(dir, { recursive: true });
+  mkdirSync(dir);
+  const files: Record<string, string> = {};
+  for (const path of Object.keys(wanted).sort()) {
+    const isBelowFile = Object.keys(files).some((file) => path.startsWith(`${file}/`));
+    if (isBelowFile) continue;
+    mkdirSync(join(dir, path, '..'), { recursive: true });
+    writeFileSync(join(dir, path), (files[path] = wanted[path] ?? ''));
+  }
+  return { text: await list('/'), files };
+}
+
+test('comes to an end with any text', () => {
+  const text = fc.string({ unit: 'binary' });
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (text) => {
-      expect(parseContentList(`root contents\n${text}`, '').size).toBeLessThanOrEqual(text.length);
+    fc.property(text, text, (before, after) => {
+      const changes = compareContentLists(
+        `root contents\n${before}`,
+        `root contents\n${after}`,
+        '',
+      );
+      expect(changes.length).toBeLessThanOrEqual(before.length + after.length);
     }),
   );
 });

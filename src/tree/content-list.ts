@@ -1,14 +1,16 @@
-import { bytesToText, type BytePath } from '../core/bytes.ts';
+import { bytesToText, compareBytes, type BytePath } from '../core/bytes.ts';
 import type { FileChange } from '../events/event.ts';
 
-/**
+/*
  * Reads the text that `hashSelection` hashes, to tell which files differ between two hashes. What does
  * not have its form is an empty list: the text comes from a file of the cache and only explains.
  */
-export type ContentList = ReadonlyMap<string, ListedFile>;
+
+/** Files by path. */
+type ContentList = ReadonlyMap<string, ListedFile>;
 
 /** One file of a list: what counts for the hash, apart from its name. */
-export interface ListedFile {
+interface ListedFile {
   readonly type: string;
   readonly mode: string;
   /** User and group, as numbers with a space between. */
@@ -20,31 +22,98 @@ export interface ListedFile {
 /** Bytes of a digest in the text. */
 const DIGEST_CHARS = 32;
 
-/** Files by path. `source` is what the selection named: paths start there. */
-export function parseContentList(text: string, source: string): ContentList {
-  const files = new Map<string, ListedFile>();
-  const reader = new Reader(text);
-  let root = '';
-  while (!reader.isAtEnd) {
-    const type = reader.upTo(' ');
-    if (type === 'root') {
-      root = rootPath(reader, source);
+/**
+ * The files that differ between two lists, in the order of their names. A directory that comes or goes with
+ * files is not told. `source` is what the selection named: paths start there. What both lists have in the
+ * same way, which is most of two states of a large context, is passed over.
+ */
+export function compareContentLists(before: string, after: string, source: string): FileChange[] {
+  const [a, b] = [new ListReader(before, source), new ListReader(after, source)];
+  while (!a.isAtEnd && !b.isAtEnd) {
+    if (a.record === b.record && a.root === b.root) {
+      a.next();
+      b.next();
       continue;
     }
-    const isParent = reader.skip('parent ');
-    const path = reader.sized();
-    reader.skip(' ');
-    const mode = reader.upTo(' ');
-    const owner = `${reader.upTo(' ')} ${reader.upTo(' ')}`;
-    const content = reader.content(type);
-    if (!reader.skip('\n')) return new Map();
-    if (!isParent) files.set(joined(root, path), { type, mode, owner, content });
+    const order = compareWalk(a, b);
+    if (order <= 0) a.keep();
+    if (order >= 0) b.keep();
   }
-  return files;
+  while (!a.isAtEnd) a.keep();
+  while (!b.isAtEnd) b.keep();
+  return compareFiles(a.files(), b.files());
 }
 
-/** The files that differ, in the order of their names. A directory that comes or goes with files is not told. */
-export function compareContentLists(before: ContentList, after: ContentList): FileChange[] {
+/** Which of two records comes first, as far as the walk has an order; 0 for both. */
+function compareWalk(a: ListReader, b: ListReader): number {
+  if (a.root !== b.root || a.path === b.path) return 0;
+  // A directory comes before what is in it, and that before the names that follow.
+  return compareBytes(a.path.replaceAll('/', '\0'), b.path.replaceAll('/', '\0'));
+}
+
+/** Reads a list record by record. */
+class ListReader {
+  readonly #reader: Reader;
+  readonly #text: string;
+  readonly #source: string;
+  readonly #kept = new Map<string, ListedFile>();
+  #isDamaged = false;
+  #file: ListedFile | undefined;
+  /** The root that the record is below, and its path there. */
+  root = '';
+  path = '';
+  /** The text of the record; empty at the end. */
+  record = '';
+
+  constructor(text: string, source: string) {
+    this.#text = text;
+    this.#source = source;
+    this.#reader = new Reader(text);
+    this.next();
+  }
+
+  get isAtEnd(): boolean {
+    return this.record === '';
+  }
+
+  next(): void {
+    const reader = this.#reader;
+    this.record = '';
+    while (!reader.isAtEnd && !this.#isDamaged) {
+      const start = reader.at;
+      const type = reader.upTo(' ');
+      if (type === 'root') {
+        this.root = rootPath(reader, this.#source);
+        continue;
+      }
+      const isParent = reader.skip('parent ');
+      this.path = reader.sized();
+      reader.skip(' ');
+      const mode = reader.upTo(' ');
+      const owner = `${reader.upTo(' ')} ${reader.upTo(' ')}`;
+      const content = reader.content(type);
+      if (!reader.skip('\n')) {
+        this.#isDamaged = true;
+        return;
+      }
+      this.#file = isParent ? undefined : { type, mode, owner, content };
+      this.record = this.#text.slice(start, reader.at);
+      return;
+    }
+  }
+
+  /** Keeps the file of this record, and goes on. */
+  keep(): void {
+    if (this.#file !== undefined) this.#kept.set(joined(this.root, this.path), this.#file);
+    this.next();
+  }
+
+  files(): ContentList {
+    return this.#isDamaged ? new Map() : this.#kept;
+  }
+}
+
+function compareFiles(before: ContentList, after: ContentList): FileChange[] {
   const changes: FileChange[] = [];
   const paths = [...new Set([...before.keys(), ...after.keys()])].sort();
   for (const [index, path] of paths.entries()) {
@@ -89,6 +158,10 @@ class Reader {
 
   constructor(text: string) {
     this.#text = text;
+  }
+
+  get at(): number {
+    return this.#at;
   }
 
   get isAtEnd(): boolean {

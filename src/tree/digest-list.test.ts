@@ -50,11 +50,24 @@ test('the same files give the same bytes, whatever order they came in', () => {
   expect(listOf([9, 2, 4]).encode(PLACE, [])).toEqual(listOf([4, 9, 2]).encode(PLACE, []));
 });
 
-test('a list takes in what another one has', () => {
+test('a list that is written takes along what another one has', () => {
+  fc.assert(
+    fc.property(inodes, inodes, (before, added) => {
+      const stored = decodeDigestList(listOf(before).encode(PLACE, ['one']), PLACE);
+      const bytes = listOf(added).encode(PLACE, ['one'], stored);
+      expect(bytes).toEqual(listOf([...new Set([...before, ...added])]).encode(PLACE, ['one']));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('of two digests of one file the last one counts, and those of a list before those it takes along', () => {
   const stored = decodeDigestList(listOf([1, 2]).encode(PLACE, []), PLACE);
-  const list = listOf([3]);
-  if (stored !== undefined) list.addAll(stored);
-  expect([1, 2, 3].map((inode) => list.get(inode))).toEqual([1, 2, 3].map(digestOf));
+  const list = new DigestList();
+  for (const value of [7, 8]) list.add(2, digestOf(value));
+  list.add(1, digestOf(9));
+  const written = decodeDigestList(list.encode(PLACE, [], stored), PLACE);
+  expect([1, 2].map((inode) => written?.get(inode))).toEqual([9, 8].map(digestOf));
 });
 
 test('bytes that were cut off or changed are no list', () => {

@@ -57,29 +57,42 @@ export class DigestList implements InodeDigests {
     return at === undefined ? undefined : digestAt(this.#digests, at);
   }
 
-  /** Also what another list has. */
-  addAll(stored: StoredDigests): void {
-    for (const [at, inode] of stored.inodes.entries())
-      this.add(inode, digestAt(stored.digests, at));
-  }
-
-  /** The form that `decodeDigestList` reads. `sources` are names without spaces. */
-  encode(place: ListPlace, sources: readonly string[]): Buffer {
-    const order = Uint32Array.from({ length: this.#count }, (_, at) => at).sort(
-      (a, b) => (this.#inodes[a] ?? 0) - (this.#inodes[b] ?? 0),
-    );
-    const inodes = Float64Array.from(order, (at) => this.#inodes[at] ?? 0);
-    const digests = Buffer.alloc(this.#count * DIGEST_BYTES);
-    for (const [to, at] of order.entries()) {
-      digests.set(digestAt(this.#digests, at), to * DIGEST_BYTES);
-    }
-    const count = Buffer.from(Float64Array.of(this.#count).buffer);
+  /**
+   * The form that `decodeDigestList` reads, with what `stored` has besides. `sources` are names without
+   * spaces.
+   */
+  encode(place: ListPlace, sources: readonly string[], stored?: StoredDigests): Buffer {
+    const own = this.#sorted();
+    const more = stored ?? { inodes: new Float64Array(), digests: Buffer.alloc(0) };
+    const merged = merge(own, more);
+    const count = Buffer.from(Float64Array.of(merged.inodes.length).buffer);
+    const { buffer, byteOffset, byteLength } = merged.inodes;
+    const inodes = Buffer.from(buffer, byteOffset, byteLength);
     const names = Buffer.from(sources.join(' '), 'latin1');
-    const numbers = Buffer.from(inodes.buffer);
-    const body = Buffer.concat([placeBytes(place), count, numbers, digests, names]);
+    const parts = [placeBytes(place), count, inodes, merged.digests, names];
     const magic = Buffer.alloc(32);
     MAGIC.copy(magic);
-    return Buffer.concat([magic, createHash('sha256').update(body).digest(), body]);
+    const checksum = createHash('sha256');
+    for (const part of parts) checksum.update(part);
+    return Buffer.concat([magic, checksum.digest(), ...parts]);
+  }
+
+  /** In the order of inodes, each once: of several digests of one, the last. */
+  #sorted(): SortedDigests {
+    const inodes = this.#inodes.subarray(0, this.#count);
+    if (inodes.every((inode, at) => at === 0 || (inodes[at - 1] ?? 0) < inode)) {
+      return { inodes, digests: this.#digests.subarray(0, this.#count * DIGEST_BYTES) };
+    }
+    // Later ones come first, so that they are met first.
+    const order = Uint32Array.from(inodes, (_, at) => at).sort(
+      (a, b) => (inodes[a] ?? 0) - (inodes[b] ?? 0) || b - a,
+    );
+    const once = order.filter((at, to) => inodes[at] !== inodes[order[to - 1] ?? -1]);
+    const digests = Buffer.allocUnsafe(once.length * DIGEST_BYTES);
+    for (const [to, at] of once.entries()) {
+      this.#digests.copy(digests, to * DIGEST_BYTES, at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES);
+    }
+    return { inodes: Float64Array.from(once, (at) => inodes[at] ?? 0), digests };
   }
 
   #index(): Map<number, number> {
@@ -98,10 +111,43 @@ export class DigestList implements InodeDigests {
   }
 }
 
-/** A list as it was read. */
-export interface StoredDigests extends InodeDigests {
+/** Digests in the order of their inodes. */
+interface SortedDigests {
   readonly inodes: Float64Array;
   readonly digests: Buffer;
+}
+
+/** Both in one; of two digests of an inode that of `a` counts. Runs are copied whole: `a` may be small. */
+function merge(a: SortedDigests, b: SortedDigests): SortedDigests {
+  if (b.inodes.length === 0) return a;
+  const inodes = new Float64Array(a.inodes.length + b.inodes.length);
+  const digests = Buffer.allocUnsafe(inodes.length * DIGEST_BYTES);
+  let length = 0;
+  const take = (
+    { inodes: from, digests: bytes }: SortedDigests,
+    start: number,
+    end: number,
+  ): void => {
+    inodes.set(from.subarray(start, end), length);
+    bytes.copy(digests, length * DIGEST_BYTES, start * DIGEST_BYTES, end * DIGEST_BYTES);
+    length += end - start;
+  };
+  let at = 0;
+  for (const [index, inode] of a.inodes.entries()) {
+    const end = placeOf(b.inodes, inode);
+    take(b, at, end);
+    take(a, index, index + 1);
+    at = b.inodes[end] === inode ? end + 1 : end;
+  }
+  take(b, at, b.inodes.length);
+  return {
+    inodes: inodes.subarray(0, length),
+    digests: digests.subarray(0, length * DIGEST_BYTES),
+  };
+}
+
+/** A list as it was read. */
+export interface StoredDigests extends InodeDigests, SortedDigests {
   readonly sources: readonly string[];
 }
 
@@ -143,18 +189,24 @@ function isNumber(inode: Inode): inode is number {
   return Number.isSafeInteger(inode);
 }
 
-/** Binary search: no index has to be made of a list of which a few files may be asked for. */
 function indexOf(sorted: Float64Array, wanted: number): number | undefined {
+  const at = placeOf(sorted, wanted);
+  return sorted[at] === wanted ? at : undefined;
+}
+
+/**
+ * Where the first number is that is not below `wanted`. Binary search: no index has to be made of a list of
+ * which a few files may be asked for.
+ */
+function placeOf(sorted: Float64Array, wanted: number): number {
   let from = 0;
   let to = sorted.length;
   while (from < to) {
     const middle = (from + to) >>> 1;
-    const found = sorted[middle] ?? 0;
-    if (found === wanted) return middle;
-    if (found < wanted) from = middle + 1;
+    if ((sorted[middle] ?? 0) < wanted) from = middle + 1;
     else to = middle;
   }
-  return undefined;
+  return from;
 }
 
 function digestAt(digests: Buffer, at: number): Buffer {

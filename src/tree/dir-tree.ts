@@ -3,7 +3,7 @@ import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.
 import { hasCode } from '../host/sys.ts';
 import { unreadable } from './errors.ts';
 import type { DirectoryStates, FileTree, TreeNode } from './file-tree.ts';
-import { KNOWN, ListedDirectory } from './listed-directory.ts';
+import { KNOWN, ListedDirectory, MANY_NAMES } from './listed-directory.ts';
 import { joinPath, readNode, ROOT } from './node.ts';
 import { resolvePath } from './resolve.ts';
 
@@ -49,9 +49,6 @@ interface Memory {
   /** Names in directories that were listed so far. */
   names: number;
 }
-
-/** From so many names on, another way to look at them is worth what it costs to get ready. */
-const MANY_NAMES = 1000;
 
 class DirTree implements FileTree {
   readonly #dir: BytePath;

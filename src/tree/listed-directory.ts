@@ -1,11 +1,14 @@
 import { compareBytes, type BytePath } from '../core/bytes.ts';
 import { STATE, STATE_WORDS, statNames } from '../host/statx.ts';
-import type { Inode, NodeType, TreeNode } from './file-tree.ts';
+import type { FileLocation, Inode, NodeType, TreeNode } from './file-tree.ts';
 import { fullMode, inodeOf, joinPath, PERMISSIONS, typeOf } from './node.ts';
 
 /** What is known of a name. */
 export const KNOWN = { nothing: 0, node: 1, absent: 2 } as const;
 type Known = (typeof KNOWN)[keyof typeof KNOWN];
+
+/** From so many names on, looking at all names of a directory at once is worth what it costs to get ready. */
+export const MANY_NAMES = 1000;
 
 /**
  * The names in a directory, and what they were when they were looked at: 73 bytes a file beside its name,
@@ -73,8 +76,8 @@ export class ListedDirectory {
   /** What was kept of a name. */
   node(
     index: number,
-    directory: TreeNode,
-    owner: { readonly uid: number; readonly gid: number } | undefined,
+    directory: FileLocation,
+    owner?: { readonly uid: number; readonly gid: number },
   ): TreeNode {
     const words = this.#words;
     const at = index * STATE_WORDS;
