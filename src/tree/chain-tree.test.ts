@@ -47,6 +47,41 @@ function names(tree: FileTree, file: string): readonly string[] | undefined {
 describe.each([false, true])('openChainTree() with isTopWritable %s', (isTopWritable) => {
   const open = (...dirs: string[]): FileTree => openChainTree(dirs, { isTopWritable });
 
+  test('says of many files what it says of each', () => {
+    const many = (from: number): Record<string, string> =>
+      Object.fromEntries(
+        Array.from({ length: 700 }, (_, i) => [`n${String(from + i)}`, String(i)]),
+      );
+    const inside = (directory: string, files: Record<string, string>): Record<string, string> =>
+      Object.fromEntries(
+        Object.entries(files).map(([name, what]) => [`${directory}/${name}`, what]),
+      );
+    const low = layer('low', { ...inside('a', many(0)), ...inside('b', many(0)), 'z/s/f': 'old' });
+    const top = layer('top', {
+      ...inside('a', many(500)),
+      ...inside('c', many(0)),
+      'b/n3': 'whiteout',
+      'c/gone': 'whiteout',
+      'c/link': '-> n1',
+      'd/e/f': 'new',
+    });
+    const listing = open(top, low);
+    const looking = open(top, low);
+    const below = (tree: FileTree, directory: string): unknown[] => {
+      const node = tree.lookup(textToBytes(directory), { followsLast: true });
+      if (node === undefined) return [];
+      return tree.list(node).flatMap((name) => {
+        const child = listing.child(node, name);
+        const own = looking.lookup(textToBytes(`${directory}/${name}`), { followsLast: false });
+        expect(child).toEqual(own);
+        const isDirectory = child?.type === 'directory';
+        return [name, ...(isDirectory ? below(tree, `${directory}/${name}`) : [])];
+      });
+    };
+    const found = ['/a', '/b', '/c', '/d', '/z'].map((each) => below(listing, each));
+    expect(found.map(({ length }) => length)).toEqual([1200, 699, 701, 2, 2]);
+  });
+
   test('merges directories, the top file winning', () => {
     const low = layer('low', { 'a/one': '1', 'a/both': '22' });
     const top = layer('top', { 'a/two': '333', 'a/both': '4444' });

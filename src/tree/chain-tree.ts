@@ -76,25 +76,27 @@ class FrozenChain implements FileTree {
   }
 
   list(directory: TreeNode): readonly BytePath[] {
-    const shown = new Map<BytePath, boolean>();
     const hosts = this.#hostsOf(directory);
-    for (const host of hosts) addNames(shown, host);
-    const names = visibleNames(shown);
-    this.#names += names.length;
     const [only, ...others] = hosts;
     const isSingle = only === directory.hostPath && others.length === 0;
-    if (isSingle && this.#names > MANY_NAMES) this.#look(directory, names);
+    const names =
+      (isSingle && this.#names > MANY_NAMES ? this.#look(directory) : undefined) ?? merged(hosts);
+    this.#names += names.length;
     return names;
   }
 
-  /** Whoever lists a directory mostly asks for all that is in it. */
-  #look(directory: TreeNode, names: readonly BytePath[]): void {
+  /** Whoever lists a directory mostly asks for all that is in it. Undefined when it holds whiteouts. */
+  #look(directory: TreeNode): readonly BytePath[] | undefined {
+    const read = readdirSync(fsPath(directory.hostPath), { encoding: 'latin1' }) as BytePath[];
+    const names = read.sort(compareBytes);
     const listed = new ListedDirectory(names);
     listed.look(directory.hostPath);
+    if (names.some((_, index) => mayBeWhiteout(listed, index))) return undefined;
     this.#listed.delete(directory);
     this.#listed.set(directory, listed);
     const [oldest] = this.#listed.keys();
     if (this.#listed.size > MAX_LISTED && oldest !== undefined) this.#listed.delete(oldest);
+    return names;
   }
 
   #merge(found: readonly TreeNode[]): TreeNode | undefined {
@@ -186,6 +188,20 @@ class WritableChain implements FileTree {
   #topPath(path: BytePath): BytePath {
     return path === '/' ? this.#top : ((this.#top + path) as BytePath);
   }
+}
+
+/** What shows of these directories, top first. */
+function merged(hosts: readonly BytePath[]): readonly BytePath[] {
+  const shown = new Map<BytePath, boolean>();
+  for (const host of hosts) addNames(shown, host);
+  return visibleNames(shown);
+}
+
+/** Also where nothing is known of a name. */
+function mayBeWhiteout(listed: ListedDirectory, index: number): boolean {
+  if (listed.knownOf(index) !== KNOWN.node) return true;
+  const type = listed.typeOf(index);
+  return type === 'char-device' || type === 'socket';
 }
 
 /** Adds the names of `host` that are not decided by a directory above it: shown, or removed. */
