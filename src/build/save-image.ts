@@ -8,14 +8,11 @@ import { writeArchive } from '../export/destination.ts';
 import { imageBlobs, type ImageBlobs } from '../export/image-blobs.ts';
 import { dockerFiles, indexFile, LAYOUT_FILE, ociLayout } from '../export/oci-layout.ts';
 import { DEFAULT_ENCODING } from '../export/output.ts';
-import { platformText } from '../image/config.ts';
-import { platformNotFound } from '../image/errors.ts';
-import type { NamedImage } from '../image/image-store.ts';
 import type { StoredImage } from '../image/stored-image.ts';
 import { formatReference, type ImageReference, isReference } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { tarArchive, type ArchiveMember } from '../layer/tar-archive.ts';
-import { readImageConfig } from './describe-image.ts';
+import { checkPlatform } from './check-platform.ts';
 import { exportableImage } from './exportable-layers.ts';
 import type { Store } from './open-store.ts';
 
@@ -115,13 +112,6 @@ function imagesOf(
     if (isNew && entry.references.includes(full)) saved.references.push(reference);
   }
   return entries.values();
-}
-
-/** An image that is no part of an index is for one platform. */
-function checkPlatform(name: string, image: NamedImage, platform: Platform, store: Store): void {
-  const own = platformText(readImageConfig(image, store));
-  if (findForPlatform([own], platform) !== undefined) return;
-  throw platformNotFound(name, formatPlatform(platform), [own]);
 }
 
 async function blobsOf(

@@ -45,8 +45,12 @@ export async function readOutputs(request: BuildRequest): Promise<readonly Reque
   const { outputs, annotations } = request;
   if (outputs.length === 0 && annotations.length === 0) return [];
   const { parseOutput } = await import('../export/parse-output.ts');
-  const { pushWithoutName } = await import('../export/errors.ts');
+  const { invalidOutput, pushWithoutName } = await import('../export/errors.ts');
   const read = outputs.map((text) => ({ text, output: parseOutput(text) }));
+  const [, second] = read.filter(({ output }) => 'dest' in output && output.dest === '-');
+  if (second !== undefined) {
+    throw invalidOutput(second.text, 'standard output takes one result, and another goes there');
+  }
   for (const { output } of read) {
     if ('names' in output) for (const name of output.names) parseNewName(name);
     const isPush = output.type === 'image' && output.push;

@@ -1,8 +1,9 @@
-import { pushImage } from '../build/push-image.ts';
+import { namesInRepository, pushImage } from '../build/push-image.ts';
 import { formatReference } from '../core/image-reference.ts';
 import { parseReference } from '../image/reference.ts';
 import { defineCommand } from './command.ts';
 import { readConfigFile } from './config-file.ts';
+import { flagConflict } from './errors.ts';
 import { switchFlag, textFlag } from './flag-table.ts';
 import { formatBytes } from './format.ts';
 import { openCommandStore, ROOT_FLAG } from './open-command-store.ts';
@@ -15,11 +16,7 @@ export const push = defineCommand({
   usage: '[OPTIONS] NAME[:TAG]',
   summary: 'Send an image to a registry',
   flags: {
-    'all-tags': switchFlag('Send all tags', {
-      short: 'a',
-      status: 'unsupported',
-      note: 'name the tags one by one',
-    }),
+    'all-tags': switchFlag('Send all tags of the repository', { short: 'a' }),
     'disable-content-trust': switchFlag('Skip signatures', { status: 'ignored' }),
     platform: textFlag('PLATFORM', 'Send only the image for this platform'),
     quiet: switchFlag('Print nothing but the full name', { short: 'q' }),
@@ -27,6 +24,10 @@ export const push = defineCommand({
   },
   words: { min: 1, max: 1, expected: 'one image name' },
   async run({ flags, words: [name = ''] }, context) {
+    const sendsAll = flags['all-tags'] === true;
+    if (sendsAll && /[:@]/.test(name.slice(name.lastIndexOf('/') + 1))) {
+      throw flagConflict(`Cannot use "--all-tags" with "${name}": it names one tag`);
+    }
     const config = readConfigFile(context);
     // Files of steps may belong to ids that only a user namespace of ours can read.
     const platform =
@@ -36,15 +37,17 @@ export const push = defineCommand({
     using _use = store.use();
     const { env, homeDir, signal } = context;
     const access = { registries: config.registries, env, homeDir, caCerts: config.caCerts };
-    const pushed = await pushImage(name, platform, store, access, signal);
-    if (flags.quiet === true) {
-      context.stdout.write(`${formatReference(parseReference(name))}\n`);
-      return 0;
+    for (const each of sendsAll ? namesInRepository(name, store) : [name]) {
+      const pushed = await pushImage(each, platform, store, access, signal);
+      if (flags.quiet === true) {
+        context.stdout.write(`${formatReference(parseReference(each))}\n`);
+        continue;
+      }
+      const size = pushed.bytes === undefined ? '' : `, ${formatBytes(pushed.bytes)}`;
+      const sent = pushed.sentBytes === undefined ? '' : ` (sent ${formatBytes(pushed.sentBytes)})`;
+      context.stderr.write(`Pushed ${each}${size}${sent}\n`);
+      context.stdout.write(`${pushed.digest}\n`);
     }
-    const size = pushed.bytes === undefined ? '' : `, ${formatBytes(pushed.bytes)}`;
-    const sent = pushed.sentBytes === undefined ? '' : ` (sent ${formatBytes(pushed.sentBytes)})`;
-    context.stderr.write(`Pushed ${name}${size}${sent}\n`);
-    context.stdout.write(`${pushed.digest}\n`);
     return 0;
   },
 });

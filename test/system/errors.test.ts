@@ -80,6 +80,23 @@ const BAD_INPUTS: readonly BadInput[] = [
 `,
   },
   {
+    what: 'Two results for standard output',
+    files: { Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' },
+    words: ['-o', '-', '-o', 'type=oci,dest=-', '.'],
+    status: 2,
+    text: `error[OUTPUT_INVALID]: Cannot use output "type=oci,dest=-": standard output takes one result, and another goes there
+`,
+  },
+  {
+    what: 'A digest as the name of what is built',
+    files: { Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' },
+    words: ['-t', `app@sha256:${'7'.repeat(64)}`, '.'],
+    status: 3,
+    text: `error[INVALID_REFERENCE]: Cannot use "app@sha256:${'7'.repeat(64)}" as an image name: a digest names its content, and cannot be given to an image
+  hint: Leave "@sha256:${'7'.repeat(64)}" out.
+`,
+  },
+  {
     what: 'A stage index that does not exist',
     files: { Dockerfile: 'FROM busybox\nFROM scratch\nCOPY --from=7 /a /\n' },
     words: ['.'],

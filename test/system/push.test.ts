@@ -92,3 +92,23 @@ test('a push that cannot be made says why', async () => {
     'error[REGISTRY_UNREACHABLE]: Cannot reach registry "127.0.0.1:1": the connection is refused',
   );
 });
+
+test('push sends all tags of a repository when it is told to, and nothing by the beginning of an id', async () => {
+  const name = `${target.host}/several`;
+  const context = rig.context({ Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' });
+  const tags = ['b', 'a'].flatMap((tag) => ['-t', `${name}:${tag}`]);
+  const built = await rig.run(['build', '-q', ...tags, '-t', `${name}er:c`, context]);
+  expect(built.status, built.stderr).toBe(0);
+  const pushed = await rig.run(['push', '-q', '--all-tags', name]);
+  expect(pushed).toMatchObject({ status: 0, stdout: `${name}:a\n${name}:b\n`, stderr: '' });
+  expect((await rig.run(['list-tags', name])).stdout).toBe('a\nb\n');
+  const one = await rig.run(['push', '-a', `${name}:a`]);
+  expect(one.stderr).toContain(`Cannot use "--all-tags" with "${name}:a": it names one tag`);
+  const short = built.stdout.slice('sha256:'.length, 'sha256:'.length + 8);
+  const byId = await rig.run(['push', short]);
+  expect([byId.status, byId.stderr]).toEqual([
+    3,
+    `error[IMAGE_NOT_FOUND]: Cannot find image "${short}": there is no image of that name in the local store\n` +
+      '  hint: Give the image a name with "stagecraft tag".\n',
+  ]);
+});
