@@ -118,6 +118,18 @@ describe('Solver', () => {
     expect(again.isCached).toBe(true);
   });
 
+  test('takes 20,000 steps on one another, to be run and from the cache', async () => {
+    const steps = Array.from({ length: 20_000 }, (_, i) =>
+      exec(String(i), i === 0 ? undefined : i - 1),
+    );
+    const w = world(fresh);
+    const last = id(steps.length - 1);
+    await w.solver(steps).solve(last, signal);
+    expect(w.ran).toHaveLength(steps.length);
+    expect((await w.solver(steps).solve(last, signal)).isCached).toBe(true);
+    expect(w.ran).toHaveLength(steps.length);
+  });
+
   test('does not run what the wanted op does not need', async () => {
     const w = world(fresh);
     await w.solver([...app, exec('unused')]).solve(id(4), signal);

@@ -114,6 +114,7 @@ export class Solver {
   }
 
   async #probeNow(id: OpId, signal: AbortSignal): Promise<Probe> {
+    await NEXT_TURN;
     const op = this.#op(id);
     const inputs = new Map<OpId, Probe>();
     await Promise.all(
@@ -133,6 +134,7 @@ export class Solver {
   }
 
   async #finishNow(id: OpId, signal: AbortSignal): Promise<Finished> {
+    await NEXT_TURN;
     const { hit, key, keys } = await this.#probe(id, signal);
     const local = this.#localOutput(id);
     if (local !== undefined) return finished(local, key, this.#deps.now());
@@ -367,6 +369,9 @@ export class Solver {
     this.#deps.emit({ type: 'op-cached', op: id, key: record.key, at: this.#deps.elapsed() });
   }
 }
+
+/** Waited for before the inputs of an op are asked: thousands of steps on one another would exhaust the stack. */
+const NEXT_TURN = Promise.resolve();
 
 /** The value that was promised under `key` before, or the one that is promised now. */
 function once<K, V>(known: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> {
