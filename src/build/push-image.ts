@@ -2,7 +2,7 @@ import type { Platform } from '../core/platform.ts';
 import type { WrittenImage } from '../events/event.ts';
 import type { MakeBlobs } from '../export/export-image.ts';
 import type { ImageBlobs } from '../export/image-blobs.ts';
-import { formatReference } from '../core/image-reference.ts';
+import { storedName } from '../core/image-reference.ts';
 import { imageNotFound } from '../image/errors.ts';
 import { parseReference } from '../image/reference.ts';
 import { checkPlatform } from './check-platform.ts';
@@ -27,7 +27,7 @@ export async function pushImage(
   const entry =
     platform === undefined ? store.images.findEntry(name) : store.images.find(name, platform);
   // What was found by the beginning of its id is no image of that name.
-  if (!entry.references.includes(formatReference(reference))) {
+  if (!entry.references.includes(storedName(reference))) {
     const hint = 'Give the image a name with "stagecraft tag".';
     throw imageNotFound(name, 'there is no image of that name in the local store', hint);
   }

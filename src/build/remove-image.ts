@@ -1,5 +1,5 @@
 import { listRecords, observeState } from '../containers/container-record.ts';
-import { formatReference, isReference } from '../core/image-reference.ts';
+import { isReference, storedName } from '../core/image-reference.ts';
 import type { RemovedImage } from '../image/image-store.ts';
 import { parseReference } from '../image/reference.ts';
 import { imageInUse } from './errors.ts';
@@ -37,6 +37,6 @@ export async function removeImage(
 /** The name that the text is, unless it is an id. */
 function fullNameIn(text: string, references: readonly string[]): string | undefined {
   if (!isReference(text)) return undefined;
-  const full = formatReference(parseReference(text));
+  const full = storedName(parseReference(text));
   return references.includes(full) ? full : undefined;
 }

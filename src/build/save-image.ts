@@ -41,7 +41,7 @@ interface SavedImage {
 
 /**
  * Writes images of the store into one archive, under the names that were given; an image that was given
- * by its id has none there. Layers that several images share are written once. Resolves to the bytes
+ * by its id or a digest has none there. Layers that several images share are written once. Resolves to the bytes
  * written. An archive that fails leaves no file.
  * @throws BuildError IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND, AMBIGUOUS_IMAGE_ID, EXPORT_WRITE, LAYER_CHANGED
  */
@@ -106,6 +106,8 @@ function imagesOf(
     entries.set(id, saved);
     if (!isReference(name)) continue;
     const reference = parseReference(name);
+    // A digest is no name that the archive could give: its manifest may be another one.
+    if (reference.digest !== undefined) continue;
     const full = formatReference(reference);
     const isNew = saved.references.every((known) => formatReference(known) !== full);
     // What looks like a name may have been the beginning of an id.

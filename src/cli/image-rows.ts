@@ -107,11 +107,16 @@ function namedRows(
   common: Omit<ImageRow, 'repository' | 'tag'>,
 ): ImageRow[] {
   if (references.length === 0) return [{ repository: NONE, tag: NONE, ...common }];
-  return references.map((reference) => {
+  const names = references.map((reference) => {
     const parsed = parseReference(reference);
     const repository = familiarName({ ...parsed, tag: undefined, digest: undefined });
-    return { repository, tag: parsed.tag ?? NONE, ...common };
+    return { repository, tag: parsed.tag ?? NONE };
   });
+  const tagged = new Set(names.flatMap((name) => (name.tag === NONE ? [] : [name.repository])));
+  // As with Docker, a digest has no row beside a tag of its repository.
+  return names
+    .filter(({ repository, tag }) => tag !== NONE || !tagged.has(repository))
+    .map((name) => ({ ...name, ...common }));
 }
 
 /** The first 12 digits, as Docker shows ids. */

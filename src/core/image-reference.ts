@@ -43,6 +43,13 @@ export function formatReference(reference: ImageReference): string {
   return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
+/** The name that an image is kept under: beside a digest, a tag says nothing (Docker leaves it out, too). */
+export function storedName(reference: ImageReference): string {
+  return formatReference(
+    reference.digest === undefined ? reference : { ...reference, tag: undefined },
+  );
+}
+
 /** The short name that Docker shows: without `docker.io/` and `library/`. */
 export function familiarName(reference: ImageReference): string {
   const full = formatReference(reference);

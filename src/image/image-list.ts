@@ -74,7 +74,8 @@ export function parseImageList(bytes: Uint8Array): ImageList {
     if (id === undefined || !(images.has(id) || indexes.has(id))) {
       throw fields.fault('references', `"${name}" is no image of the list`);
     }
-    references.set(name, id);
+    // Names with a digest once kept the tag beside it.
+    references.set(name.includes('@') ? name.replace(/:[^/@]*@/, '@') : name, id);
   }
   return { images, indexes, references };
 }

@@ -43,6 +43,17 @@ describe('ImageStore', () => {
     expect(images.lookup('app:v2')).toBeUndefined();
   });
 
+  test('keeps a name with a digest without the tag that stands beside it', async () => {
+    const a = image('a');
+    const digest = digestOf('manifest of a');
+    await images.put(a, [`app:1@${digest}`], signal);
+    expect(images.find(`app@${digest}`).references).toEqual([`docker.io/library/app@${digest}`]);
+    expect(images.lookup(`app:2@${digest}`)).toEqual(a);
+    expect(images.lookup('app:1')).toBeUndefined();
+    const { untagged } = await images.remove(`app:1@${digest}`, { force: false }, signal);
+    expect(untagged).toEqual([`docker.io/library/app@${digest}`]);
+  });
+
   test('is the same when another process opens it', async () => {
     await images.put(image('a'), ['app'], signal);
     expect(openImageStore(root).list()).toEqual(images.list());

@@ -13,7 +13,7 @@ import {
   platformNotFound,
 } from './errors.ts';
 import { EMPTY_LIST, parseImageList, serializeImageList, type ImageList } from './image-list.ts';
-import { familiarName, formatReference, isReference } from '../core/image-reference.ts';
+import { familiarName, formatReference, isReference, storedName } from '../core/image-reference.ts';
 import { parseNewName, parseReference } from './reference.ts';
 import type { StoredImage, StoredLayer } from './stored-image.ts';
 import type { StoredIndex } from './stored-index.ts';
@@ -344,7 +344,7 @@ function newestFirst(
 }
 
 function fullName(text: string): string {
-  return formatReference(parseReference(text));
+  return storedName(parseReference(text));
 }
 
 function familiar(full: string): string {

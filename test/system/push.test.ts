@@ -112,3 +112,23 @@ test('push sends all tags of a repository when it is told to, and nothing by the
       '  hint: Give the image a name with "stagecraft tag".\n',
   ]);
 });
+
+test('a tag beside a digest counts for nothing once the image is here, as with Docker', async () => {
+  const name = `${target.host}/pinned`;
+  const context = rig.context({ Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' });
+  const metadata = join(rig.dir, 'pinned.json');
+  const words = ['build', '-q', '--push', '--metadata-file', metadata, '-t', `${name}:1`, context];
+  expect((await rig.run(words)).status).toBe(0);
+  const facts = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, string>;
+  const digest = facts['containerimage.digest'] ?? '';
+
+  await using elsewhere = rig.elsewhere();
+  const pulled = await elsewhere.run(['pull', '-q', `${name}:no@${digest}`]);
+  expect(pulled.status, pulled.stderr).toBe(0);
+  const rows = ['images', '--format', '{{.Repository}} {{.Tag}}'];
+  expect((await elsewhere.run(rows)).stdout).toBe(`${name} <none>\n`);
+  expect((await elsewhere.run(['pull', '-q', `${name}:1`])).status).toBe(0);
+  expect((await elsewhere.run(rows)).stdout).toBe(`${name} 1\n`);
+  const removed = await elsewhere.run(['rmi', `${name}:1`, `${name}:1@${digest}`]);
+  expect(removed.stdout).toContain(`Untagged: ${name}:1\nUntagged: ${name}@${digest}\nDeleted: `);
+});
