@@ -187,7 +187,10 @@ export function buildNotFound(id: string | undefined, found: string): BuildError
     code: 'BUILD_NOT_FOUND',
     class: 'usage',
     message: `Cannot explain ${id === undefined ? 'the last build' : `build "${id}"`}: ${found}`,
-    hint: 'Run "stagecraft builds" for those that are known',
+    hint:
+      id === undefined
+        ? 'Build something first, or name the store of the build with --root'
+        : 'Run "stagecraft builds" for those that are known',
   });
 }
 

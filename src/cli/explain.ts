@@ -94,23 +94,29 @@ const MARGIN: Readonly<Record<StepRecord['state'], string>> = {
 
 /** One build as people read it. Ends with a newline. */
 export function renderExplanation(record: BuildRecord, now: number): string {
+  // Loading the context and the like: nobody wrote them.
+  const steps = record.steps.filter(({ name }) => !name.startsWith('[internal]'));
   const age = formatAge(Math.max(0, now - Date.parse(record.startedAt)));
   const target = record.target === undefined ? '' : `, target ${visibleLine(record.target)}`;
   const took = formatSeconds(record.durationMs);
   const lines = [
     `Build ${record.id} of ${visibleLine(record.dockerfile)}${target}: ${record.status}, ${age}, took ${took}`,
-    // Loading the context and the like: nobody wrote them.
-    ...record.steps.filter(({ name }) => !name.startsWith('[internal]')).flatMap(renderStep),
+    ...steps.flatMap(renderStep),
   ];
   if (record.omittedSteps > 0) lines.push(`  … ${String(record.omittedSteps)} more steps`);
   const { error } = record;
   if (error !== undefined)
     lines.push(`error[${error.code ?? 'internal'}]: ${visibleLine(error.message)}`);
-  const count = (state: StepRecord['state']): string =>
-    String(record.steps.filter((step) => step.state === state).length);
-  lines.push(
-    `${String(record.steps.length)} steps: ${count('ran')} ran, ${count('cached')} cached`,
-  );
+  const count = (state: StepRecord['state']): number =>
+    steps.filter((step) => step.state === state).length;
+  const rare = [
+    ...(count('failed') > 0 ? [`${String(count('failed'))} failed`] : []),
+    ...(count('unneeded') > 0 ? [`${String(count('unneeded'))} not needed`] : []),
+    ...(record.omittedSteps > 0 ? [`${String(record.omittedSteps)} more`] : []),
+  ];
+  const usual = [`${String(count('ran'))} ran`, `${String(count('cached'))} cached`];
+  const total = steps.length + record.omittedSteps;
+  lines.push(`${String(total)} steps: ${[...usual, ...rare].join(', ')}`);
   return lines.map((line) => `${line}\n`).join('');
 }
 
