@@ -241,6 +241,16 @@ describe('pruning beside other work', () => {
     expect(readdirSync(join(root, 'locks', 'leases'))).toEqual([]);
   });
 
+  test('lock files of killed processes go, those that are held stay', async () => {
+    const held = await store.lock('url-held', signal);
+    writeFileSync(join(root, 'locks', 'key-left'), '');
+    await pruneStore(store, EVERYTHING, signal);
+    expect(readdirSync(join(root, 'locks')).filter((name) => name.includes('-'))).toEqual([
+      'url-held',
+    ]);
+    await held[Symbol.asyncDispose]();
+  });
+
   test('logs of builds stay that run or have a record, and those of killed ones go', async () => {
     using _use = store.use();
     for (const id of ['killed', 'known']) {

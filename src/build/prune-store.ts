@@ -114,6 +114,7 @@ async function pruneItems(
   for (const id of takeSources(store.root, ofKind('source'), trash)) removed.add(id);
   await store.snapshots.emptyTrash(signal);
   await emptyMountTrash(store, signal);
+  removeFreeLocks(store);
   const items = doomed.filter(({ id }) => removed.has(id));
   // What interrupted downloads left is of use only to the same download, which may come soon.
   const partialBytes = options.images === 'none' ? 0 : store.blobs.removePartials();
@@ -175,6 +176,21 @@ function takeDeadLogs({ root, holds }: Store): void {
       renameSync(join(directory, id), join(root, 'tmp', `${MOUNT_TRASH}log-${id}`));
     }
   });
+}
+
+/** Files of locks on one thing (`key-…`, `blob-…`), which go with their holder unless that is killed. */
+const PASSING_LOCK = /^[a-z]+-/;
+
+function removeFreeLocks({ root }: Store): void {
+  for (const name of namesIn(join(root, 'locks'))) {
+    const lock = PASSING_LOCK.test(name)
+      ? tryLock(join(root, 'locks', name), 'exclusive')
+      : undefined;
+    if (lock === undefined) continue;
+    // While it is held, so that nobody's new file is removed.
+    rmSync(lock.path, { force: true });
+    lock.release();
+  }
 }
 
 function namesIn(directory: string): string[] {

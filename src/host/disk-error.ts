@@ -24,7 +24,10 @@ export function diskError(path: string, cause: unknown): BuildError | undefined 
         code: 'DISK_FAILED',
         class: 'host',
         message: `Cannot use "${path}": the disk ${code === 'EIO' ? 'reports an error' : 'is read-only'} (${code})`,
-        hint: 'Read the kernel log for the reason',
+        hint:
+          code === 'EIO'
+            ? 'Read the kernel log for the reason'
+            : 'Choose another directory, or mount the disk for writing; the kernel log says whether errors made it read-only',
         cause,
       });
     default:
