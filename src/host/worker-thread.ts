@@ -14,7 +14,7 @@ export function tryOpenWorkerThread(name: string): Worker | undefined {
   const { Worker: Thread } = process.getBuiltinModule('node:worker_threads');
   const { file, execArgv } = programOf(name);
   try {
-    const worker = new Thread(file, { execArgv, resourceLimits: YOUNG });
+    const worker = new Thread(file, { execArgv, resourceLimits: HEAP });
     worker.unref();
     return worker;
   } catch (error) {
@@ -23,8 +23,12 @@ export function tryOpenWorkerThread(name: string): Worker | undefined {
   }
 }
 
-/** Next to nothing of what a batch needs lives on: room for more of it would only be memory. */
-const YOUNG = { maxYoungGenerationSizeMb: 8 };
+/**
+ * Next to nothing of what a batch needs lives on: room for more of it would only be memory. V8 also lets a
+ * heap grow the more slowly the less it may become at most; a thread that needs more ends, and its work is
+ * done in the one that asked.
+ */
+const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 };
 
 function programOf(name: string): { file: string | URL; execArgv: string[] } {
   // The published program is one CommonJS file with the threads' programs beside it: scripts/build.mjs.

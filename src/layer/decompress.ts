@@ -5,6 +5,13 @@ import { badCompression, layerTooLarge } from './errors.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from './unpack-limits.ts';
 
 const OUTPUT_CHUNK_BYTES = 256 * 1024;
+/** So much is made ahead: with less, the thread that inflates and the one that takes it wait in turn. */
+const AHEAD_BYTES = 2 * 1024 * 1024;
+const GUNZIP = {
+  chunkSize: OUTPUT_CHUNK_BYTES,
+  readableHighWaterMark: AHEAD_BYTES,
+  writableHighWaterMark: OUTPUT_CHUNK_BYTES,
+} as const;
 const MAGIC_BYTES = 4;
 
 /**
@@ -53,7 +60,7 @@ async function openPlain(
   const [start, rest] = await withStart(source, MAGIC_BYTES);
   if (start[0] === 0x1f && start[1] === 0x8b) {
     const { createGunzip } = await import('node:zlib');
-    return through(createGunzip({ chunkSize: OUTPUT_CHUNK_BYTES }), rest, signal);
+    return through(createGunzip(GUNZIP), rest, signal);
   }
   if (start.readUInt32LE(0) === 0xfd2fb528) return zstd(rest, signal);
   return rest;
