@@ -36,13 +36,15 @@ export interface BlobStore {
   ): Promise<WrittenBlob>;
   /**
    * Stores a blob whose bytes can be had from any place on: what an earlier call left when it was
-   * interrupted, or its process killed, is not asked for again.
+   * interrupted, or its process killed, is not asked for again. `follow` is given the bytes as they are
+   * written: whoever reads them must not trust them before this has succeeded.
    * @throws BuildError BLOB_DIGEST_MISMATCH, BLOB_SIZE_MISMATCH; whatever `openAt` and its stream throw
    */
   writeResumable(
     expected: { readonly digest: Digest; readonly size: number },
     openAt: OpenAt,
     signal: AbortSignal,
+    follow?: (growing: GrowingBlob) => void,
   ): Promise<void>;
   readonly origins: BlobOrigins;
 }

@@ -192,22 +192,27 @@ class DirectoryBlobs implements DiskBlobStore {
     expected: ExpectedBytes,
     openAt: OpenAt,
     signal: AbortSignal,
+    follow?: (growing: GrowingBlob) => void,
   ): Promise<void> {
     signal.throwIfAborted();
     const partial = openPartial(this.#temporaryDir, expected.digest);
     if (partial === undefined) {
-      await this.write(await openAt(0), expected, signal);
+      await this.write(await openAt(0), expected, signal, follow);
       return;
     }
+    const growing = new GrowingFile(partial.path);
+    follow?.(growing);
     try {
-      await completePartial(partial, expected, openAt, signal);
+      await completePartial(partial, expected, openAt, signal, growing);
       await fsyncAsync(partial.fd);
       signal.throwIfAborted();
       this.#publish(partial.path, expected.digest);
+      growing.finish(expected, this.pathOf(expected.digest));
     } catch (cause) {
       dropEmptyPartial(partial);
       throw isFileError(cause) ? fileWrite(partial.path, cause) : cause;
     } finally {
+      growing.stop();
       closeSync(partial.fd);
     }
   }

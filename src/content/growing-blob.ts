@@ -36,15 +36,21 @@ export class GrowingFile implements GrowingBlob {
     this.#wake();
   }
 
-  /** The last byte was appended, and the file is at `path` from now on. */
-  finish(blob: WrittenBlob, path: string): void {
-    this.#path = path;
-    this.#end = 'whole';
+  /** The last byte was appended, and all are what they should be: nobody has to wait for the disk. */
+  complete(): void {
+    if (this.#end !== 'failed') this.#end = 'whole';
     this.#wake();
+  }
+
+  /** As `complete`, and the file is at `path` from now on. Does nothing after `stop`. */
+  finish(blob: WrittenBlob, path: string): void {
+    if (this.#end === 'failed') return;
+    this.#path = path;
+    this.complete();
     this.#settle(blob);
   }
 
-  /** Nothing comes any more. Does nothing after `finish`. */
+  /** What was appended is not what it should be, or nothing comes any more. Does nothing after `finish`. */
   stop(): void {
     if (this.#end === 'open') this.#end = 'failed';
     this.#wake();

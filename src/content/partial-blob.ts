@@ -15,6 +15,7 @@ import { finishDigest } from '../core/sha256.ts';
 import { fileWrite, unlinkIfThere, writeAll } from '../host/atomic-file.ts';
 import { flock, hasCode } from '../host/sys.ts';
 import { blobDigestMismatch, blobSizeMismatch } from './errors.ts';
+import type { GrowingFile } from './growing-blob.ts';
 import type { ExpectedBytes } from './verified-stream.ts';
 
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
@@ -51,7 +52,7 @@ export function openPartial(temporaryDir: string, digest: Digest): PartialBlob |
 
 /**
  * Fetches what is missing of a blob, and checks all of it. Bytes that were there already and turn out
- * wrong are fetched once more.
+ * wrong are fetched once more; who follows \`growing\` is stopped then.
  * @throws BuildError BLOB_DIGEST_MISMATCH, BLOB_SIZE_MISMATCH, FILE_WRITE, DISK_FULL: nothing is kept then.
  * Whatever `openAt` and its stream throw: what has come is kept.
  */
@@ -60,16 +61,26 @@ export async function completePartial(
   expected: ExpectedBytes,
   openAt: OpenAt,
   signal: AbortSignal,
+  growing: GrowingFile,
 ): Promise<void> {
   const { fd, path } = partial;
   if (fstatSync(fd).size > expected.size) ftruncateSync(fd, 0);
   const start = await hashThere(fd, signal);
-  const found = await append(partial, start, expected, openAt, signal);
-  if (found.size === expected.size && found.digest === expected.digest) return;
+  growing.grew(start.size);
+  const grew = (bytes: number): void => {
+    growing.grew(bytes);
+  };
+  const found = await append(partial, { ...start, grew }, expected, openAt, signal);
+  if (found.size === expected.size && found.digest === expected.digest) {
+    growing.complete();
+    return;
+  }
+  // Who follows it has read wrong bytes.
+  growing.stop();
   ftruncateSync(fd, 0);
   const hadOldBytes = start.size > 0;
   if (hadOldBytes) {
-    const fresh = { hash: createHash('sha256'), size: 0 };
+    const fresh = { hash: createHash('sha256'), size: 0, grew: () => undefined };
     const again = await append(partial, fresh, expected, openAt, signal);
     if (again.size === expected.size && again.digest === expected.digest) return;
     unlinkIfThere(path);
@@ -119,6 +130,11 @@ interface Progress {
   readonly size: number;
 }
 
+/** What is there when bytes are added, and who is told of them. */
+interface Beginning extends Progress {
+  grew(bytes: number): void;
+}
+
 async function hashThere(fd: number, signal: AbortSignal): Promise<Progress> {
   const hash = createHash('sha256');
   const breather = createBreather(signal);
@@ -135,7 +151,7 @@ async function hashThere(fd: number, signal: AbortSignal): Promise<Progress> {
 
 async function append(
   { fd, path }: PartialBlob,
-  start: Progress,
+  start: Beginning,
   expected: ExpectedBytes,
   openAt: OpenAt,
   signal: AbortSignal,
@@ -160,6 +176,7 @@ async function append(
     }
     hash.update(chunk);
     size += chunk.byteLength;
+    start.grew(chunk.byteLength);
     if (breather.isDue()) await breather.breathe();
   }
   return { size, digest: finishDigest(hash) };

@@ -2,6 +2,7 @@ import type { ChainId, DiffId } from '../core/digest.ts';
 import { sharedSignal } from '../core/shared-signal.ts';
 import { chainIdOf } from '../core/sha256.ts';
 import type { BlobStore } from '../content/blob-store.ts';
+import type { GrowingBlob } from '../content/growing-blob.ts';
 import type { BaseImage } from '../image/base-image.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import type { LayerIndex } from '../layer/layer-index.ts';
@@ -70,7 +71,8 @@ export function ensureBaseLayers(
  * Makes sure that the files of a stack of layers (bottom to top) are here, and returns the snapshot of
  * the top layer; undefined where there is none. Layers that are here already are not fetched. Missing
  * ones download at the same time and are unpacked from the bottom up, as a layer's directories may need
- * what is below them. Digest, size and diff id are checked while the bytes pass.
+ * what is below them, each while it comes. Digest, size and diff id are checked while the bytes pass, and a
+ * layer is used only when all of them were right.
  */
 export async function ensureLayers(
   layers: readonly PackedLayer[],
@@ -90,8 +92,9 @@ export async function ensureLayers(
   const missing = stack.slice(from + 1);
   await using downloads = startDownloads(missing, deps, signal);
   for (const layer of missing) {
-    await downloads.done(layer);
-    parent = await unpackOne(layer, parent, deps, signal);
+    parent =
+      (await unpackEarly(layer, parent, downloads, deps, signal)) ??
+      (await unpackStored(layer, parent, deps, signal));
   }
   return parent;
 }
@@ -110,39 +113,62 @@ function snapshotOf(chain: ChainId, deps: LayersDeps): SnapshotId | undefined {
 }
 
 /** Downloads that run side by side. Disposing stops those that are still on their way. */
+interface Downloads extends AsyncDisposable {
+  /** The bytes of a layer that is on its way to us; undefined when it is here, or came by another process. */
+  growing(layer: StackedLayer): Promise<GrowingBlob | undefined>;
+  /** Waits until a layer is here, checked. @throws what its download throws */
+  done(layer: StackedLayer): Promise<void>;
+}
+
 function startDownloads(
   layers: readonly StackedLayer[],
   deps: LayersDeps,
   signal: AbortSignal,
-): AsyncDisposable & { done(layer: StackedLayer): Promise<void> } {
+): Downloads {
   const controller = new AbortController();
   const both = sharedSignal(AbortSignal.any([signal, controller.signal]));
   const total = layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
   let fetched = 0;
-  const started = layers.map((layer) =>
-    download(layer.descriptor, deps, both, (bytes) => {
-      fetched += bytes;
-      deps.onProgress(fetched, total);
-    }),
-  );
-  // Every failure is seen through done(); one that nobody waits for any more must not end the process.
-  for (const promise of started) promise.catch(() => undefined);
+  const onBytes = (bytes: number): void => {
+    fetched += bytes;
+    deps.onProgress(fetched, total);
+  };
+  const started = layers.map(({ descriptor }) => {
+    let follow: (growing: GrowingBlob | undefined) => void = () => undefined;
+    const growing = new Promise<GrowingBlob | undefined>((resolve) => {
+      follow = resolve;
+    });
+    const done = download(descriptor, deps, both, { onBytes, follow }).finally(() => {
+      follow(undefined);
+    });
+    // Every failure is seen through done(); one that nobody waits for any more must not end the process.
+    done.catch(() => undefined);
+    return { growing, done };
+  });
+  const startedOf = (layer: StackedLayer): (typeof started)[number] | undefined =>
+    started[layers.indexOf(layer)];
   return {
+    growing: async (layer) => startedOf(layer)?.growing,
     async done(layer) {
-      await started[layers.indexOf(layer)];
+      await startedOf(layer)?.done;
     },
     async [Symbol.asyncDispose]() {
       controller.abort(new Error('The other layers are not needed any more'));
-      await Promise.allSettled(started);
+      await Promise.allSettled(started.map(({ done }) => done));
     },
   };
+}
+
+interface DownloadHooks {
+  readonly onBytes: (count: number) => void;
+  readonly follow: (growing: GrowingBlob) => void;
 }
 
 async function download(
   layer: Descriptor,
   deps: LayersDeps,
   signal: AbortSignal,
-  onBytes: (count: number) => void,
+  { onBytes, follow }: DownloadHooks,
 ): Promise<void> {
   if (deps.blobs.sizeOf(layer.digest) !== undefined) {
     onBytes(layer.size);
@@ -157,7 +183,7 @@ async function download(
     onBytes(offset);
     return counted(await deps.openLayer(layer, offset, signal), onBytes);
   };
-  await deps.blobs.writeResumable(layer, openAt, signal);
+  await deps.blobs.writeResumable(layer, openAt, signal, follow);
 }
 
 async function* counted(
@@ -170,15 +196,57 @@ async function* counted(
   }
 }
 
-async function unpackOne(
-  { descriptor, diffId, chain }: StackedLayer,
+/**
+ * Unpacks a layer while it comes. Undefined when it did not come that way, or what came first was wrong and
+ * fetched again: it is here then, checked.
+ * @throws what its download throws; else what unpacking throws
+ */
+async function unpackEarly(
+  layer: StackedLayer,
+  parent: SnapshotId | undefined,
+  downloads: Downloads,
+  deps: LayersDeps,
+  signal: AbortSignal,
+): Promise<SnapshotId | undefined> {
+  const growing = await downloads.growing(layer);
+  const isHere = (): Promise<void> => downloads.done(layer);
+  if (growing === undefined) {
+    await isHere();
+    return undefined;
+  }
+  try {
+    return await unpackOne(layer, parent, growing.read(), deps, signal, isHere);
+  } catch (error) {
+    await isHere();
+    // The bytes were right, so it is the layer's own fault, or the disk's.
+    if ((await growing.written) !== undefined) throw error;
+    return undefined;
+  }
+}
+
+/** Unpacks a layer whose blob is here. */
+function unpackStored(
+  layer: StackedLayer,
   parent: SnapshotId | undefined,
   deps: LayersDeps,
   signal: AbortSignal,
 ): Promise<SnapshotId> {
+  const stream = deps.blobs.openRead(layer.descriptor.digest, signal);
+  return unpackOne(layer, parent, stream, deps, signal, () => Promise.resolve());
+}
+
+/** `checked` is waited for before anything of the layer can be used. */
+async function unpackOne(
+  { diffId, chain }: StackedLayer,
+  parent: SnapshotId | undefined,
+  stream: AsyncIterable<Uint8Array>,
+  deps: LayersDeps,
+  signal: AbortSignal,
+  checked: () => Promise<void>,
+): Promise<SnapshotId> {
   await using active = await deps.snapshots.prepare(parent, signal);
   const unpacked = await unpackLayer(
-    deps.blobs.openRead(descriptor.digest, signal),
+    stream,
     active.upper,
     {
       lower: parent === undefined ? undefined : active.parentTree,
@@ -186,6 +254,7 @@ async function unpackOne(
     },
     signal,
   );
+  await checked();
   const { id } = await active.commit({
     bytes: unpacked.bytes,
     entries: unpacked.entries,
