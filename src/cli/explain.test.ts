@@ -52,3 +52,8 @@ test('what failed, what was not needed and what is not shown is counted, too', (
     '',
   ]);
 });
+
+test('one step is one step', () => {
+  const record: BuildRecord = { ...RECORD, steps: RECORD.steps.slice(1, 2) };
+  expect(renderExplanation(record, NOW)).toContain('\n1 step: 0 ran, 1 cached\n');
+});

@@ -116,7 +116,8 @@ export function renderExplanation(record: BuildRecord, now: number): string {
   ];
   const usual = [`${String(count('ran'))} ran`, `${String(count('cached'))} cached`];
   const total = steps.length + record.omittedSteps;
-  lines.push(`${String(total)} steps: ${[...usual, ...rare].join(', ')}`);
+  const noun = total === 1 ? 'step' : 'steps';
+  lines.push(`${String(total)} ${noun}: ${[...usual, ...rare].join(', ')}`);
   return lines.map((line) => `${line}\n`).join('');
 }
 
