@@ -4,6 +4,7 @@ import { chainIdOf } from '../core/sha256.ts';
 import type { BlobStore } from '../content/blob-store.ts';
 import type { GrowingBlob } from '../content/growing-blob.ts';
 import type { BaseImage } from '../image/base-image.ts';
+import type { ImageSource } from '../image/image-source.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import type { LayerIndex } from '../layer/layer-index.ts';
 import { unpackLayer } from '../layer/unpack.ts';
@@ -27,15 +28,7 @@ export interface LayersDeps {
 }
 
 /** What fetching and unpacking the layers of base images needs. */
-export interface BaseLayersDeps extends Omit<LayersDeps, 'openLayer'> {
-  /** The stored bytes of a layer from byte `offset` on, when they are not in the blob store yet. */
-  openLayer(
-    image: BaseImage,
-    layer: Descriptor,
-    offset: number,
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<Uint8Array>>;
-}
+export type BaseLayersDeps = Omit<LayersDeps, 'openLayer'> & Pick<ImageSource, 'openLayer'>;
 
 /** A layer as it is stored, and what it is when it is unpacked. */
 export interface PackedLayer {

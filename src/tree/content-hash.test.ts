@@ -25,6 +25,7 @@ import { selectFiles, type Selection } from './select-files.ts';
 import type { TreeNode } from './file-tree.ts';
 import { readLink } from './node.ts';
 import { walkSelected } from './walk-selected.ts';
+import { selectionOf } from '../testing/selection.ts';
 
 const { signal } = new AbortController();
 const isRoot = process.geteuid?.() === 0;
@@ -37,18 +38,8 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const selection = (source: string, more: Partial<Selection> = {}): Selection => ({
-  source,
-  followsSymlink: true,
-  allowsWildcard: true,
-  copiesDirContents: true,
-  keepsParents: false,
-  excludes: [],
-  ...more,
-});
-
 function hash(root: string, source = '/d', more: Partial<Selection> = {}): Promise<string> {
-  return hashSelection(openChainTree([root]), selection(source, more), {}, signal);
+  return hashSelection(openChainTree([root]), selectionOf(source, more), {}, signal);
 }
 
 function makeTree(root: string): string {
@@ -225,7 +216,7 @@ function isInTheWay(other: string, name: string): boolean {
 
 function listing(root: string): unknown[] {
   const tree = openChainTree([root]);
-  return selectFiles(tree, selection('/d'), undefined).flatMap((one) =>
+  return selectFiles(tree, selectionOf('/d'), undefined).flatMap((one) =>
     [...walkSelected(tree, one)]
       .slice(1)
       .map(({ node, path: below }) => [below, node.type, node.mode, contentOf(node)]),
@@ -266,7 +257,7 @@ describe('hashSelection() with a cache', () => {
     return result;
   }
   async function hashWith(root: string, { cache }: Counted): Promise<string> {
-    return hashSelection(openChainTree([root]), selection('/d'), { cache }, signal);
+    return hashSelection(openChainTree([root]), selectionOf('/d'), { cache }, signal);
   }
 
   test('reads every file once, in this build and in later ones', async () => {
@@ -350,7 +341,7 @@ describe('hashSelection() with a cache', () => {
     const controller = new AbortController();
     controller.abort(new Error('stopped'));
     await expect(
-      hashSelection(openChainTree([root]), selection('/d'), {}, controller.signal),
+      hashSelection(openChainTree([root]), selectionOf('/d'), {}, controller.signal),
     ).rejects.toThrow('stopped');
   });
 });
@@ -362,7 +353,7 @@ test('many files have the same hash whether other threads help or not', async ()
   for (let i = 0; i < 1500; i++)
     writeFileSync(path.join(root, `f${String(i)}`), `text ${String(i)}`);
   const hashOf = async (cache?: HashCache): Promise<string> =>
-    hashSelection(openChainTree([root]), selection('/'), { cache }, signal);
+    hashSelection(openChainTree([root]), selectionOf('/'), { cache }, signal);
   const cache = openHashCache({
     directory: path.join(dir, 'cache'),
     subject: '/many',

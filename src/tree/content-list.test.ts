@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hashSelection } from './content-hash.ts';
 import { compareContentLists } from './content-list.ts';
 import { openDirTree } from './dir-tree.ts';
-import type { Selection } from './select-files.ts';
+import { selectionOf } from '../testing/selection.ts';
 
 const { signal } = new AbortController();
 let dir: string;
@@ -25,19 +25,10 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-const selection = (source: string): Selection => ({
-  source,
-  followsSymlink: true,
-  allowsWildcard: true,
-  copiesDirContents: true,
-  keepsParents: false,
-  excludes: [],
-});
-
 async function list(source: string): Promise<string> {
   const pieces: string[] = [];
   const keep = (text: string): void => void pieces.push(text);
-  await hashSelection(openDirTree(dir), selection(source), { keep }, signal);
+  await hashSelection(openDirTree(dir), selectionOf(source), { keep }, signal);
   return pieces.join('');
 }
 

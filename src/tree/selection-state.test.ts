@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBreather } from '../core/breathe.ts';
 import { parseIgnoreFile } from '../dockerfile/ignore-file.ts';
 import { lsetxattr } from '../host/xattr.ts';
+import { selectionOf } from '../testing/selection.ts';
 import { openChainTree } from './chain-tree.ts';
 import { hashSelection } from './content-hash.ts';
 import { openContext } from './context-tree.ts';
@@ -42,15 +43,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const selection = (more: Partial<Selection> = {}): Selection => ({
-  source: '/d',
-  followsSymlink: true,
-  allowsWildcard: true,
-  copiesDirContents: true,
-  keepsParents: false,
-  excludes: [],
-  ...more,
-});
+const selection = (more: Partial<Selection> = {}): Selection => selectionOf('/d', more);
 
 const stateOf = (
   tree: FileTree,
