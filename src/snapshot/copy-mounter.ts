@@ -21,7 +21,8 @@ import { removeSlowly } from './remove-tree.ts';
 export const copyMounter: Mounter = { mount };
 
 async function mount(request: MountRequest, signal: AbortSignal): Promise<MountedChain> {
-  const { path, tree, parentTree } = request;
+  const { path, parentTree } = request;
+  const tree = request.tree();
   const root = join(path, 'merged');
   mkdirSync(root, { mode: 0o700 });
   const hostRoot = textToBytes(root);

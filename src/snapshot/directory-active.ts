@@ -1,8 +1,9 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { utimesNs } from '../host/sys.ts';
-import { openChainTree } from '../tree/chain-tree.ts';
+import { openStackTree, openWritableTree } from '../tree/chain-tree.ts';
 import type { FileTree } from '../tree/file-tree.ts';
+import { LayerStack } from '../tree/layer-stack.ts';
 import type { ActiveSlot } from './active-slots.ts';
 import { COVER, type MountedChain, type Mounter } from './mounter.ts';
 import { floorDirectory } from './floor.ts';
@@ -21,8 +22,10 @@ import type {
 export interface ActiveParts {
   readonly base: string;
   readonly slot: ActiveSlot;
-  /** The parent and its ancestors, top first. */
-  readonly lowers: readonly CommittedSnapshot[];
+  /** The parent and its ancestors, top first; only asked for when they are shown together. */
+  readonly lowers: () => readonly CommittedSnapshot[];
+  /** Their files. */
+  readonly stack: LayerStack;
   readonly mounter: Mounter;
 }
 
@@ -44,26 +47,29 @@ export class DirectoryActive implements ActiveSnapshot {
     this.#commit = commit;
     this.id = parts.slot.id;
     this.upper = join(parts.slot.path, 'fs');
-    this.parentTree = openChainTree(parts.lowers.map(({ dir }) => dir));
+    this.parentTree = openStackTree(parts.stack);
   }
 
   get tree(): FileTree {
-    const lowers = this.#parts.lowers.map(({ dir }) => dir);
-    return openChainTree([this.upper, ...lowers], { isTopWritable: true });
+    return openWritableTree(this.upper, this.#parts.stack);
   }
 
   async mount(signal: AbortSignal, { cover, floor }: ViewAdditions = {}): Promise<MountedView> {
-    const { base, lowers, slot, mounter } = this.#parts;
+    const { base, lowers, slot, stack, mounter } = this.#parts;
     const { id, path } = slot;
-    const covers = cover === undefined ? [] : [join(path, COVER)];
-    for (const dir of covers) mkdirSync(dir, { mode: 0o700 });
-    this.#hasCover = cover !== undefined;
-    cover?.(join(path, COVER));
-    const dirs = [...covers, ...lowers.map(({ dir }) => dir)];
-    const tree = openChainTree([this.upper, ...dirs], { isTopWritable: true });
-    const { parentTree } = this;
+    const hasCover = cover !== undefined;
+    this.#hasCover = hasCover;
+    if (hasCover) {
+      mkdirSync(join(path, COVER), { mode: 0o700 });
+      cover(join(path, COVER));
+    }
+    const { parentTree, upper } = this;
+    const chain = lowers();
+    // Not on the stack that others share: what covers it belongs to no snapshot.
+    const dirs = [...chain.map(({ dir }) => dir).reverse(), join(path, COVER)];
     const request = {
-      ...{ base, id, path, lowers, hasCover: cover !== undefined, parentTree, tree },
+      ...{ base, id, path, lowers: chain, hasCover, parentTree },
+      tree: () => openWritableTree(upper, hasCover ? LayerStack.of(dirs) : stack),
       floor: floor && (() => floorDirectory(base, floor)),
     };
     this.#mounted = await mounter.mount(request, signal);

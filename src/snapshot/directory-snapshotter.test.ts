@@ -81,7 +81,7 @@ describe('openDirectorySnapshotter()', () => {
     await using snapshots = openDirectorySnapshotter(dir);
     await using active = await snapshots.prepare(undefined, signal);
     const parent = await active.commit(info);
-    writeFileSync(join(dir, 'active/00000000000x.lock'), parent.id);
+    writeFileSync(join(dir, `active/00000000000x.${parent.id}.lock`), '');
     mkdirSync(join(dir, 'active/00000000000x'));
     await snapshots.remove(parent.id);
     expect(readdirSync(join(dir, 'active'))).toEqual([]);

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { createBreather } from '../core/breathe.ts';
 import { diskError } from '../host/disk-error.ts';
 import { openHolds, type Holds } from '../host/holds.ts';
-import { openChainTree } from '../tree/chain-tree.ts';
+import { openStackTree } from '../tree/chain-tree.ts';
 import type { FileTree } from '../tree/file-tree.ts';
+import { LayerStack } from '../tree/layer-stack.ts';
 import {
   activeParents,
   isSnapshotId,
@@ -17,7 +18,7 @@ import { childrenFirst } from './children-first.ts';
 import { snapshotHasChildren, snapshotNotFound } from './errors.ts';
 import { chooseMounter, type MountChoice } from './choose-mounter.ts';
 import { DirectoryActive, makeRoot } from './directory-active.ts';
-import { DIGESTS_FILE, KeptDigests, placeOf } from './kept-digests.ts';
+import { DIGESTS_FILE, KeptDigests } from './kept-digests.ts';
 import type { Mounter } from './mounter.ts';
 import { removeSlowly, removeTree } from './remove-tree.ts';
 import { readRecord } from './snapshot-record.ts';
@@ -75,6 +76,8 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
   readonly #mounter: Mounter;
   readonly digests: KeptDigests;
   readonly #records = new Map<SnapshotId, CommittedSnapshot>();
+  /** Chains whose files were looked at, by their top. */
+  readonly #stacks = new Map<SnapshotId, LayerStack>();
 
   constructor(dir: string, options: SnapshotterOptions) {
     this.#dir = dir;
@@ -130,7 +133,9 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   tree(id: SnapshotId | undefined): FileTree {
-    return openChainTree(id === undefined ? [] : this.chain(id).map(({ dir }) => dir));
+    if (id === undefined) return openStackTree(LayerStack.of([]));
+    if (this.get(id) === undefined) throw snapshotNotFound(id);
+    return openStackTree(this.#stackOf(id));
   }
 
   remove(id: SnapshotId): Promise<void> {
@@ -171,6 +176,25 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
       next = snapshot.parent;
     }
     return chain;
+  }
+
+  #stackOf(id: SnapshotId): LayerStack {
+    const missing: CommittedSnapshot[] = [];
+    let stack: LayerStack | undefined;
+    for (let next: SnapshotId | undefined = id; next !== undefined && stack === undefined;) {
+      stack = this.#stacks.get(next);
+      if (stack !== undefined) break;
+      const snapshot: CommittedSnapshot | undefined = this.#records.get(next) ?? this.#read(next);
+      if (snapshot === undefined) throw snapshotNotFound(next);
+      missing.push(snapshot);
+      next = snapshot.parent;
+    }
+    stack ??= LayerStack.of([]);
+    for (const snapshot of missing.reverse()) {
+      stack = stack.with(snapshot.dir);
+      this.#stacks.set(snapshot.id, stack);
+    }
+    return stack;
   }
 
   /** Removes those of `ids` that have no children, or none that is not removed as well. */
@@ -217,15 +241,20 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
 
   #discard(id: SnapshotId): void {
     if (existsSync(join(this.#dir, id))) removeTree(this.#hide(id));
-    else this.#records.delete(id);
+    else this.#forget(id);
   }
 
   /** Moves a snapshot out of sight, so that nobody sees half of it while it is removed. */
   #hide(id: SnapshotId): string {
     const trash = join(this.#dir, 'trash', `${id}-${randomBytes(4).toString('hex')}`);
-    this.#records.delete(id);
+    this.#forget(id);
     renameSync(join(this.#dir, id), trash);
     return trash;
+  }
+
+  #forget(id: SnapshotId): void {
+    this.#records.delete(id);
+    this.#stacks.delete(id);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -233,19 +262,24 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   #open(parent: SnapshotId | undefined): ActiveSnapshot {
-    const [lowers, slot] = this.#holds.enter(() => [
-      parent === undefined ? [] : this.#chainBelow(parent),
-      takeActiveSlot(join(this.#dir, 'active'), parent),
-    ]);
+    const [below, slot] = this.#holds.enter(() => {
+      const found = parent === undefined ? undefined : this.#read(parent);
+      if (parent !== undefined && found === undefined) throw snapshotNotFound(parent);
+      return [found, takeActiveSlot(join(this.#dir, 'active'), parent)];
+    });
+    let stack: LayerStack;
     try {
+      stack = parent === undefined ? LayerStack.of([]) : this.#stackOf(parent);
       mkdirSync(slot.path, { mode: 0o700 });
-      makeRoot(join(slot.path, 'fs'), lowers[0]?.dir);
+      makeRoot(join(slot.path, 'fs'), below?.dir);
     } catch (error) {
       removeTree(slot.path);
       slot.close();
       throw error;
     }
-    const parts = { base: this.#dir, slot, lowers, mounter: this.#mounter };
+    const lowers = (): readonly CommittedSnapshot[] =>
+      parent === undefined ? [] : this.#chainBelow(parent);
+    const parts = { base: this.#dir, slot, lowers, stack, mounter: this.#mounter };
     return new DirectoryActive(parts, (info, digests) =>
       this.#onDisk(() => {
         if (digests !== undefined) this.#keepDigests(slot, digests);
@@ -264,9 +298,8 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
 
   #keepDigests({ path }: ActiveSlot, { list, sharesWith }: CommitDigests): void {
     const shared = new Set(sharesWith.flatMap((id) => this.#chainBelow(id).map((each) => each.id)));
-    const sources = this.digests.sourcesAmong([...shared]);
-    if (list.size === 0 && sources.length === 0) return;
-    writeFileSync(join(path, DIGESTS_FILE), list.encode(placeOf(path), sources), { mode: 0o600 });
+    const kept = this.digests.encode(path, list, shared);
+    if (kept !== undefined) writeFileSync(join(path, DIGESTS_FILE), kept, { mode: 0o600 });
   }
 
   #commit(

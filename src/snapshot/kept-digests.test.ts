@@ -1,12 +1,21 @@
 import { createHash } from 'node:crypto';
-import { cpSync, linkSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BytePath } from '../core/bytes.ts';
-import { DigestList } from '../tree/digest-list.ts';
+import { decodeDigestList, DigestList } from '../tree/digest-list.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
 import { openDirectorySnapshotter } from './directory-snapshotter.ts';
+import { DIGESTS_FILE } from './kept-digests.ts';
 import type { CommittedSnapshot, SnapshotId, Snapshotter } from './snapshotter.ts';
 
 let base: string;
@@ -58,6 +67,30 @@ test('files that are shared are found through those that they came from, however
   const second = await commit(snapshots, [first.id], join(first.dir, 'f'));
   const third = await commit(snapshots, [second.id], join(second.dir, 'f'));
   expect(Buffer.from(snapshots.digests.get(fileOf(snapshots, third.id)) ?? [])).toEqual(digest);
+});
+
+test('of very many that files came from few are named, and all are found', async () => {
+  await using snapshots = openDirectorySnapshotter(base);
+  let last = await commit(snapshots, []);
+  const first = last.dir;
+  for (let count = 0; count < 60; count++) {
+    // Each has a file of its own, and one that all share.
+    await using active = await snapshots.prepare(undefined, signal);
+    linkSync(join(first, 'f'), join(active.upper, 'f'));
+    writeFileSync(join(active.upper, 'g'), 'one');
+    const list = new DigestList();
+    const node = active.tree.lookup('/g' as BytePath, { followsLast: false });
+    if (node !== undefined) list.add(node.ino, digest);
+    const info = { bytes: 3, entries: 2, isEmpty: false };
+    last = await active.commit(info, { list, sharesWith: [last.id] });
+  }
+  const stored = readFileSync(join(base, last.id, DIGESTS_FILE));
+  const place = lstatSync(last.dir, { bigint: true });
+  expect(decodeDigestList(stored, place)?.sources.length).toBeLessThanOrEqual(16);
+  await using later = openDirectorySnapshotter(base);
+  for (const path of ['/f', '/g']) {
+    expect(Buffer.from(later.digests.get(fileOf(later, last.id, path)) ?? [])).toEqual(digest);
+  }
 });
 
 test('a digest that went with its snapshot is not known any more', async () => {

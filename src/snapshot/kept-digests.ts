@@ -1,4 +1,4 @@
-import { existsSync, lstatSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BytePath } from '../core/bytes.ts';
 import { textToBytes } from '../core/bytes.ts';
@@ -22,6 +22,11 @@ export const DIGESTS_FILE = 'digests';
 /** About 25 million files; a larger list is not one of ours. */
 const MAX_LIST_BYTES = 1 << 30;
 
+/** Where a snapshot would name more, it takes over what the small ones say: each is one more list to look in. */
+const MAX_SOURCES = 16;
+/** Files of a list that is taken over. */
+const SMALL_LIST = 4096;
+
 /**
  * Digests of files in frozen snapshots, kept beside them, so that the content key of a copy from one
  * need not read them. A file of a frozen snapshot never changes, and its inode is not given away as long
@@ -33,6 +38,8 @@ export class KeptDigests implements HashCache {
   /** The same as a byte path, with the slash that follows it. */
   readonly #prefix: BytePath;
   readonly #lists = new Map<string, readonly InodeDigests[]>();
+  /** What was read from beside snapshots. */
+  readonly #stored = new Map<string, StoredDigests | undefined>();
   /** What was read in this process. */
   readonly #fresh = new Map<string, DigestList>();
 
@@ -74,21 +81,34 @@ export class KeptDigests implements HashCache {
         // Somebody removed the snapshot meanwhile.
         if (!hasCode(error, 'ENOENT')) throw error;
       }
-      this.#lists.delete(id);
+      this.#stored.delete(id);
     }
+    // What was saved is looked for in the lists of those that share it, too.
+    if (this.#fresh.size > 0) this.#lists.clear();
     this.#fresh.clear();
   }
 
-  /** Which of these snapshots have digests, with those that they share files with. */
-  sourcesAmong(ids: readonly SnapshotId[]): readonly string[] {
-    const found = new Set<string>();
-    for (const id of ids) {
-      const directory = join(this.#base, id);
-      if (!existsSync(join(directory, DIGESTS_FILE))) continue;
-      found.add(id);
-      for (const source of readList(directory)?.sources ?? []) found.add(source);
+  /**
+   * What is to be kept beside a snapshot in `directory` that shares files with `ids`: `list`, and where the
+   * digests of those files are. Undefined when nothing is known.
+   */
+  encode(directory: string, list: DigestList, ids: Iterable<SnapshotId>): Buffer | undefined {
+    const found = new Map<string, StoredDigests>();
+    const find = (id: string): StoredDigests | undefined => {
+      const stored = this.#read(id);
+      if (stored !== undefined) found.set(id, stored);
+      return stored;
+    };
+    for (const id of ids) for (const source of find(id)?.sources ?? []) find(source);
+    if (found.size > MAX_SOURCES) {
+      for (const [id, stored] of found) {
+        if (stored.inodes.length > SMALL_LIST) continue;
+        list.addAll(stored);
+        found.delete(id);
+      }
     }
-    return [...found];
+    if (list.size === 0 && found.size === 0) return undefined;
+    return list.encode(placeOf(directory), [...found.keys()]);
   }
 
   /** `<base>/<id>/…` */
@@ -109,7 +129,10 @@ export class KeptDigests implements HashCache {
   }
 
   #read(id: string): StoredDigests | undefined {
-    return readList(join(this.#base, id));
+    if (this.#stored.has(id)) return this.#stored.get(id);
+    const stored = readList(join(this.#base, id));
+    this.#stored.set(id, stored);
+    return stored;
   }
 }
 

@@ -24,7 +24,7 @@ export interface MountRequest {
   /** Directory, from `base`, of what is seen where the chain has nothing. */
   readonly floor: (() => string) | undefined;
   /** The chain, the cover where there is one, and `fs` on top. */
-  readonly tree: FileTree;
+  readonly tree: () => FileTree;
 }
 
 /** A chain that is shown. */

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
 import type { FileTree, TreeNode } from './file-tree.ts';
+import { LayerStack, StackedDirectory } from './layer-stack.ts';
 import { KNOWN, ListedDirectory, MANY_NAMES } from './listed-directory.ts';
 import { joinPath, readNode, ROOT } from './node.ts';
 import { isWhiteout } from './whiteout.ts';
@@ -24,11 +25,28 @@ export function openChainTree(
   dirsTopFirst: readonly string[],
   options: ChainTreeOptions = {},
 ): FileTree {
-  const dirs = dirsTopFirst.map(textToBytes);
-  const [top, ...rest] = dirs;
-  if (options.isTopWritable !== true || top === undefined) return new FrozenChain(dirs);
-  return new WritableChain(top, new FrozenChain(rest));
+  const [top, ...rest] = dirsTopFirst;
+  if (options.isTopWritable !== true || top === undefined) {
+    return openStackTree(LayerStack.of(dirsTopFirst.toReversed()));
+  }
+  return openWritableTree(top, LayerStack.of(rest.toReversed()));
 }
+
+/** The same for directories that share what is known of them. */
+export function openStackTree(stack: LayerStack): FileTree {
+  return new FrozenChain(stack);
+}
+
+/** The same for a directory that is still being written on top of such. */
+export function openWritableTree(top: string, below: LayerStack): FileTree {
+  return new WritableChain(textToBytes(top), new FrozenChain(below));
+}
+
+/** In so many host directories a name is looked for each time anew: that costs less than remembering it. */
+const FEW_HOSTS = 8;
+
+/** The host directories that make up a directory: few of them, top first, or those of a stack. */
+type Hosts = readonly BytePath[] | StackedDirectory;
 
 /** More than a walk is deep, in most trees. */
 const MAX_LISTED = 32;
@@ -38,16 +56,17 @@ class FrozenChain implements FileTree {
   readonly root: TreeNode;
   /** Merged directories by path. Other files are not kept: most are looked at once. */
   readonly #directories = new Map<BytePath, TreeNode>();
-  /** Host directories that make up a directory node, top first. */
-  readonly #hosts = new WeakMap<TreeNode, readonly BytePath[]>();
+  readonly #hosts = new WeakMap<TreeNode, Hosts>();
+  readonly #height: number;
   /** What is in the directories that were listed last. */
   readonly #listed = new Map<TreeNode, ListedDirectory>();
   /** Names that were listed so far. */
   #names = 0;
 
-  constructor(dirs: readonly BytePath[]) {
-    this.root = rootNode(dirs[0]);
-    this.#remember(this.root, dirs);
+  constructor(stack: LayerStack) {
+    this.#height = stack.height;
+    this.root = rootNode(stack.top);
+    this.#remember(this.root, this.#hostsIn(stack.root));
   }
 
   lookup(path: BytePath, options: { readonly followsLast: boolean }): TreeNode | undefined {
@@ -63,8 +82,10 @@ class FrozenChain implements FileTree {
     const path = joinPath(directory.path, name);
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
+    const hosts = this.#hostsOf(directory);
+    if (hosts instanceof StackedDirectory) return this.#childIn(hosts, name, path);
     const found: TreeNode[] = [];
-    for (const host of this.#hostsOf(directory)) {
+    for (const host of hosts) {
       const node = readNode(joinPath(host, name), path);
       if (node === undefined) continue;
       // A file hides what is below it; below a directory it is hidden itself.
@@ -77,12 +98,27 @@ class FrozenChain implements FileTree {
 
   list(directory: TreeNode): readonly BytePath[] {
     const hosts = this.#hostsOf(directory);
-    const [only, ...others] = hosts;
-    const isSingle = only === directory.hostPath && others.length === 0;
+    if (hosts instanceof StackedDirectory) return hosts.names(this.#height).sort(compareBytes);
+    const isSingle = hosts.length === 1 && hosts[0] === directory.hostPath;
     const names =
       (isSingle && this.#names > MANY_NAMES ? this.#look(directory) : undefined) ?? merged(hosts);
     this.#names += names.length;
     return names;
+  }
+
+  #childIn(directory: StackedDirectory, name: BytePath, path: BytePath): TreeNode | undefined {
+    const place = directory.find(name, this.#height);
+    if (place === undefined || place.kind === 'removed') return undefined;
+    const node = readNode(place.host, path);
+    if (node !== undefined && place.kind === 'directory') {
+      this.#remember(node, this.#hostsIn(place.directory));
+    }
+    return node;
+  }
+
+  #hostsIn(directory: StackedDirectory): Hosts {
+    const isMany = directory.count(this.#height) > FEW_HOSTS;
+    return isMany ? directory : directory.hosts(this.#height);
   }
 
   /** Whoever lists a directory mostly asks for all that is in it. Undefined when it holds whiteouts. */
@@ -111,13 +147,13 @@ class FrozenChain implements FileTree {
     return first;
   }
 
-  #remember(node: TreeNode, hosts: readonly BytePath[]): void {
+  #remember(node: TreeNode, hosts: Hosts): void {
     this.#directories.set(node.path, node);
     this.#hosts.set(node, hosts);
   }
 
   /** Empty for what is no directory. A node of another tree counts by its path. */
-  #hostsOf(node: TreeNode): readonly BytePath[] {
+  #hostsOf(node: TreeNode): Hosts {
     if (node.type !== 'directory') return [];
     const own = this.#hosts.get(node) ?? this.#hosts.get(this.#directories.get(node.path) ?? node);
     if (own !== undefined) return own;

@@ -50,6 +50,11 @@ export class DigestList implements InodeDigests {
     this.#count++;
   }
 
+  /** Adds all that another list has. */
+  addAll({ inodes, digests }: StoredDigests): void {
+    for (const [at, inode] of inodes.entries()) this.add(inode, digestAt(digests, at));
+  }
+
   get(inode: Inode): Uint8Array | undefined {
     if (!isNumber(inode)) return undefined;
     const byInode = (this.#byInode ??= this.#index());
