@@ -5,6 +5,7 @@ import type { BatchPool } from '../host/batch-pool.ts';
 import type { CopyAction } from '../ops/op.ts';
 import type { DigestList } from '../tree/digest-list.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
+import { FirstNames } from '../tree/first-names.ts';
 import { joinPath, ROOT } from '../tree/node.ts';
 import { selectFiles } from '../tree/select-files.ts';
 import { walkSelected, type SelectedEntry, type SelectedRoot } from '../tree/walk-selected.ts';
@@ -146,7 +147,7 @@ class Copier {
   /** Directories by their path below the root. */
   readonly #dirs = new Map<BytePath, OpenDir>();
   /** The copies of files with several names. */
-  readonly #groups = new Map<string, BytePath>();
+  readonly #copies = new FirstNames();
   /** Further names of files with several names. */
   readonly #links: (() => void)[] = [];
   /** What directories get when nothing is added to them any more. */
@@ -232,8 +233,7 @@ class Copier {
   #copyFile(node: TreeNode, slot: Slot): void {
     if (slot.existing?.type === 'directory') throw fileOntoDirectory(node.path, slot.path);
     const { upper } = this.#job.scope;
-    const group = groupOf(node);
-    const first = group === undefined ? undefined : this.#groups.get(group);
+    const first = this.#firstCopy(node, slot);
     upper.makeRoom(slot, node.type === 'file' && first === undefined ? node.size : 0);
     if (first !== undefined) {
       // Its first name may still be on its way.
@@ -242,7 +242,6 @@ class Copier {
       });
       return;
     }
-    if (group !== undefined) this.#groups.set(group, slot.hostPath);
     const wanted = this.#permissions(node);
     if (this.#tryShare(node, wanted, slot)) return;
     if (node.type === 'file') {
@@ -259,6 +258,16 @@ class Copier {
     createLike(node, slot.hostPath);
     setMetadata(slot.hostPath, slot.path, wanted, node);
     this.#look(node);
+  }
+
+  /**
+   * The copy of another name of this file. Files of two snapshots can share an inode because they were copied
+   * from the same place; only names in one directory tree of the host are links of one another.
+   */
+  #firstCopy(node: TreeNode, { hostPath }: Slot): BytePath | undefined {
+    if (node.type !== 'file') return undefined;
+    const root = node.hostPath.slice(0, node.hostPath.length - node.path.length);
+    return this.#copies.note(node, hostPath, root);
   }
 
   /** Instead of a copy, a second name of a file that never changes. */
@@ -282,14 +291,4 @@ class Copier {
       mode: node.type === 'symlink' ? node.mode : changed,
     };
   }
-}
-
-/**
- * Names one file that has several names. Files of two snapshots can share an inode because they were
- * copied from the same place; only names in one directory tree of the host are links of one another.
- */
-function groupOf(node: TreeNode): string | undefined {
-  if (node.type !== 'file' || node.nlink < 2) return undefined;
-  const root = node.hostPath.slice(0, node.hostPath.length - node.path.length);
-  return `${node.dev}:${node.ino}:${root}`;
 }

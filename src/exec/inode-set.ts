@@ -1,16 +1,17 @@
-import type { Inode, TreeNode } from '../tree/file-tree.ts';
+import type { TreeNode } from '../tree/file-tree.ts';
+import { InodeTable } from '../tree/inode-table.ts';
 
-/** A set of files, by device and inode: a number each, as there may be hundreds of thousands. */
+/** A set of files, by device and inode. There may be hundreds of thousands. */
 export class InodeSet {
-  readonly #byDevice = new Map<number, Set<Inode>>();
+  readonly #byDevice = new Map<number, InodeTable>();
 
   has({ dev, ino }: Pick<TreeNode, 'dev' | 'ino'>): boolean {
-    return this.#byDevice.get(dev)?.has(ino) === true;
+    return this.#byDevice.get(dev)?.get(ino) !== undefined;
   }
 
   add({ dev, ino }: Pick<TreeNode, 'dev' | 'ino'>): void {
     let inodes = this.#byDevice.get(dev);
-    if (inodes === undefined) this.#byDevice.set(dev, (inodes = new Set()));
-    inodes.add(ino);
+    if (inodes === undefined) this.#byDevice.set(dev, (inodes = new InodeTable()));
+    inodes.set(ino, 0);
   }
 }

@@ -1,5 +1,6 @@
 import type { BytePath } from '../core/bytes.ts';
-import { FirstNames, nodeEntry, type LayerEntry } from '../layer/node-entry.ts';
+import { nodeEntry, type LayerEntry } from '../layer/node-entry.ts';
+import { FirstNames } from '../tree/first-names.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { ROOT } from '../tree/node.ts';
 
@@ -41,6 +42,6 @@ function* directoryEntries(directory: TreeNode, walk: Walk): Generator<LayerEntr
 function entryOf(node: TreeNode, walk: Walk): LayerEntry {
   const name = (walk.prefix + node.path.slice(1)) as BytePath;
   const layer = node.hostPath.slice(0, node.hostPath.length - node.path.length);
-  const named = walk.names.note(node, name, layer);
-  return nodeEntry(node, named, walk.clampMtime);
+  const first = walk.names.note(node, name, layer);
+  return nodeEntry(node, { name, first }, walk.clampMtime);
 }

@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { FirstNames } from '../tree/first-names.ts';
 import { KNOWN, ListedDirectory } from '../tree/listed-directory.ts';
 import { joinPath, readNode } from '../tree/node.ts';
 import { isWhiteout } from '../tree/whiteout.ts';
 import { isOpaque } from '../tree/opaque.ts';
-import { FirstNames, nodeEntry, type LayerEntry } from './node-entry.ts';
+import { nodeEntry, type LayerEntry } from './node-entry.ts';
 import type { TarEntry } from './tar-entry.ts';
 
 /** Names that mean something else than a file in a layer (OCI image-spec layer.md, "Whiteouts"). */
@@ -50,8 +51,8 @@ function* directoryEntries(
       continue;
     }
     if (node.type === 'socket') continue;
-    const named = scope.names.note(node, path);
-    yield nodeEntry(node, named, scope.clampMtime);
+    const first = scope.names.note(node, path);
+    yield nodeEntry(node, { name: path, first }, scope.clampMtime);
     if (node.type !== 'directory') continue;
     if (isOpaque(hostPath)) yield { entry: marker(path, OPAQUE_WHITEOUT), hostPath: undefined };
     yield* directoryEntries(hostPath, path, scope);

@@ -1,6 +1,6 @@
 import type { BytePath } from '../core/bytes.ts';
 import { majorOf, minorOf } from '../host/sys.ts';
-import type { Inode, TreeNode } from '../tree/file-tree.ts';
+import type { TreeNode } from '../tree/file-tree.ts';
 import { readLink } from '../tree/node.ts';
 import { readXattrs } from '../tree/xattrs.ts';
 import type { TarEntry, TarEntryType } from './tar-entry.ts';
@@ -12,7 +12,7 @@ export interface LayerEntry {
 }
 
 /** How a file is named in the archive that is being written. */
-export interface EntryName {
+interface EntryName {
   readonly name: BytePath;
   /** The name under which the same file was written before; undefined the first time. */
   readonly first: BytePath | undefined;
@@ -50,33 +50,6 @@ export function nodeEntry(
     },
     hostPath: size > 0 ? node.hostPath : undefined,
   };
-}
-
-/**
- * The names of files that have several. It keeps a number for each, not a text: there may be hundreds of
- * thousands, as the store shares files between layers.
- */
-export class FirstNames {
-  readonly #byLayer = new Map<string, Map<number, Map<Inode, BytePath>>>();
-
-  /**
-   * Notes the name of a file. `layer` tells files apart that the store shares between layers: those are no
-   * hard links of the image.
-   */
-  note(node: TreeNode, name: BytePath, layer = ''): EntryName {
-    const { ino, dev, nlink, type } = node;
-    if (nlink < 2 || type === 'directory') return { name, first: undefined };
-    const names = within(within(this.#byLayer, layer), dev);
-    const first = names.get(ino);
-    if (first === undefined) names.set(ino, name);
-    return { name, first };
-  }
-}
-
-function within<K, Inner, Value>(map: Map<K, Map<Inner, Value>>, key: K): Map<Inner, Value> {
-  let inner = map.get(key);
-  if (inner === undefined) map.set(key, (inner = new Map<Inner, Value>()));
-  return inner;
 }
 
 function seconds(mtimeNs: bigint, clamp: number | undefined): number {

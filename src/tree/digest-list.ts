@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Inode } from './file-tree.ts';
+import { InodeTable } from './inode-table.ts';
 
 /** Digests of files by inode. Good for as long as the files stay, and stay what they are. */
 export interface InodeDigests {
@@ -31,7 +32,7 @@ export class DigestList implements InodeDigests {
   #inodes = new Float64Array(FIRST_CAPACITY);
   #digests = Buffer.alloc(FIRST_CAPACITY * DIGEST_BYTES);
   #count = 0;
-  #byInode: Map<number, number> | undefined;
+  #byInode: InodeTable | undefined;
 
   get size(): number {
     return this.#count;
@@ -100,8 +101,8 @@ export class DigestList implements InodeDigests {
     return { inodes: Float64Array.from(once, (at) => inodes[at] ?? 0), digests };
   }
 
-  #index(): Map<number, number> {
-    const byInode = new Map<number, number>();
+  #index(): InodeTable {
+    const byInode = new InodeTable();
     for (let at = 0; at < this.#count; at++) byInode.set(this.#inodes[at] ?? 0, at);
     return byInode;
   }

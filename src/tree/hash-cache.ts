@@ -5,6 +5,7 @@ import { hexOf } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import type { FileState, Inode } from './file-tree.ts';
+import { InodeTable } from './inode-table.ts';
 import { inodeOf } from './node.ts';
 
 /**
@@ -61,7 +62,7 @@ class Fresh {
   #digests = Buffer.alloc(FIRST_CAPACITY * DIGEST_BYTES);
   #racy = new Uint8Array(FIRST_CAPACITY);
   /** Record number by inode. */
-  readonly #byInode = new Map<Inode, number>();
+  readonly #byInode = new InodeTable();
 
   get size(): number {
     return this.#byInode.size;
@@ -74,7 +75,7 @@ class Fresh {
   }
 
   has(inode: Inode): boolean {
-    return this.#byInode.has(inode);
+    return this.#byInode.get(inode) !== undefined;
   }
 
   put(node: FileState, digest: Uint8Array, isRacy: boolean): void {
@@ -156,7 +157,7 @@ class Stored {
   readonly keys: BigInt64Array;
   readonly digests: Buffer;
   /** Record number by inode. */
-  readonly #byInode = new Map<Inode, number>();
+  readonly #byInode = new InodeTable();
   readonly #used: Uint8Array;
   #usedCount = 0;
 
