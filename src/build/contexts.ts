@@ -24,6 +24,11 @@ export interface BuildContexts {
   isFrozen(name: string): boolean;
   /** Keeps what was hashed for the next build. */
   save(): void;
+  /**
+   * Call when nothing that was hashed is copied any more: keeps it as `save` does, and forgets what is known of
+   * the files. Whoever asks for them later sees them as they are then.
+   */
+  release(name: string): void;
 }
 
 /** An ignore file beside the Dockerfile goes before the one of the main context. */
@@ -69,6 +74,11 @@ export function openContexts(
     current: open,
     save() {
       for (const kept of [...caches.values(), ...memos.values()]) kept.save();
+    },
+    release(name) {
+      caches.get(name)?.save();
+      memos.get(name)?.save();
+      for (const known of [trees, caches, memos]) known.delete(name);
     },
   };
 }

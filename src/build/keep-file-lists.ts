@@ -20,7 +20,9 @@ export function keepFileLists(store: DiskCacheStore): FileListKeeper {
       put(record) {
         for (const hash of Object.values(record.parts)) {
           const pieces = noted.get(hash);
-          if (pieces !== undefined) store.putFileList(hash, pieces.join(''));
+          if (pieces === undefined) continue;
+          store.putFileList(hash, pieces);
+          noted.delete(hash);
         }
         store.put(record);
       },

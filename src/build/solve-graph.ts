@@ -18,6 +18,7 @@ import { hashSelection, type HashOptions } from '../tree/content-hash.ts';
 import { pathTooLong } from '../tree/errors.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import type { Selection } from '../tree/select-files.ts';
+import { followContextReaders } from './context-readers.ts';
 import type { BuildContexts } from './contexts.ts';
 import { describeChanges } from './describe-changes.ts';
 import { contextChanged } from './errors.ts';
@@ -173,7 +174,13 @@ export function createGraphSolver(
   const lists = keepFileLists(deps.store.cache);
   const { imports } = deps;
   const slots = stepSlots(graph, deps.dockerfileId);
-  return new Solver(graph.ops, graph.metadata, {
+  // What an imported cache has may turn out not to be there: then the step runs after all.
+  const isSolved = (id: OpId): boolean => {
+    const record = solver.recordOf(id);
+    return record !== undefined && record.isRemote !== true;
+  };
+  const readers = followContextReaders(graph, isSolved, (name) => deps.contexts.release(name));
+  const solver = new Solver(graph.ops, graph.metadata, {
     cache: imports === undefined ? lists.cache : withImports(lists.cache, deps.store, imports),
     hasSnapshot: (id) => deps.store.snapshots.get(id as SnapshotId) !== undefined,
     async hashFiles(use, input, signal) {
@@ -192,6 +199,7 @@ export function createGraphSolver(
         if (op !== undefined) await imports?.restoreMounts(op, signal);
         const { snapshot, bytes } = await runOp(graph, id, opInputs(inputs), runner, signal);
         if (snapshot !== undefined) deps.onSnapshot?.(id, snapshot as SnapshotId, bytes);
+        readers.finished(id);
         return { output: { kind: 'snapshot', id: snapshot }, bytes };
       } catch (error) {
         if (isPathError(error)) throw pathTooLong(error.path);
@@ -211,6 +219,7 @@ export function createGraphSolver(
     now: () => deps.now(),
     elapsed: () => deps.elapsed(),
   });
+  return solver;
 
   /** Hashes again what a step read from a build context: the same bytes that the key stands for? */
   async function checkUnchanged(id: OpId, signal: AbortSignal): Promise<void> {

@@ -15,7 +15,7 @@ import type { CacheRecord, CacheStore } from './cache-store.ts';
 /** What this store needs of host/: given in, so that tests can fail them on purpose. */
 export interface CacheStoreHost {
   /** Temporary name, write, rename. */
-  writeFileAtomic(path: string, content: string | Uint8Array): void;
+  writeFileAtomic(path: string, content: string | Iterable<Uint8Array>): void;
   acquireLock(path: string, signal: AbortSignal): Promise<AsyncDisposable>;
 }
 
@@ -31,8 +31,8 @@ export interface DiskCacheStore extends CacheStore {
   fileList(hash: string): string | undefined;
   /** Whether it is kept. */
   hasFileList(hash: string): boolean;
-  /** Keeps it as long as a recent record of a step has `hash` as a part. */
-  putFileList(hash: string, text: string): void;
+  /** Keeps that text, given in pieces, as long as a recent record of a step has `hash` as a part. */
+  putFileList(hash: string, pieces: readonly string[]): void;
   /** Every record that has our form, in no particular order. */
   list(): Iterable<ListedRecord>;
   /** Removes a record, and what remembers it as its step's last. Nothing happens when there is none. */
@@ -72,7 +72,7 @@ export function openDiskCacheStore(
     const text = readText(pathOf(key));
     return text === undefined ? undefined : parseRecord(text, key);
   };
-  const write = (path: string, content: string | Uint8Array): void => {
+  const write = (path: string, content: string | Iterable<Uint8Array>): void => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     host.writeFileAtomic(path, content);
   };
@@ -119,12 +119,18 @@ export function openDiskCacheStore(
     fileList: (hash) =>
       isCacheKey(hash) ? readText(listPath(hash), 'latin1', MAX_LIST_BYTES) : undefined,
     hasFileList: (hash) => isCacheKey(hash) && existsSync(listPath(hash)),
-    putFileList(hash, text) {
-      if (text.length > MAX_LIST_BYTES || existsSync(listPath(hash))) return;
-      write(listPath(hash), Buffer.from(text, 'latin1'));
+    putFileList(hash, pieces) {
+      const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+      if (bytes > MAX_LIST_BYTES || existsSync(listPath(hash))) return;
+      write(listPath(hash), latin1Pieces(pieces));
     },
     lock: (key, signal) => host.acquireLock(join(lockDir, `key-${key}`), signal),
   };
+}
+
+/** One after the other, as all of them may be much memory. */
+function* latin1Pieces(pieces: readonly string[]): Generator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece, 'latin1');
 }
 
 /** The file's time of change is when the record was last of use. */

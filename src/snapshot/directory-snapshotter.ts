@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createBreather } from '../core/breathe.ts';
 import { diskError } from '../host/disk-error.ts';
 import { openHolds, type Holds } from '../host/holds.ts';
+import { replaceFile } from '../host/replace-file.ts';
 import { openStackTree } from '../tree/chain-tree.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { LayerStack } from '../tree/layer-stack.ts';
@@ -299,7 +300,7 @@ class DirectorySnapshotter implements Snapshotter, AsyncDisposable {
   #keepDigests({ path }: ActiveSlot, { list, sharesWith }: CommitDigests): void {
     const shared = new Set(sharesWith.flatMap((id) => this.#chainBelow(id).map((each) => each.id)));
     const kept = this.digests.encode(path, list, shared);
-    if (kept !== undefined) writeFileSync(join(path, DIGESTS_FILE), kept, { mode: 0o600 });
+    if (kept !== undefined) replaceFile(join(path, DIGESTS_FILE), kept);
   }
 
   #commit(

@@ -81,10 +81,9 @@ export class KeptDigests implements HashCache {
         // Somebody removed the snapshot meanwhile.
         if (!hasCode(error, 'ENOENT')) throw error;
       }
-      this.#stored.delete(id);
     }
-    // What was saved is looked for in the lists of those that share it, too.
-    if (this.#fresh.size > 0) this.#lists.clear();
+    this.#lists.clear();
+    this.#stored.clear();
     this.#fresh.clear();
   }
 
@@ -92,7 +91,11 @@ export class KeptDigests implements HashCache {
    * What is to be kept beside a snapshot in `directory` that shares files with `ids`: `list`, and where the
    * digests of those files are. Undefined when nothing is known.
    */
-  encode(directory: string, list: DigestList, ids: Iterable<SnapshotId>): Buffer | undefined {
+  encode(
+    directory: string,
+    list: DigestList,
+    ids: Iterable<SnapshotId>,
+  ): readonly Uint8Array[] | undefined {
     const found = new Map<string, StoredDigests>();
     const find = (id: string): StoredDigests | undefined => {
       const stored = this.#read(id);

@@ -64,10 +64,10 @@ export class DigestList implements InodeDigests {
   }
 
   /**
-   * The form that `decodeDigestList` reads, with what `stored` has besides. `sources` are names without
+   * The form that `decodeDigestList` reads, in pieces, with what `stored` has besides. `sources` are names without
    * spaces.
    */
-  encode(place: ListPlace, sources: readonly string[], stored?: StoredDigests): Buffer {
+  encode(place: ListPlace, sources: readonly string[], stored?: StoredDigests): Uint8Array[] {
     const own = this.#sorted();
     const more = stored ?? { inodes: new Float64Array(), digests: Buffer.alloc(0) };
     const merged = merge(own, more);
@@ -80,7 +80,7 @@ export class DigestList implements InodeDigests {
     MAGIC.copy(magic);
     const checksum = createHash('sha256');
     for (const part of parts) checksum.update(part);
-    return Buffer.concat([magic, checksum.digest(), ...parts]);
+    return [magic, checksum.digest(), ...parts];
   }
 
   /** In the order of inodes, each once: of several digests of one, the last. */

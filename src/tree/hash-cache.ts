@@ -3,7 +3,8 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { hexOf } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
-import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
+import { readFileCapped } from '../host/atomic-file.ts';
+import { replaceFile } from '../host/replace-file.ts';
 import type { FileState, Inode } from './file-tree.ts';
 import { InodeTable } from './inode-table.ts';
 import { inodeOf } from './node.ts';
@@ -144,9 +145,9 @@ class FileHashCache implements HashCache {
     const stored = (this.#stored ??= readStored(this.#file));
     const { keys, digests } = stored;
     const kept = { keys, digests, indexes: stored.keptIndexes(this.#fresh) };
-    const bytes = encode([this.#fresh.lasting(), kept]);
+    const records = [this.#fresh.lasting(), kept];
     mkdirSync(this.#options.directory, { recursive: true, mode: 0o700 });
-    writeFileAtomic(this.#file, bytes);
+    replaceFile(this.#file, encode(records));
     this.#isDirty = false;
   }
 }
@@ -215,24 +216,48 @@ function checkedBody(bytes: Buffer): Buffer | undefined {
   return bytes.subarray(32, HEADER_BYTES).equals(checksumOf(body)) ? body : undefined;
 }
 
-function encode(parts: readonly Records[]): Buffer {
-  const count = parts.reduce((sum, { indexes }) => sum + indexes.length, 0);
-  // One piece of memory, as there may be many records.
-  const bytes = Buffer.from(new ArrayBuffer(HEADER_BYTES + count * RECORD_BYTES));
-  const keys = new BigInt64Array(bytes.buffer, HEADER_BYTES, count * KEY_FIELDS);
-  const digests = bytes.subarray(HEADER_BYTES + keys.byteLength);
+/** The bytes of the file, in pieces: there may be many records. */
+function* encode(parts: readonly Records[]): Generator<Uint8Array> {
+  const header = Buffer.alloc(HEADER_BYTES);
+  const checksum = createHash('sha256');
+  for (const piece of encodeBody(parts)) checksum.update(piece);
+  MAGIC.copy(header);
+  checksum.digest().copy(header, HEADER_BYTES - CHECKSUM_BYTES);
+  yield header;
+  yield* encodeBody(parts);
+}
+
+/** First the keys of all records, then their digests. Each piece is valid until the next one is asked for. */
+function* encodeBody(parts: readonly Records[]): Generator<Uint8Array> {
+  const keys = new BigInt64Array(PIECE_RECORDS * KEY_FIELDS);
+  yield* encodeColumn(parts, Buffer.from(keys.buffer), (part, index, at) => {
+    const from = index * KEY_FIELDS;
+    keys.set(part.keys.subarray(from, from + KEY_FIELDS), at * KEY_FIELDS);
+  });
+  const digests = Buffer.allocUnsafe(PIECE_RECORDS * DIGEST_BYTES);
+  yield* encodeColumn(parts, digests, (part, index, at) => {
+    digests.set(recordOf(part.digests, index), at * DIGEST_BYTES);
+  });
+}
+
+const PIECE_RECORDS = 4096;
+
+function* encodeColumn(
+  parts: readonly Records[],
+  piece: Buffer,
+  put: (part: Records, index: number, at: number) => void,
+): Generator<Uint8Array> {
+  const recordBytes = piece.length / PIECE_RECORDS;
   let at = 0;
   for (const part of parts) {
     for (const index of part.indexes) {
-      const from = index * KEY_FIELDS;
-      keys.set(part.keys.subarray(from, from + KEY_FIELDS), at * KEY_FIELDS);
-      digests.set(recordOf(part.digests, index), at * DIGEST_BYTES);
-      at++;
+      put(part, index, at++);
+      if (at < PIECE_RECORDS) continue;
+      yield piece;
+      at = 0;
     }
   }
-  MAGIC.copy(bytes);
-  checksumOf(bytes.subarray(HEADER_BYTES)).copy(bytes, 32);
-  return bytes;
+  yield piece.subarray(0, at * recordBytes);
 }
 
 function recordOf(digests: Buffer, index: number): Buffer {

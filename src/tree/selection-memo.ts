@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { hexOf } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
-import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
+import { readFileCapped } from '../host/atomic-file.ts';
+import { replaceFile } from '../host/replace-file.ts';
 import type { SelectionState } from './selection-state.ts';
 
 /**
@@ -57,7 +58,7 @@ export function openSelectionMemo(options: SelectionMemoOptions): SelectionMemo 
     save() {
       if (!isDirty) return;
       mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-      writeFileAtomic(file, encode([...stored()].slice(-MAX_STATES)));
+      replaceFile(file, encode([...stored()].slice(-MAX_STATES)));
       isDirty = false;
     },
   };
