@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MAIN_CONTEXT } from '../ops/lower-source.ts';
 import type { Emit } from '../events/event.ts';
+import { collectGarbage } from '../host/collect-garbage.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { frozenContext, openContext, type ContextTree } from '../tree/context-tree.ts';
 import { openHashCache, type HashCache, type HashCacheOptions } from '../tree/hash-cache.ts';
@@ -30,6 +31,9 @@ export interface BuildContexts {
    */
   release(name: string): void;
 }
+
+/** What 100,000 files of a context take outside of the JavaScript heap. */
+const MUCH_BYTES = 24 << 20;
 
 /** An ignore file beside the Dockerfile goes before the one of the main context. */
 export function openContexts(
@@ -79,6 +83,7 @@ export function openContexts(
       caches.get(name)?.save();
       memos.get(name)?.save();
       for (const known of [trees, caches, memos]) known.delete(name);
+      if (process.memoryUsage().arrayBuffers > MUCH_BYTES) collectGarbage();
     },
   };
 }

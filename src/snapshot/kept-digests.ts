@@ -69,7 +69,7 @@ export class KeptDigests implements HashCache {
     list.add(node.ino, digest);
   }
 
-  /** Adds what was read to the lists beside the snapshots. */
+  /** Adds what was read to the lists beside the snapshots, and keeps nothing in memory. */
   save(): void {
     for (const [id, list] of this.#fresh) {
       const directory = join(this.#base, id);
