@@ -75,6 +75,7 @@ async function bundleThreads() {
       'host/network-worker',
       'layer/hash-worker',
       'layer/measure-worker',
+      'layer/tar-worker',
       'tree/digest-worker',
     ].map((name) => `src/${name}.ts`),
     external: ['koffi'],

@@ -3,6 +3,7 @@ import type { ExportableImage, ExportableLayer } from '../export/image-blobs.ts'
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
 import type { StoredImage, StoredLayer } from '../image/stored-image.ts';
 import { layerTar } from '../layer/layer-tar.ts';
+import { layerTarAside } from '../layer/tar-aside.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { layerNotHere } from './errors.ts';
 import type { Store } from './open-store.ts';
@@ -51,15 +52,19 @@ export function exportableLayers(
   layers: readonly StoredLayer[],
   store: Store,
 ): readonly ExportableLayer[] {
-  return layers.map(({ diffId, size, snapshot, clampMtime, blob }) => ({
-    diffId,
-    size,
-    blob: blob !== undefined && store.blobs.sizeOf(blob.digest) !== undefined ? blob : undefined,
-    open: (signal) => {
-      const frozen =
+  return layers.map(({ diffId, size, snapshot, clampMtime, blob }) => {
+    const frozen = (): string => {
+      const found =
         snapshot === undefined ? undefined : store.snapshots.get(snapshot as SnapshotId);
-      if (frozen === undefined) throw layerNotHere(diffId);
-      return layerTar(frozen.dir, { clampMtime }, signal);
-    },
-  }));
+      if (found === undefined) throw layerNotHere(diffId);
+      return found.dir;
+    };
+    return {
+      diffId,
+      size,
+      blob: blob !== undefined && store.blobs.sizeOf(blob.digest) !== undefined ? blob : undefined,
+      open: (signal) => layerTar(frozen(), { clampMtime }, signal),
+      openAside: () => layerTarAside(frozen(), { clampMtime }, { diffId, size }),
+    };
+  });
 }

@@ -29,6 +29,7 @@ import {
   unlinkIfThere,
   writeAll,
 } from '../host/atomic-file.ts';
+import { earlyWriteback } from '../host/early-writeback.ts';
 import { openHolds, type Holds } from '../host/holds.ts';
 import { flock } from '../host/sys.ts';
 import { openBlobOrigins, type BlobOrigins } from './blob-origins.ts';
@@ -173,6 +174,7 @@ class DirectoryBlobs implements DiskBlobStore {
     follow?.(growing);
     try {
       const written = await writeStream(temporary, source, expected, signal, growing);
+      growing.complete(written);
       await fsyncAsync(temporary.fd);
       signal.throwIfAborted();
       this.#publish(temporary.path, written.digest);
@@ -298,6 +300,7 @@ async function writeStream(
 ): Promise<WrittenBlob> {
   const hash = createHash('sha256');
   const breather = createBreather(signal);
+  const writeback = earlyWriteback(fd);
   let size = 0;
   for await (const chunk of source) {
     signal.throwIfAborted();
@@ -312,6 +315,7 @@ async function writeStream(
       throw fileWrite(path, cause);
     }
     growing.grew(chunk.byteLength);
+    writeback(size);
     if (breather.isDue()) await breather.breathe();
   }
   const digest = finishDigest(hash);

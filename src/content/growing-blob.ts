@@ -8,7 +8,7 @@ export interface GrowingBlob {
    * Reading slowly holds nobody up.
    */
   read(): AsyncIterable<Uint8Array>;
-  /** What it became; undefined when writing failed. */
+  /** What it is, once all bytes are there, be they on the disk yet or not; undefined when writing failed. */
   readonly written: Promise<WrittenBlob | undefined>;
 }
 
@@ -36,21 +36,25 @@ export class GrowingFile implements GrowingBlob {
     this.#wake();
   }
 
-  /** The last byte was appended, and all are what they should be: nobody has to wait for the disk. */
-  complete(): void {
-    if (this.#end !== 'failed') this.#end = 'whole';
+  /**
+   * The last byte was appended, and all are what they should be: nobody has to wait for the disk. Does
+   * nothing after `stop`.
+   */
+  complete(blob: WrittenBlob): void {
+    if (this.#end === 'failed') return;
+    this.#end = 'whole';
     this.#wake();
+    this.#settle(blob);
   }
 
   /** As `complete`, and the file is at `path` from now on. Does nothing after `stop`. */
   finish(blob: WrittenBlob, path: string): void {
     if (this.#end === 'failed') return;
     this.#path = path;
-    this.complete();
-    this.#settle(blob);
+    this.complete(blob);
   }
 
-  /** What was appended is not what it should be, or nothing comes any more. Does nothing after `finish`. */
+  /** What was appended is not what it should be, or nothing comes any more. Does nothing after `complete`. */
   stop(): void {
     if (this.#end === 'open') this.#end = 'failed';
     this.#wake();

@@ -13,6 +13,7 @@ import { createBreather } from '../core/breathe.ts';
 import { hexOf, type Digest } from '../core/digest.ts';
 import { finishDigest } from '../core/sha256.ts';
 import { fileWrite, unlinkIfThere, writeAll } from '../host/atomic-file.ts';
+import { earlyWriteback } from '../host/early-writeback.ts';
 import { flock, hasCode } from '../host/sys.ts';
 import { blobDigestMismatch, blobSizeMismatch } from './errors.ts';
 import type { GrowingFile } from './growing-blob.ts';
@@ -72,7 +73,7 @@ export async function completePartial(
   };
   const found = await append(partial, { ...start, grew }, expected, openAt, signal);
   if (found.size === expected.size && found.digest === expected.digest) {
-    growing.complete();
+    growing.complete(expected);
     return;
   }
   // Who follows it has read wrong bytes.
@@ -159,6 +160,7 @@ async function append(
   const { hash } = start;
   let { size } = start;
   const breather = createBreather(signal);
+  const writeback = earlyWriteback(fd);
   // All bytes may have come before, and only their end have been missed.
   const rest = size < expected.size ? await openAt(size) : [];
   for await (const chunk of rest) {
@@ -177,6 +179,7 @@ async function append(
     hash.update(chunk);
     size += chunk.byteLength;
     start.grew(chunk.byteLength);
+    writeback(size);
     if (breather.isDue()) await breather.breathe();
   }
   return { size, digest: finishDigest(hash) };

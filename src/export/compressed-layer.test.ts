@@ -6,9 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
 import type { DiffId } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
+import { blocksOf, type Block } from '../layer/blocks.ts';
 import { decompress } from '../layer/decompress.ts';
+import { TarAsideFailure } from '../layer/tar-aside.ts';
 import { compressedLayer, rememberFetched, type LayerSource } from './compressed-layer.ts';
 
+const MIB = 1 << 20;
 const never = new AbortController().signal;
 const bytes = Buffer.alloc(3_000_000, 'not really a tar archive ');
 const gzip = { kind: 'gzip', level: 6 } as const;
@@ -36,6 +39,16 @@ function layerOf(content: Buffer, diffId = digestOf(content)): LayerSource {
   };
 }
 
+// eslint-disable-next-line @typescript-eslint/require-await
+async function* inOne(content: Buffer): AsyncGenerator<Uint8Array> {
+  yield content;
+}
+
+async function* failInTheMiddle(): AsyncGenerator<Block> {
+  for await (const block of blocksOf(inOne(Buffer.alloc(2 * MIB, 'wrong')), MIB)) yield block;
+  throw new TarAsideFailure('gone');
+}
+
 describe('compressedLayer', () => {
   it('stores a gzip blob whose content has the diff id', async () => {
     const { digest, size } = await compressedLayer(layerOf(bytes), gzip, { blobs, root }, never);
@@ -53,6 +66,28 @@ describe('compressedLayer', () => {
     expect(other.digest).not.toBe(first.digest);
     expect(opened).toBe(2);
   });
+
+  it('takes what another thread reads, and what is read here to the same blob', async () => {
+    const aside: LayerSource = { ...layerOf(bytes), openAside: () => blocksOf(inOne(bytes), MIB) };
+    const other = await compressedLayer(aside, gzip, { blobs, root }, never);
+    expect(opened).toBe(0);
+    rmSync(join(root, 'layers'), { recursive: true });
+    expect(await compressedLayer(layerOf(bytes), gzip, { blobs, root }, never)).toEqual(other);
+    expect(opened).toBe(1);
+  });
+
+  it.each([gzip, { kind: 'zstd', level: 3 } as const, { kind: 'uncompressed' } as const])(
+    'begins again here when the other thread fails in the middle ($kind)',
+    async (compression) => {
+      const failing: LayerSource = { ...layerOf(bytes), openAside: failInTheMiddle };
+      const { digest, size } = await compressedLayer(failing, compression, { blobs, root }, never);
+      const plain = decompress(inOne(blobs.readBytes(digest, size)), never);
+      const parts: Uint8Array[] = [];
+      for await (const part of plain) parts.push(Buffer.from(part));
+      expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+      expect([...blobs.list()]).toHaveLength(1);
+    },
+  );
 
   it('makes the blob again when it was removed or its record is torn', async () => {
     const deps = { blobs, root };

@@ -7,7 +7,9 @@ import { hexOf, parseDigest, type DiffId } from '../core/digest.ts';
 import { finishDiffId } from '../core/sha256.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
 import { replaceFile } from '../host/replace-file.ts';
-import { gzipStream } from '../layer/compress.ts';
+import { blocksOf, bytesOf, type Block } from '../layer/blocks.ts';
+import { GZIP_BLOCK_BYTES, gzipBlocks } from '../layer/compress.ts';
+import { TarAsideFailure } from '../layer/tar-aside.ts';
 import { zstdStream } from '../layer/zstd.ts';
 import { layerBytesChanged } from './errors.ts';
 import type { Compression } from './output.ts';
@@ -27,6 +29,11 @@ export interface LayerSource {
   readonly size: number;
   /** The uncompressed tar. Each chunk need only be valid until the next one is asked for. */
   open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * The same, read and checked against the diff id by another thread; undefined where that is not worth it.
+   * Fails with `TarAsideFailure`; `open` tells what is wrong then.
+   */
+  openAside?(): AsyncIterable<Block> | undefined;
 }
 
 export interface CompressedLayerDeps {
@@ -71,9 +78,10 @@ export async function compressedLayer(
   const path = notePath(root, layer.diffId, kind === 'gzip' ? level : `${kind}-${level}`);
   const known = remembered(path, blobs);
   if (known !== undefined) return known;
-  const compressed = compressStream(checked(layer, signal), compression, signal);
   const follower = layer.size < MIN_FOLLOWED_BYTES ? undefined : follow;
-  const blob = await blobs.write(compressed, undefined, signal, follower);
+  const write = (tar: AsyncIterable<Block>): Promise<WrittenBlob> =>
+    blobs.write(compressBlocks(tar, compression, signal), undefined, signal, follower);
+  const blob = await fromCheckedTar(layer, write, signal);
   const written = { ...blob, form: kind };
   remember(path, written);
   return written;
@@ -84,14 +92,14 @@ export function rememberFetched(root: string, diffId: DiffId, layer: CompressedL
   remember(notePath(root, diffId, FETCHED), layer);
 }
 
-function compressStream(
-  tar: AsyncIterable<Uint8Array>,
+function compressBlocks(
+  tar: AsyncIterable<Block>,
   compression: Exclude<Compression, { kind: 'uncompressed' }>,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   return compression.kind === 'gzip'
-    ? gzipStream(tar, compression, signal)
-    : zstdStream(tar, compression, signal);
+    ? gzipBlocks(tar, compression, signal)
+    : zstdStream(bytesOf(tar), compression, signal);
 }
 
 function notePath(root: string, diffId: DiffId, how: string): string {
@@ -113,7 +121,22 @@ async function plainLayer(
   const digest = parseDigest(layer.diffId);
   if (digest === undefined) throw new TypeError(`"${layer.diffId}" is no digest`);
   if (blobs.sizeOf(digest) === layer.size) return { digest, size: layer.size };
-  return blobs.write(checked(layer, signal), undefined, signal);
+  return fromCheckedTar(layer, (tar) => blobs.write(bytesOf(tar), undefined, signal), signal);
+}
+
+/** What `write` makes of the tar of a layer. It is begun once more when another thread could not read it. */
+async function fromCheckedTar(
+  layer: LayerSource,
+  write: (tar: AsyncIterable<Block>) => Promise<WrittenBlob>,
+  signal: AbortSignal,
+): Promise<WrittenBlob> {
+  const aside = layer.openAside?.();
+  try {
+    if (aside !== undefined) return await write(aside);
+  } catch (error) {
+    if (!(error instanceof TarAsideFailure)) throw error;
+  }
+  return write(blocksOf(checked(layer, signal), GZIP_BLOCK_BYTES));
 }
 
 /** What a record says, when the blob is still there. A record that is torn counts as none. */

@@ -1,7 +1,7 @@
 import { nearest } from '../core/suggest.ts';
 import { csvFields } from '../dockerfile/csv-fields.ts';
 import { unsupportedOutput } from './errors.ts';
-import { DEFAULT_COMPRESSION, type Compression } from './output.ts';
+import { DEFAULT_GZIP_LEVEL, type Compression } from './output.ts';
 
 /** Makes the error for a value that cannot be understood. */
 export type OptionFault = (found: string, hint?: string) => Error;
@@ -87,9 +87,8 @@ export const COMPRESSION_KEYS = ['compression', 'compression-level', 'force-comp
 
 const KINDS = ['gzip', 'zstd', 'uncompressed', 'estargz'] as const;
 const ZSTD_DEFAULT_LEVEL = 3;
-const GZIP_DEFAULT_LEVEL = DEFAULT_COMPRESSION.kind === 'gzip' ? DEFAULT_COMPRESSION.level : 6;
 const LEVELS = {
-  gzip: { min: 0, max: 9, unset: GZIP_DEFAULT_LEVEL },
+  gzip: { min: 0, max: 9, unset: DEFAULT_GZIP_LEVEL },
   zstd: { min: 1, max: 22, unset: ZSTD_DEFAULT_LEVEL },
 } as const;
 

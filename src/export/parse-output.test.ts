@@ -4,7 +4,7 @@ import { BuildError } from '../diagnostics/build-error.ts';
 import { parseOutput } from './parse-output.ts';
 
 const plain = { forcesCompression: false, ociMediaTypes: true, annotations: [] };
-const gzip = { ...plain, compression: { kind: 'gzip', level: 6 } };
+const gzip = { ...plain, compression: { kind: 'gzip', level: 5 } };
 const image = {
   type: 'image',
   names: ['a'],

@@ -1,6 +1,5 @@
 /** Bytes of one slot. */
-const SLOT_BYTES = 1 << 20;
-const SLOTS = 4;
+export const SLOT_BYTES = 1 << 20;
 /** Whoever does not move in this time is gone: a slot takes about a millisecond. */
 const PATIENCE_MS = 60_000;
 /** Length of a slot that nobody filled. */
@@ -14,12 +13,18 @@ export interface RingMemory {
   readonly lengths: SharedArrayBuffer;
 }
 
-/** Memory for a ring, which is empty. */
-export function createRingMemory(): RingMemory {
+/** Memory for a ring of so many slots, which is empty. */
+export function createRingMemory(slots = 4): RingMemory {
   return {
-    bytes: new SharedArrayBuffer(SLOTS * SLOT_BYTES),
-    lengths: new SharedArrayBuffer(SLOTS * Int32Array.BYTES_PER_ELEMENT),
+    bytes: new SharedArrayBuffer(slots * SLOT_BYTES),
+    lengths: new SharedArrayBuffer(slots * Int32Array.BYTES_PER_ELEMENT),
   };
+}
+
+/** Bytes in a slot, valid until they are released. */
+export interface TakenChunk {
+  readonly bytes: Buffer;
+  readonly release: () => void;
 }
 
 /**
@@ -30,6 +35,7 @@ export function createRingMemory(): RingMemory {
 export class ChunkRing {
   readonly #bytes: Buffer;
   readonly #lengths: Int32Array;
+  /** The next one to fill, or to take. */
   #slot = 0;
 
   constructor({ bytes, lengths }: RingMemory) {
@@ -41,28 +47,45 @@ export class ChunkRing {
   put(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; at += SLOT_BYTES) {
       const piece = chunk.subarray(at, at + SLOT_BYTES);
-      this.#waitWhile((length) => length !== EMPTY);
-      this.#bytes.set(piece, this.#slot * SLOT_BYTES);
-      this.#pass(piece.length);
+      this.room().set(piece);
+      this.pass(piece.length);
     }
+  }
+
+  /** Room for the next chunk, to be filled from its start and passed. */
+  room(): Buffer {
+    this.#waitWhile((length) => length !== EMPTY);
+    return this.#bytesOf(this.#slot);
+  }
+
+  /** Hands over what was put into `room()`: more than nothing. */
+  pass(length: number): void {
+    this.#set(this.#slot, length);
+    this.#advance();
   }
 
   /** Says that nothing comes any more. */
   end(): void {
     this.#waitWhile((length) => length !== EMPTY);
-    this.#pass(END);
+    this.pass(END);
   }
 
-  /** The next chunk, which is valid until `release`; undefined at the end. */
-  take(): Uint8Array | undefined {
+  /** The next chunk; undefined at the end. Several may be taken before they are released. */
+  take(): TakenChunk | undefined {
+    const slot = this.#slot;
     const length = this.#waitWhile((found) => found === EMPTY);
-    const start = this.#slot * SLOT_BYTES;
-    return length === END ? undefined : this.#bytes.subarray(start, start + length);
+    if (length === END) return undefined;
+    this.#advance();
+    return {
+      bytes: this.#bytesOf(slot).subarray(0, length),
+      release: () => {
+        this.#set(slot, EMPTY);
+      },
+    };
   }
 
-  /** Gives the chunk that was taken back. */
-  release(): void {
-    this.#pass(EMPTY);
+  #bytesOf(slot: number): Buffer {
+    return this.#bytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES);
   }
 
   #waitWhile(isWaited: (length: number) => boolean): number {
@@ -74,9 +97,12 @@ export class ChunkRing {
     }
   }
 
-  #pass(length: number): void {
-    Atomics.store(this.#lengths, this.#slot, length);
-    Atomics.notify(this.#lengths, this.#slot);
-    this.#slot = (this.#slot + 1) % SLOTS;
+  #set(slot: number, length: number): void {
+    Atomics.store(this.#lengths, slot, length);
+    Atomics.notify(this.#lengths, slot);
+  }
+
+  #advance(): void {
+    this.#slot = (this.#slot + 1) % this.#lengths.length;
   }
 }

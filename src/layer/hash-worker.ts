@@ -12,8 +12,8 @@ parent.on('message', (memory: RingMemory) => {
   const ring = new ChunkRing(memory);
   const hash = createHash('sha256');
   for (let chunk = ring.take(); chunk !== undefined; chunk = ring.take()) {
-    hash.update(chunk);
-    ring.release();
+    hash.update(chunk.bytes);
+    chunk.release();
   }
   parent.postMessage(finishDiffId(hash));
 });

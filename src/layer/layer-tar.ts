@@ -12,7 +12,7 @@ import type { TarEntry } from './tar-entry.ts';
 import { encodeHeader, END_OF_ARCHIVE, padding } from './tar-header.ts';
 
 /** Bytes that are handed on at once: large enough that hashing and writing are what takes the time. */
-const CHUNK_BYTES = 1024 * 1024;
+export const CHUNK_BYTES = 1024 * 1024;
 
 export interface LayerTarOptions {
   /** Latest modification time, in seconds since 1970 (SOURCE_DATE_EPOCH); undefined keeps all. */
@@ -28,9 +28,13 @@ export function layerTar(
   dir: string,
   options: LayerTarOptions,
   signal: AbortSignal,
+  room?: ChunkRoom,
 ): AsyncGenerator<Uint8Array, void> {
-  return entriesTar(layerEntries(dir, options.clampMtime), signal);
+  return entriesTar(layerEntries(dir, options.clampMtime), signal, room);
 }
+
+/** Gives the memory for the next chunk: `CHUNK_BYTES`. Without it, all chunks are in the same. */
+export type ChunkRoom = () => Buffer;
 
 /**
  * A tar archive of these entries, content read from this host's files. Each chunk is valid until the
@@ -40,9 +44,10 @@ export function layerTar(
 export async function* entriesTar(
   entries: Iterable<LayerEntry>,
   signal: AbortSignal,
+  room: ChunkRoom = sameRoom(),
 ): AsyncGenerator<Uint8Array, void> {
   const breather = createBreather(signal);
-  const out = new ChunkBuffer();
+  const out = new ChunkBuffer(room);
   for (const { entry, hostPath } of entries) {
     if (hostPath === undefined) yield* out.add(encodeHeader(entry));
     else yield* out.addFile(entry, hostPath);
@@ -52,10 +57,24 @@ export async function* entriesTar(
   yield* out.flush();
 }
 
+function sameRoom(): ChunkRoom {
+  const room = Buffer.allocUnsafe(CHUNK_BYTES);
+  return () => room;
+}
+
 /** Collects small pieces into chunks, and reads files straight into them. */
 class ChunkBuffer {
-  readonly #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  readonly #room: ChunkRoom;
+  #current: Buffer | undefined;
   #length = 0;
+
+  constructor(room: ChunkRoom) {
+    this.#room = room;
+  }
+
+  get #buffer(): Buffer {
+    return (this.#current ??= this.#room());
+  }
 
   *add(bytes: Uint8Array): Generator<Uint8Array, void> {
     for (let at = 0; at < bytes.length;) {
@@ -98,8 +117,9 @@ class ChunkBuffer {
   *flush(): Generator<Uint8Array, void> {
     if (this.#length === 0) return;
     const chunk = this.#buffer.subarray(0, this.#length);
-    this.#length = 0;
     yield chunk;
+    this.#current = undefined;
+    this.#length = 0;
   }
 }
 

@@ -4,7 +4,7 @@ import { parseCacheSource, parseCacheTarget } from './cache-option.ts';
 
 const form = {
   mode: 'min',
-  compression: { kind: 'gzip', level: 6 },
+  compression: { kind: 'gzip', level: 5 },
   forcesCompression: false,
   ignoresErrors: false,
   savesMounts: false,
