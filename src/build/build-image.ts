@@ -181,7 +181,7 @@ async function buildStations(
   const contexts = openContexts(
     input,
     namedContextsOf(request),
-    join(store.root, 'contexts'),
+    store.root,
     host.cwd,
     () => host.now(),
     emit,

@@ -5,10 +5,11 @@ import type { Emit } from '../events/event.ts';
 import { collectGarbage } from '../host/collect-garbage.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { frozenContext, openContext, type ContextTree } from '../tree/context-tree.ts';
-import { openHashCache, type HashCache, type HashCacheOptions } from '../tree/hash-cache.ts';
+import { openHashCache, type HashCache } from '../tree/hash-cache.ts';
 import { openSelectionMemo, type SelectionMemo } from '../tree/selection-memo.ts';
 import type { BuildInput } from './build-input.ts';
 import { badContext } from './errors.ts';
+import { contextFiles, keepContext, type ContextFiles } from './kept-contexts.ts';
 import { readIgnoreFile } from './read-ignore-file.ts';
 
 /** The directories that a build reads, each opened when it is first needed. */
@@ -35,11 +36,11 @@ export interface BuildContexts {
 /** What 100,000 files of a context take outside of the JavaScript heap. */
 const MUCH_BYTES = 24 << 20;
 
-/** An ignore file beside the Dockerfile goes before the one of the main context. */
+/** `root` is that of the store. An ignore file beside the Dockerfile goes before the one of the main context. */
 export function openContexts(
   { context: main, dockerfile }: Pick<BuildInput, 'context' | 'dockerfile'>,
   named: ReadonlyMap<string, NamedContext>,
-  cacheDir: string,
+  root: string,
   cwd: string,
   now: () => number,
   emit: Emit,
@@ -47,6 +48,8 @@ export function openContexts(
   const trees = new Map<string, ContextTree>();
   const caches = new Map<string, HashCache>();
   const memos = new Map<string, SelectionMemo>();
+  /** Where those are that have either of the two. */
+  const paths = new Map<string, string>();
 
   const directoryOf = (name: string): string | undefined => {
     if (name === MAIN_CONTEXT) return main.kind === 'directory' ? main.path : undefined;
@@ -55,11 +58,12 @@ export function openContexts(
     return requireDirectory(context.path, cwd);
   };
   const isFrozen = (name: string): boolean => name === MAIN_CONTEXT && main.kind === 'files';
-  const keptFor = (name: string): HashCacheOptions => ({
-    directory: cacheDir,
-    subject: directoryOf(name) ?? '',
-    nowNs: () => BigInt(now()) * 1_000_000n,
-  });
+  const nowNs = (): bigint => BigInt(now()) * 1_000_000n;
+  const fileFor = (name: string, kind: keyof ContextFiles): string =>
+    contextFiles(
+      root,
+      remember(paths, name, (each) => directoryOf(each) ?? ''),
+    )[kind];
   const open = (name: string): ContextTree => {
     if (name === MAIN_CONTEXT && main.kind === 'files') return frozenContext(main.tree);
     const directory = directoryOf(name);
@@ -68,21 +72,35 @@ export function openContexts(
     return openContext(directory, ignore);
   };
 
+  const save = (name: string): void => {
+    const path = paths.get(name);
+    if (path === undefined) return;
+    keepContext(root, path, now(), () => {
+      caches.get(name)?.save();
+      memos.get(name)?.save();
+    });
+  };
+
   return {
     tree: (name) => remember(trees, name, open),
     isFrozen,
     hashCache: (name) =>
-      isFrozen(name) ? undefined : remember(caches, name, () => openHashCache(keptFor(name))),
+      isFrozen(name)
+        ? undefined
+        : remember(caches, name, () => openHashCache({ file: fileFor(name, 'digests'), nowNs })),
     selectionMemo: (name) =>
-      isFrozen(name) ? undefined : remember(memos, name, () => openSelectionMemo(keptFor(name))),
+      isFrozen(name)
+        ? undefined
+        : remember(memos, name, () =>
+            openSelectionMemo({ file: fileFor(name, 'selections'), nowNs }),
+          ),
     current: open,
     save() {
-      for (const kept of [...caches.values(), ...memos.values()]) kept.save();
+      for (const name of paths.keys()) save(name);
     },
     release(name) {
-      caches.get(name)?.save();
-      memos.get(name)?.save();
-      for (const known of [trees, caches, memos]) known.delete(name);
+      save(name);
+      for (const known of [trees, caches, memos, paths]) known.delete(name);
       if (process.memoryUsage().arrayBuffers > MUCH_BYTES) collectGarbage();
     },
   };

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock, tryLock } from '../host/lock.ts';
 import { hasCode } from '../host/sys.ts';
+import { namesIn } from './list-names.ts';
 import { measureDirectory } from './measure-directory.ts';
 
 /**
@@ -65,13 +66,4 @@ export function takeSources(
 
 function lockPath(root: string): string {
   return join(root, 'locks', 'sources');
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hashKeyParts, type CacheKey } from '../cache/cache-key.ts';
 import { parseDiffId } from '../core/digest.ts';
@@ -8,6 +8,7 @@ import { digestOf } from '../core/sha256.ts';
 import { acquireLock } from '../host/lock.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { openBuildLog } from './build-log.ts';
+import { contextFiles, keepContext } from './kept-contexts.ts';
 import { openStore, type Store } from './open-store.ts';
 import { lockForPrune, pruneStore, type PruneOptions } from './prune-store.ts';
 import { storeUsage } from './store-usage.ts';
@@ -70,6 +71,15 @@ async function image(name: string, tags: readonly string[], ...ids: SnapshotId[]
   const id = store.blobs.writeBytes(Buffer.from(name));
   const storedAt = '2024-01-01T00:00:00Z';
   await store.images.put({ id, layers, manifestDigest: undefined, storedAt }, tags, signal);
+}
+
+/** What a build keeps of a context. */
+function keepDigests(context: string): void {
+  keepContext(root, context, Date.now(), () => {
+    const { digests } = contextFiles(root, context);
+    mkdirSync(dirname(digests), { recursive: true });
+    writeFileSync(digests, 'x');
+  });
 }
 
 function isHere({ id }: { id: SnapshotId }): boolean {
@@ -154,6 +164,20 @@ describe('pruneStore()', () => {
     const { items } = await pruneStore(store, EVERYTHING, signal);
     expect(items).toMatchObject([{ kind: 'mount', id: 'abc' }]);
     expect(readdirSync(join(root, 'mounts'))).toEqual([]);
+  });
+
+  test('takes what is known of contexts, first of those that are gone', async () => {
+    const context = join(root, 'context');
+    mkdirSync(context);
+    for (const path of [context, join(root, 'gone')]) keepDigests(path);
+    const options = { ...EVERYTHING, keepBytes: 1e9 };
+    const { items } = await pruneStore(store, options, signal);
+    expect(items).toMatchObject([{ kind: 'context', step: join(root, 'gone') }]);
+    expect((await pruneStore(store, EVERYTHING, signal)).items).toMatchObject([
+      { kind: 'context', step: context },
+    ]);
+    expect(readdirSync(join(root, 'contexts'))).toEqual([]);
+    expect(readdirSync(join(root, 'tmp'))).toEqual([]);
   });
 
   test('goes on where one that was killed left records without snapshots', async () => {
@@ -313,6 +337,24 @@ describe('the bound of the store', () => {
     await tidyStore(store, { isEnabled: true, maxBytes: 1 }, Date.now(), signal);
     expect([layer, old, fresh].map(isHere)).toEqual([true, false, true]);
     expect(store.images.list()).toHaveLength(1);
+  });
+
+  test('what is known of contexts goes when they are gone, or were not built for a month', async () => {
+    const context = join(root, 'context');
+    mkdirSync(context);
+    for (const path of [context, join(root, 'gone')]) keepDigests(path);
+    const known = (): string[] => readdirSync(join(root, 'contexts'));
+    const policy = { isEnabled: true, maxBytes: 1e9 };
+    const inDays = (days: number): Promise<unknown> =>
+      tidyStore(store, policy, Date.now() + days * DAY_MS, signal);
+    await inDays(0);
+    expect(known()).toHaveLength(2);
+    await inDays(1);
+    expect(known()).toHaveLength(1);
+    await inDays(29);
+    expect(known()).toHaveLength(1);
+    await inDays(31);
+    expect(known()).toEqual([]);
   });
 
   test('a filter leaves alone what something is built on that stays', async () => {

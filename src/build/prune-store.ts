@@ -11,7 +11,9 @@ import type { NamedIndex } from '../image/image-store.ts';
 import { removeSlowly } from '../snapshot/remove-tree.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import { logHold } from './build-log.ts';
+import { takeContexts } from './kept-contexts.ts';
 import { takeSources } from './kept-sources.ts';
+import { namesIn } from './list-names.ts';
 import type { Store } from './open-store.ts';
 import { sweepScratch } from './scratch-directory.ts';
 import { neededBlobs, neededSnapshots, storeUsage, type UsageItem } from './store-usage.ts';
@@ -27,6 +29,8 @@ export interface PruneOptions {
   readonly keepBytes: number;
   /** So many bytes the store may take, images included. Undefined: nothing stays for that. */
   readonly maxBytes?: number | undefined;
+  /** Milliseconds since 1970: what is known of a context goes when no build used it since, whatever may stay. */
+  readonly contextsUsedBefore?: number | undefined;
 }
 
 /** An image or index that went, with the names that it had. */
@@ -112,6 +116,7 @@ async function pruneItems(
   takeDeadLogs(store);
   const trash = (id: string): string => join(store.root, 'tmp', `${MOUNT_TRASH}${id}`);
   for (const id of takeSources(store.root, ofKind('source'), trash)) removed.add(id);
+  for (const id of takeContexts(store.root, ofKind('context'), trash)) removed.add(id);
   await store.snapshots.emptyTrash(signal);
   await emptyMountTrash(store, signal);
   removeFreeLocks(store);
@@ -193,16 +198,7 @@ function removeFreeLocks({ root }: Store): void {
   }
 }
 
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
-
-/** Beginning of the names in `tmp` of cache mounts, sources and logs on their way out. */
+/** Beginning of the names in `tmp` of cache mounts, sources, logs and what was known of contexts on their way out. */
 const MOUNT_TRASH = 'mount-';
 
 async function emptyMountTrash({ root }: Store, signal: AbortSignal): Promise<void> {
@@ -272,20 +268,28 @@ async function removeImage(id: Digest, { images }: Store, signal: AbortSignal): 
   }
 }
 
-/** Those used longest ago first, until no more than what is to be kept is left. */
+/**
+ * What is of no use to anybody, and of the rest that used longest ago first, until no more than what is to be
+ * kept is left.
+ */
 function chooseItems(items: readonly UsageItem[], options: PruneOptions): UsageItem[] {
-  const { filter, keepBytes, maxBytes } = options;
+  const { filter, keepBytes, maxBytes, contextsUsedBefore = -Infinity } = options;
+  const isUseless = ({ kind, isOrphaned, lastUsed }: UsageItem): boolean =>
+    isOrphaned || (kind === 'context' && lastUsed < contextsUsedBefore);
   const sum = (list: readonly UsageItem[]): number =>
     list.reduce((bytes, item) => bytes + item.bytes, 0);
   const free = items
     .filter((item) => !item.isNeeded && isMeant(item, filter))
-    .sort((a, b) => a.lastUsed - b.lastUsed || b.depth - a.depth);
+    .sort(
+      (a, b) =>
+        Number(isUseless(b)) - Number(isUseless(a)) || a.lastUsed - b.lastUsed || b.depth - a.depth,
+    );
   // What may not go counts for the bound of the whole store, and not for what is to be kept.
   const bound = maxBytes ?? (keepBytes > 0 ? keepBytes : -1);
   let left = maxBytes === undefined ? sum(free) : sum(items);
   const doomed: UsageItem[] = [];
   for (const item of free) {
-    if (left <= bound) break;
+    if (left <= bound && !isUseless(item)) continue;
     left -= item.bytes;
     doomed.push(item);
   }

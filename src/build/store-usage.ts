@@ -7,16 +7,17 @@ import { parseDigest, type Digest } from '../core/digest.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
 import type { SnapshotId } from '../snapshot/snapshotter.ts';
 import type { Store } from './open-store.ts';
+import { isContextGone, listContexts } from './kept-contexts.ts';
 import { listSources } from './kept-sources.ts';
 import { measureDirectory } from './measure-directory.ts';
 
 /** What a thing in the store is. */
-export type UsageKind = 'layer' | 'step' | 'base' | 'blob' | 'mount' | 'source';
+export type UsageKind = 'layer' | 'step' | 'base' | 'blob' | 'mount' | 'source' | 'context';
 
 /** A thing that takes room in the store. */
 export interface UsageItem {
   readonly kind: UsageKind;
-  /** A snapshot's id, a blob's digest, or the name of a directory in `mounts` or `sources`. */
+  /** A snapshot's id, a blob's digest, or the name of a directory in `mounts`, `sources` or `contexts`. */
   readonly id: string;
   /** Of its files. */
   readonly bytes: number;
@@ -24,9 +25,11 @@ export interface UsageItem {
   readonly imageCount: number;
   /** True when an image or a container needs it: then it stays. */
   readonly isNeeded: boolean;
+  /** True when nobody can have a use for it any more: then it goes first. */
+  readonly isOrphaned: boolean;
   /** Milliseconds since 1970; of a snapshot, never before that of one that is built on it. */
   readonly lastUsed: number;
-  /** What it is the result of, when it is known. */
+  /** What it is the result of, when it is known; of what is about a build context, its path. */
   readonly step: string | undefined;
   /** Id of the build that made it, when it is known. */
   readonly build: string | undefined;
@@ -46,6 +49,7 @@ export async function storeUsage(store: Store, signal: AbortSignal): Promise<Usa
     ...blobItems(store),
     ...(await mountItems(store, signal)),
     ...(await sourceItems(store, signal)),
+    ...(await contextItems(store, signal)),
   ];
 }
 
@@ -88,6 +92,7 @@ async function snapshotItems(store: Store, signal: AbortSignal): Promise<UsageIt
   return roots.map((node) => ({
     ...node,
     kind: kindOf(node),
+    isOrphaned: false,
     step: stepOf(node.record),
     build: node.record?.build,
   }));
@@ -178,6 +183,7 @@ function blobItems(store: Store): UsageItem[] {
     bytes: size,
     imageCount: counts.get(digest) ?? 0,
     isNeeded: counts.has(digest),
+    isOrphaned: false,
     lastUsed: timeOf(store.blobs.pathOf(digest)),
     step: undefined,
     build: undefined,
@@ -226,24 +232,42 @@ function compressedLayers(root: string): Map<string, Digest[]> {
   return layers;
 }
 
+/** What images and containers have no part in, and nothing is built on. */
+const ALONE = {
+  imageCount: 0,
+  isNeeded: false,
+  isOrphaned: false,
+  step: undefined,
+  build: undefined,
+  parent: undefined,
+  depth: 0,
+};
+
 async function mountItems(store: Store, signal: AbortSignal): Promise<UsageItem[]> {
   const directory = join(store.root, 'mounts');
   const items: UsageItem[] = [];
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
     const { bytes, lastUsed } = await measureDirectory(join(directory, entry.name), signal);
-    const none = { step: undefined, build: undefined, parent: undefined };
-    const facts = { imageCount: 0, isNeeded: false, ...none, depth: 0 };
-    items.push({ kind: 'mount', id: entry.name, bytes, lastUsed, ...facts });
+    items.push({ ...ALONE, kind: 'mount', id: entry.name, bytes, lastUsed });
   }
   return items;
 }
 
 async function sourceItems({ root }: Store, signal: AbortSignal): Promise<UsageItem[]> {
-  const none = { step: undefined, build: undefined, parent: undefined };
-  const facts = { imageCount: 0, isNeeded: false, ...none, depth: 0 };
   const sources = await listSources(root, signal);
-  return sources.map((source) => ({ kind: 'source', ...source, ...facts }));
+  return sources.map((source) => ({ ...ALONE, kind: 'source', ...source }));
+}
+
+async function contextItems({ root }: Store, signal: AbortSignal): Promise<UsageItem[]> {
+  const contexts = await listContexts(root, signal);
+  return contexts.map(({ path, ...context }) => ({
+    ...ALONE,
+    kind: 'context',
+    ...context,
+    step: path,
+    isOrphaned: isContextGone({ path }),
+  }));
 }
 
 function timeOf(path: string): number {

@@ -17,6 +17,8 @@ const DEFAULT_SHARE = 0.2;
 const DEFAULT_MIN_BYTES = 10e9;
 /** What was of use so shortly ago stays: the next build wants it. */
 const SPARED_MS = 60 * 60 * 1000;
+/** Of a context that was not built for so long, the files are read again when it is. */
+const CONTEXT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** The default bound for the disk that `root` is on, in bytes. */
 function defaultMaxBytes(root: string): number {
@@ -25,7 +27,8 @@ function defaultMaxBytes(root: string): number {
 }
 
 /**
- * Removes what was of use longest ago until the store is within its bound. Images stay. Does nothing when
+ * Removes what was of use longest ago until the store is within its bound, and what is known of contexts that
+ * are gone or were not used for a month. Images stay. Does nothing when
  * somebody else removes things just now: undefined.
  */
 export async function tidyStore(
@@ -44,6 +47,7 @@ export async function tidyStore(
       filter: { usedBefore: now - SPARED_MS },
       keepBytes: 0,
       maxBytes: policy.maxBytes ?? defaultMaxBytes(store.root),
+      contextsUsedBefore: now - CONTEXT_MS,
     },
     signal,
   );

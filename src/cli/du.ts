@@ -18,6 +18,7 @@ const KIND_NAMES: Readonly<Record<UsageKind, string>> = {
   blob: 'blob',
   mount: 'cache mount',
   source: 'source',
+  context: 'context digests',
 };
 
 /** `stagecraft du`. */

@@ -12,6 +12,7 @@ const LAYER: UsageItem = {
   bytes: 2_000_000,
   imageCount: 2,
   isNeeded: true,
+  isOrphaned: false,
   lastUsed: NOW - 3 * 3_600_000,
   step: '/src/Dockerfile [\u001b[2J] exec 1',
   build: '0mhx2k3y4abcd',

@@ -15,13 +15,15 @@ const KINDS: Readonly<Record<string, readonly UsageKind[]>> = {
   mount: ['mount'],
   'cache mount': ['mount'],
   source: ['source'],
+  context: ['context'],
+  'context digests': ['context'],
   regular: ['layer', 'step', 'base', 'blob'],
   'exec.cachemount': ['mount'],
   'source.git.checkout': ['source'],
 };
 
 const EXPECTED =
-  'expected until=24h, type=layer|step|base|blob|mount|source, id=…, inuse=true|false or shared=true|false';
+  'expected until=24h, type=layer|step|base|blob|mount|source|context, id=…, inuse=true|false or shared=true|false';
 
 /**
  * `--filter` of `du` and `prune`: `until=24h`, `type=step`, `id=4csn`, `inuse=false`, `shared=true`. Of

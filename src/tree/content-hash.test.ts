@@ -233,7 +233,7 @@ function contentOf(node: TreeNode): string {
 describe('hashSelection() with a cache', () => {
   const HOUR_NS = 3_600_000_000_000n;
   const open = (nowNs: () => bigint): HashCache =>
-    openHashCache({ directory: path.join(dir, 'cache'), subject: '/context', nowNs });
+    openHashCache({ file: path.join(dir, 'cache', 'context'), nowNs });
   const later = (): bigint => BigInt(Date.now()) * 1_000_000n + HOUR_NS;
 
   interface Counted {
@@ -355,8 +355,7 @@ test('many files have the same hash whether other threads help or not', async ()
   const hashOf = async (cache?: HashCache): Promise<string> =>
     hashSelection(openChainTree([root]), selectionOf('/'), { cache }, signal);
   const cache = openHashCache({
-    directory: path.join(dir, 'cache'),
-    subject: '/many',
+    file: path.join(dir, 'cache', 'many'),
     nowNs: () => BigInt(Date.now()) * 1_000_000n,
   });
   const first = await hashOf(cache);

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import path from 'node:path';
-import { hexOf } from '../core/digest.ts';
-import { digestOf } from '../core/sha256.ts';
+import { dirname } from 'node:path';
 import { readFileCapped } from '../host/atomic-file.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import type { FileState, Inode } from './file-tree.ts';
@@ -44,10 +42,8 @@ const RECORD_BYTES = KEY_FIELDS * 8 + DIGEST_BYTES;
 const MIN_KEPT_UNUSED = 10_000;
 
 export interface HashCacheOptions {
-  /** Directory for files of this kind; made when it is not there. */
-  readonly directory: string;
-  /** What the digests are of: the absolute path of the context. One file is kept for each. */
-  readonly subject: string;
+  /** Where they are kept, a file for each context. Its directory is made when it is not there. */
+  readonly file: string;
   /** Nanoseconds since 1970. */
   readonly nowNs: () => bigint;
 }
@@ -124,7 +120,7 @@ class FileHashCache implements HashCache {
 
   constructor(options: HashCacheOptions) {
     this.#options = options;
-    this.#file = path.join(options.directory, hexOf(digestOf(options.subject)));
+    this.#file = options.file;
   }
 
   get(node: FileState): Uint8Array | undefined {
@@ -146,7 +142,7 @@ class FileHashCache implements HashCache {
     const { keys, digests } = stored;
     const kept = { keys, digests, indexes: stored.keptIndexes(this.#fresh) };
     const records = [this.#fresh.lasting(), kept];
-    mkdirSync(this.#options.directory, { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
     replaceFile(this.#file, encode(records));
     this.#isDirty = false;
   }

@@ -15,8 +15,8 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const open = (subject = '/context'): SelectionMemo =>
-  openSelectionMemo({ directory, subject, nowNs: () => BigInt(NOW) * 1_000_000_000n });
+const open = (name = 'context'): SelectionMemo =>
+  openSelectionMemo({ file: join(directory, name), nowNs: () => BigInt(NOW) * 1_000_000_000n });
 
 const hex = (number: number): string => number.toString(16).padStart(64, '0');
 const state = (number: number, more: Partial<SelectionState> = {}): SelectionState => ({
@@ -37,7 +37,7 @@ test('a hash is known in the next process, by its state and its context', () => 
   memo.put(state(2), hex(20));
   memo.save();
   expect([1, 2, 3].map((each) => open().get(state(each)))).toEqual([hex(10), hex(20), undefined]);
-  expect(open('/other').get(state(1))).toBeUndefined();
+  expect(open('other').get(state(1))).toBeUndefined();
 });
 
 test('files that were touched a moment ago may change again unseen: not remembered', () => {

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import path from 'node:path';
+import { dirname } from 'node:path';
 import { hexOf } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
@@ -20,10 +20,8 @@ export interface SelectionMemo {
 }
 
 export interface SelectionMemoOptions {
-  /** Directory for files of this kind; made when it is not there. */
-  readonly directory: string;
-  /** Where the files are: the absolute path of the context. One file is kept for each. */
-  readonly subject: string;
+  /** Where they are kept, a file for each context. Its directory is made when it is not there. */
+  readonly file: string;
   /** Nanoseconds since 1970. */
   readonly nowNs: () => bigint;
 }
@@ -41,7 +39,7 @@ const MAX_BYTES = 1 << 16;
 
 /** Opens the hashes of one context. Nothing is read before the first `get` that is worth it. */
 export function openSelectionMemo(options: SelectionMemoOptions): SelectionMemo {
-  const file = path.join(options.directory, `${hexOf(digestOf(options.subject))}.selections`);
+  const { file } = options;
   let known: Map<string, string> | undefined;
   let isDirty = false;
   const stored = (): Map<string, string> => (known ??= readMemo(file));
@@ -57,7 +55,7 @@ export function openSelectionMemo(options: SelectionMemoOptions): SelectionMemo 
     },
     save() {
       if (!isDirty) return;
-      mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
       replaceFile(file, encode([...stored()].slice(-MAX_STATES)));
       isDirty = false;
     },

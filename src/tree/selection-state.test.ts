@@ -117,13 +117,12 @@ describe('readSelectionState()', () => {
 
 describe('hashSelection() with a memo', () => {
   const later = (): bigint => BigInt(Date.now()) * 1_000_000n + 60_000_000_000n;
-  const options = (): { directory: string; subject: string; nowNs: () => bigint } => ({
-    directory: join(dir, 'kept'),
-    subject: context,
+  const options = (name = 'selections'): { file: string; nowNs: () => bigint } => ({
+    file: join(dir, 'kept', name),
     nowNs: later,
   });
   const hashWith = (memo: SelectionMemo, tree: FileTree = opened()): Promise<string> =>
-    hashSelection(tree, selection(), { memo, cache: openHashCache(options()) }, signal);
+    hashSelection(tree, selection(), { memo, cache: openHashCache(options('digests')) }, signal);
 
   beforeEach(() => {
     for (let i = 0; i < 1200; i++) writeFileSync(join(context, 'd/s', `n${String(i)}`), 'old');
