@@ -18,6 +18,8 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
+          globalSetup: ['test/support/read-back/run-setup.ts'],
+          setupFiles: ['test/support/read-back/file-setup.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 600_000,

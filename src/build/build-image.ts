@@ -3,11 +3,12 @@ import type { Platform } from '../core/platform.ts';
 import type { Digest } from '../core/digest.ts';
 import type { HostDevices } from '../devices/host-devices.ts';
 import type { Emit, StageMeasure } from '../events/event.ts';
+import type { BaseImage } from '../image/base-image.ts';
 import { ContextCopies } from '../exec/context-copies.ts';
 import type { GivenAuthorities } from '../exec/step-trust.ts';
 import type { PushImage } from '../export/export-image.ts';
 import { inputsOf } from '../ops/op.ts';
-import type { OpGraph } from '../ops/op-graph.ts';
+import type { OpGraph, TargetImage } from '../ops/op-graph.ts';
 import type { SshAgents } from '../exec/ssh-agents.ts';
 import type { Runnable } from '../sandbox/emulation/foreign-programs.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -20,6 +21,7 @@ import { createBaseImages, type BaseImages, type BaseImageSources } from './base
 import { openBuildLog } from './build-log.ts';
 import type { MadeBuild } from './compare-builds.ts';
 import { openBuildCaches, readCacheOptions, type BuildCaches } from './build-caches.ts';
+import { fetchBaseBlobs, missingBaseBlobs } from './base-blobs.ts';
 import type { ClaimBlobs } from './claim-blobs.ts';
 import { checkPlatforms } from './check-platforms.ts';
 import { openContexts } from './contexts.ts';
@@ -46,7 +48,7 @@ import {
 } from './solve-graph.ts';
 import { stepSandboxes } from './step-sandboxes.ts';
 import type { VerifyDeps } from './verify-build.ts';
-import { readOutputs, resultId, writeOutputs } from './write-outputs.ts';
+import { readOutputs, resultId, writeOutputs, type RequestedOutput } from './write-outputs.ts';
 
 /** The world as a build sees it. */
 export interface BuildHost {
@@ -212,6 +214,7 @@ async function buildStations(
   const openSolver = (): Solver =>
     createGraphSolver(graph, { ...solverDeps, emit: () => undefined });
   await checkPlatforms(graph, host, openSolver, signal);
+  holdBaseBlobs(graph, bases, store);
   const runner = stepRunner(request, host, { bases, remotes, elapsed, opened, devices }, signal);
   const build = await solveGraph(graph, { ...solverDeps, runner }, signal);
 
@@ -219,11 +222,9 @@ async function buildStations(
   const onDisk = store.snapshots.flush();
   const written = onDisk.catch(() => undefined);
   opened.defer(() => written);
-  const finishing = { graph, bases, store, measurer, caches, epoch, startedAt };
+  const finishing = { ...host, graph, bases, measurer, caches, outputs, epoch, startedAt };
   const images = await finishImages(build, finishing, signal);
-  // What lies elsewhere cannot be weighed, nor what was left behind for it.
-  const isHere = images.every((image) => image.isHere);
-  const stages = isHere ? measureStages(graph, build.solved, store.snapshots) : [];
+  const stages = weighStages(images, graph, build, store);
   await onDisk;
   const id = resultId(images);
   const made = { graph, solved: build.solved, images };
@@ -239,6 +240,32 @@ async function buildStations(
   return { id, stages, ...made };
 }
 
+/** Layers of base images that are here stay. Missing ones are fetched at the end, if an image has them. */
+function holdBaseBlobs(graph: OpGraph, bases: BaseImages, store: Store): void {
+  for (const target of graph.targets) {
+    const base = baseOf(target, graph, bases);
+    if (base !== undefined) missingBaseBlobs(base, store);
+  }
+}
+
+/** What lies elsewhere cannot be weighed, nor what was left behind for it. */
+function weighStages(
+  images: readonly FinishedImage[],
+  graph: OpGraph,
+  { solved }: SolvedBuild,
+  { snapshots }: Store,
+): readonly StageMeasure[] {
+  return images.every(({ isHere }) => isHere) ? measureStages(graph, solved, snapshots) : [];
+}
+
+/** Types of outputs that have no layers. */
+const FILES_ONLY: ReadonlySet<string> = new Set(['local', 'tar', 'cacheonly']);
+
+/** Whether an output has the layers, and not their files alone. */
+function hasLayers(outputs: readonly RequestedOutput[]): boolean {
+  return outputs.length === 0 || outputs.some(({ output: { type } }) => !FILES_ONLY.has(type));
+}
+
 /** What making images of results needs. */
 interface Finishing extends FinishDeps {
   readonly graph: OpGraph;
@@ -248,6 +275,14 @@ interface Finishing extends FinishDeps {
   readonly epoch: number | undefined;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
+  readonly outputs: readonly RequestedOutput[];
+  readonly emit: Emit;
+}
+
+/** The image that a target begins with; undefined for scratch. */
+function baseOf({ base }: TargetImage, graph: OpGraph, bases: BaseImages): BaseImage | undefined {
+  const op = base === undefined ? undefined : graph.ops[base];
+  return op?.kind === 'source' ? bases.ofOp(op) : undefined;
 }
 
 /** The image of each target. */
@@ -256,12 +291,17 @@ async function finishImages(
   finishing: Finishing,
   signal: AbortSignal,
 ): Promise<FinishedImage[]> {
-  const { graph, bases, caches, epoch, startedAt } = finishing;
+  const { graph, bases, store, caches, epoch, startedAt, emit } = finishing;
   const images: FinishedImage[] = [];
   for (const target of graph.targets) {
-    const base = target.base === undefined ? undefined : graph.ops[target.base];
-    const baseImage = base?.kind === 'source' ? bases.ofOp(base) : undefined;
+    const baseImage = baseOf(target, graph, bases);
     const image = await finishImage(target, baseImage, build, finishing, epoch, startedAt, signal);
+    if (baseImage !== undefined && image.isHere && hasLayers(finishing.outputs)) {
+      const needed = new Set(image.layers.flatMap(({ blob }) => blob?.digest ?? []));
+      const openLayer: typeof bases.openLayer = (...layer) => bases.openLayer(...layer);
+      const note = (text: string): void => emit({ type: 'note', text });
+      await fetchBaseBlobs(baseImage, needed, { store, openLayer, note }, signal);
+    }
     images.push(caches.withInline(image, build.records));
   }
   return images;

@@ -92,7 +92,7 @@ async function writeTar(
   { cwd, stdout }: ContainerFilesDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const entries = entriesTar(rootEntries(files, '', undefined), signal);
+  const entries = entriesTar(rootEntries({ tree: files, prefix: '' }, undefined), signal);
   await writeArchive(dest, entries, { cwd, stdout: stdout() }, signal);
 }
 

@@ -1,5 +1,7 @@
+import { textToBytes, type BytePath } from '../core/bytes.ts';
 import { normalizePlatform } from '../core/platform.ts';
 import type { ExportableImage, ExportableLayer } from '../export/image-blobs.ts';
+import type { ClampMtimes } from '../export/root-entries.ts';
 import { MAX_CONFIG_BYTES, parseConfig } from '../image/parse-config.ts';
 import type { StoredImage, StoredLayer } from '../image/stored-image.ts';
 import { layerTar } from '../layer/layer-tar.ts';
@@ -27,9 +29,23 @@ export function exportableImage(
     platform: normalizePlatform({ os, architecture, variant }),
     references,
     tree: store.snapshots.tree(image.layers.at(-1)?.snapshot as SnapshotId | undefined),
+    clampMtimes: clampMtimesOf(image.layers, store),
     // What it was measured with is in its record: the times of new layers are clamped there already.
     layers: exportableLayers(image.layers, store),
   };
+}
+
+/** Of an image's layers, those whose times are not those of their files in the store. */
+export function clampMtimesOf(layers: readonly StoredLayer[], store: Store): ClampMtimes {
+  const clamps = new Map<BytePath, number>();
+  for (const { snapshot, clampMtime } of layers) {
+    const dir =
+      snapshot === undefined || clampMtime === undefined
+        ? undefined
+        : store.snapshots.get(snapshot as SnapshotId)?.dir;
+    if (dir !== undefined && clampMtime !== undefined) clamps.set(textToBytes(dir), clampMtime);
+  }
+  return clamps;
 }
 
 /** The layers of an image that were left in a registry, ready to be named there. */

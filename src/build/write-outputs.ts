@@ -8,7 +8,7 @@ import type { StoredImage } from '../image/stored-image.ts';
 import { indexedImage, indexIdOf } from '../image/stored-index.ts';
 import type { BaseImages } from './base-images.ts';
 import { layerBytesIn, totalBytes } from './layer-bytes.ts';
-import { exportableLayers, layersElsewhere } from './exportable-layers.ts';
+import { clampMtimesOf, exportableLayers, layersElsewhere } from './exportable-layers.ts';
 import type { FinishedImage } from './finish-image.ts';
 import type { Store } from './open-store.ts';
 import type { BuildRequest } from './request.ts';
@@ -154,6 +154,7 @@ async function exportTo(
     platform: image.platform,
     references: tags,
     tree: store.snapshots.tree(image.root),
+    clampMtimes: clampMtimesOf(image.layers, store),
     layers: image.isHere ? exportableLayers(image.layers, store) : layersElsewhere(image.layers),
   }));
   const written = await exportImage(

@@ -152,6 +152,15 @@ function startDownloads(
   };
 }
 
+/** Makes sure that the stored bytes of one layer are here, and checked. */
+export async function fetchLayer(
+  layer: Descriptor,
+  deps: Pick<LayersDeps, 'blobs' | 'lock' | 'openLayer'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await download(layer, deps, signal, { onBytes: () => undefined, follow: () => undefined });
+}
+
 interface DownloadHooks {
   readonly onBytes: (count: number) => void;
   readonly follow: (growing: GrowingBlob) => void;
@@ -159,7 +168,7 @@ interface DownloadHooks {
 
 async function download(
   layer: Descriptor,
-  deps: LayersDeps,
+  deps: Pick<LayersDeps, 'blobs' | 'lock' | 'openLayer'>,
   signal: AbortSignal,
   { onBytes, follow }: DownloadHooks,
 ): Promise<void> {

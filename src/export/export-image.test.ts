@@ -22,6 +22,7 @@ import { lgetxattr } from '../host/xattr.ts';
 import { openDirTree } from '../tree/dir-tree.ts';
 import { exportImage, type ExportDeps } from './export-image.ts';
 import type { ExportableImage } from './image-blobs.ts';
+import { textToBytes } from '../core/bytes.ts';
 import { idOf, sampleImage } from './image.fixture.ts';
 import { parseOutput } from './parse-output.ts';
 
@@ -191,6 +192,18 @@ describe('the files as a tar archive', () => {
       'tmp/fifo',
     ]);
   });
+
+  it.each(['type=tar,dest=-', 'type=local,dest=files'])(
+    'has the times of layers that were clamped: %s',
+    async (output) => {
+      const clampMtimes = new Map([[textToBytes(join(work, 'layers/base')), 1_000_000_000]]);
+      await run(output, [{ ...image, clampMtimes }]);
+      mkdirSync(inCwd('files'), { recursive: true });
+      if (out.length > 0) spawnSync('tar', ['-xC', inCwd('files')], { input: Buffer.concat(out) });
+      const times = ['bin/tool', 'data/large'].map((name) => lstatSync(inCwd(`files/${name}`)));
+      expect(times.map(({ mtimeMs }) => mtimeMs / 1000)).toEqual([1_000_000_000, 1_600_000_000]);
+    },
+  );
 
   it('keeps platforms apart', async () => {
     await run('type=tar,dest=out.tar', [image, await sampleImage(join(work, 'arm'), 'arm64')]);

@@ -20,7 +20,8 @@ import type {
   ImageOutput,
   Output,
 } from './output.ts';
-import { entriesOfRoots, type RootToExport } from './joined-entries.ts';
+import { entriesOfRoots } from './joined-entries.ts';
+import type { RootToExport } from './root-entries.ts';
 
 /** What writing an image needs. */
 export interface ExportDeps {
@@ -217,9 +218,10 @@ function rootsOf(
   images: readonly ExportableImage[],
   { isSplit = images.length > 1 }: FilesOutput,
 ): RootToExport[] {
-  return images.map(({ tree, platform }) => {
+  return images.map(({ tree, clampMtimes, platform }) => {
     const name = formatPlatform(platform);
-    return { tree, platform: name, prefix: isSplit ? `${name.replaceAll('/', '_')}/` : '' };
+    const prefix = isSplit ? `${name.replaceAll('/', '_')}/` : '';
+    return { tree, clampMtimes, platform: name, prefix };
   });
 }
 

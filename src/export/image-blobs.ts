@@ -5,6 +5,7 @@ import type { ImageConfig } from '../image/config.ts';
 import { MEDIA_TYPE, type Descriptor, type DescriptorPlatform } from '../image/manifest.ts';
 import { serializeManifest } from '../image/serialize.ts';
 import { decompress } from '../layer/decompress.ts';
+import type { ClampMtimes } from './root-entries.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { annotationsOn } from './annotations.ts';
 import {
@@ -26,6 +27,8 @@ export interface ExportableImage {
   readonly references: readonly string[];
   /** The merged file system. */
   readonly tree: FileTree;
+  /** Its times are those of the layers only with this. */
+  readonly clampMtimes?: ClampMtimes | undefined;
   /** Bottom to top. */
   readonly layers: readonly ExportableLayer[];
 }

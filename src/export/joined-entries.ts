@@ -1,16 +1,7 @@
 import { bytesToText, type BytePath } from '../core/bytes.ts';
 import type { LayerEntry } from '../layer/node-entry.ts';
-import type { FileTree } from '../tree/file-tree.ts';
 import { unsupportedOutput } from './errors.ts';
-import { rootEntries } from './root-entries.ts';
-
-/** A file system and the directory (empty, or with a slash at its end) that it goes to. */
-export interface RootToExport {
-  readonly tree: FileTree;
-  /** `linux/amd64`; only told apart from others. */
-  readonly platform?: string | undefined;
-  readonly prefix: string;
-}
+import { rootEntries, type RootToExport } from './root-entries.ts';
 
 /**
  * The files of images, one image after the other. Those that go to the same directory are joined:
@@ -22,15 +13,16 @@ export function* entriesOfRoots(
   clampMtime: number | undefined,
 ): Generator<LayerEntry, void> {
   if (roots.length < 2 || roots.every(({ prefix }) => prefix !== '')) {
-    for (const { tree, prefix } of roots) yield* rootEntries(tree, prefix, clampMtime);
+    for (const root of roots) yield* rootEntries(root, clampMtime);
     return;
   }
   const seen = new Map<
     BytePath,
     { readonly platform: string | undefined; readonly isDirectory: boolean }
   >();
-  for (const { tree, platform, prefix } of roots) {
-    for (const each of rootEntries(tree, prefix, clampMtime)) {
+  for (const root of roots) {
+    const { platform } = root;
+    for (const each of rootEntries(root, clampMtime)) {
       const { name, type } = each.entry;
       const isDirectory = type === 'directory';
       const before = seen.get(name);

@@ -24,8 +24,9 @@ import type { LayerEntry } from '../layer/node-entry.ts';
 import type { TarEntry } from '../layer/tar-entry.ts';
 import { joinPath } from '../tree/node.ts';
 import { cannotWriteTo } from './errors.ts';
-import { entriesOfRoots, type RootToExport } from './joined-entries.ts';
+import { entriesOfRoots } from './joined-entries.ts';
 import { mergeDirectory } from './merge-directory.ts';
+import type { RootToExport } from './root-entries.ts';
 
 /** Files larger than this are copied while other work goes on. */
 const LARGE_FILE_BYTES = 4 * 1024 * 1024;

@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { enterPrivateMountNamespace } from '../../src/host/mount-namespace.ts';
 import { makeBaseImages, writeDockerArchive, type BaseImageFiles } from './base-images.ts';
 import { SERVER, type DifferentialCase } from './case.ts';
 import { CASE_GROUPS } from './cases/all.ts';
@@ -55,8 +54,6 @@ async function main(filter: string): Promise<number> {
 async function runBelow(dir: string, startedNs: bigint, filter: string): Promise<number> {
   const daemonDir = join(dir, 'docker');
   mkdirSync(daemonDir);
-  // Before the daemon starts: a copy of its mounts in a later namespace would keep them alive.
-  enterPrivateMountNamespace();
   let started: DockerDaemon;
   try {
     started = await startDocker(daemonDir, CLIENT);

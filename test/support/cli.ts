@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assertImagesValid } from './image-documents.ts';
 import { mountsBelow, processesUsing } from './leftovers.ts';
 import { PROGRAM } from './program.ts';
+import { afterCommand, beforeCommand, collectStores, storeOf } from './read-back/collect.ts';
 
 /** How long processes may take to end after they were told to, before a test calls them left over. */
 const GRACE_MS = 2000;
@@ -73,8 +74,14 @@ export function openRig(options: RigOptions = {}): Rig {
   const root = join(dir, 'store');
   const env = { ...baseEnvironment(dir, root, options.mirror), ...options.env };
   let contexts = 0;
-  const start = (args: readonly string[], command: CommandOptions = {}) =>
-    startProgram(args, { cwd: dir, ...command, env: { ...env, ...command.env } });
+  const start = (args: readonly string[], command: CommandOptions = {}) => {
+    const options = { cwd: dir, ...command, env: { ...env, ...command.env } };
+    const store = storeOf(args, options);
+    beforeCommand(args, store);
+    const running = startProgram(args, options);
+    const noted = running.ended.finally(() => afterCommand(args, store));
+    return { ...running, ended: noted };
+  };
   return {
     dir,
     root,
@@ -91,6 +98,7 @@ export function openRig(options: RigOptions = {}): Rig {
     async [Symbol.asyncDispose]() {
       try {
         await assertNothingLeft(dir);
+        collectStores(() => true);
         assertImagesValid(dir);
       } finally {
         clearAway(dir);

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { collectStores } from './read-back/collect.ts';
 
 /** A user of this machine that is gone at the end of its scope. */
 export interface OrdinaryUser extends Disposable {
@@ -36,6 +37,7 @@ export function makeOrdinaryUser(home: string, options: OrdinaryUserOptions = {}
     uid,
     prefix: ['setpriv', '--reuid', name, '--regid', name, '--init-groups', '--'],
     [Symbol.dispose]() {
+      collectStores((root) => statSync(root).uid === uid);
       execFileSync('userdel', [name], { stdio: 'ignore' });
       for (const file of ['/etc/subuid', '/etc/subgid']) {
         if (readFileSync(file, 'utf8').includes(`${name}:`)) {

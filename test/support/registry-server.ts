@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { recipeFor } from '../bases/base-images.ts';
 import { cacheDirectory, ensureBase } from '../bases/make-base.ts';
 import { freePort } from './free-port.ts';
+import { collectRegistry } from './read-back/collect.ts';
 import { pushLayout } from './push-layout.ts';
 
 /** Debian's package docker-registry. */
@@ -92,6 +93,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');
       await ended;
+      if (options.storage === undefined) collectRegistry(storage, `a registry at ${host}`);
       process.removeListener('exit', clear);
       clear();
     },

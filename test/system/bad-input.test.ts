@@ -30,9 +30,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const path of mounts.reverse()) execFileSync('umount', ['--lazy', path]);
-  rmSync(places, { recursive: true, force: true });
-  await rig[Symbol.asyncDispose]();
+  try {
+    await rig[Symbol.asyncDispose]();
+  } finally {
+    for (const path of mounts.reverse()) execFileSync('umount', ['--lazy', path]);
+    rmSync(places, { recursive: true, force: true });
+  }
 });
 
 function tmpfsAt(name: string, options: string): string {

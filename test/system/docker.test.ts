@@ -1,21 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { enterPrivateMountNamespace } from '../../src/host/mount-namespace.ts';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
-import { startDocker, whyNoDocker, type DockerDaemon } from '../support/docker-daemon.ts';
+import { callTool } from '../support/read-back/call-tool.ts';
 import {
   HARD_INSTRUCTIONS,
   HARD_PRINTED,
   HARD_SCRIPT,
   writeHardFiles,
 } from '../support/hard-image.ts';
-import { mountsBelow } from '../support/leftovers.ts';
 import { startRegistry, type RegistryServer } from '../support/registry-server.ts';
 
-const CLIENT = '/usr/bin/docker';
 const DOCKERFILE = `FROM busybox AS builder
 RUN echo built > /out.txt && chmod 640 /out.txt && chown 7:8 /out.txt
 FROM busybox
@@ -36,31 +30,22 @@ CMD ["echo $WHO; id -u; cat link; stat -c '%h %a %u:%g' same; ls /bin/ar 2>/dev/
 const PRINTED = 'image\n7\nbuilt\n2 640 7:8\n0\n';
 const NAME = 'example.com/team/app:1';
 
-// A daemon wants root, and a way to mount overlayfs in it.
-describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
+const { docker: client } = inject('readBack').tools;
+
+describe.skipIf(client === undefined)('Docker', () => {
   let registry: RegistryServer;
   let rig: BaseRig;
-  let daemon: DockerDaemon;
   let context: string;
-  let dockerDir: string;
 
   beforeAll(async () => {
     rig = await openBaseRig();
     registry = await startRegistry();
-    // Apart from the rig, as a daemon mounts its directory. In a namespace of our own, no other process
-    // keeps copies of its mounts.
-    enterPrivateMountNamespace();
-    dockerDir = mkdtempSync(join(tmpdir(), 'stagecraft-docker-'));
-    daemon = await startDocker(dockerDir, CLIENT);
     context = rig.context({ 'hard/attributed': 'a', Dockerfile: DOCKERFILE });
     writeHardFiles(context);
     await own('build', '-q', '-t', NAME, context);
   });
 
   afterAll(async () => {
-    await daemon[Symbol.asyncDispose]();
-    for (const path of mountsBelow(dockerDir).reverse()) execFileSync('umount', ['--lazy', path]);
-    rmSync(dockerDir, { recursive: true, force: true });
     await registry[Symbol.asyncDispose]();
     await rig[Symbol.asyncDispose]();
   });
@@ -73,10 +58,9 @@ describe.skipIf(whyNoDocker(CLIENT) !== undefined)('Docker', () => {
   }
 
   /** The same for Docker's client. */
-  async function docker(...words: string[]): Promise<string> {
-    const { status, stdout, stderr } = await daemon.docker(words);
-    expect(status, `docker ${words.join(' ')}\n${stderr}`).toBe(0);
-    return stdout;
+  function docker(...words: string[]): Promise<string> {
+    if (client === undefined) throw new Error('There is no Docker');
+    return callTool(client.path, words, client.env);
   }
 
   /** Runs what Docker has under a name, and takes it away. */

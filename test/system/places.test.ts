@@ -18,9 +18,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const path of mounts.reverse()) execFileSync('umount', ['--lazy', path]);
-  rmSync(places, { recursive: true, force: true });
-  await rig[Symbol.asyncDispose]();
+  try {
+    await rig[Symbol.asyncDispose]();
+  } finally {
+    for (const path of mounts.reverse()) execFileSync('umount', ['--lazy', path]);
+    rmSync(places, { recursive: true, force: true });
+  }
 });
 
 /** A directory of its own with something mounted on it until the end. */

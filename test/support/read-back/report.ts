@@ -1,0 +1,33 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readings } from './read-images.ts';
+
+/** What was read of one test file. */
+interface Entry {
+  readonly file: string;
+  readonly counts: readonly (readonly [string, number])[];
+}
+
+/** Notes in the directory of the run what was read of a test file. */
+export function report(dir: string, file: string, { counts }: Readings): void {
+  const entry: Entry = { file, counts: [...counts] };
+  appendFileSync(join(dir, 'report'), `${JSON.stringify(entry)}\n`);
+}
+
+/** All that was noted, in a few lines for people. */
+export function renderReport(dir: string): string {
+  const path = join(dir, 'report');
+  if (!existsSync(path)) return '';
+  const entries = readFileSync(path, 'utf8')
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Entry]));
+  const counts = new Map<string, number>();
+  for (const [what, count] of entries.flatMap((entry) => entry.counts)) {
+    counts.set(what, (counts.get(what) ?? 0) + count);
+  }
+  const lines = [...counts].sort().map(([what, count]) => `  ${count} ${what}\n`);
+  const files = entries.filter((entry) => entry.counts.length > 0).length;
+  return lines.length === 0
+    ? ''
+    : `Images of ${files} test files were read back:\n${lines.join('')}`;
+}
