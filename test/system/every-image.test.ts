@@ -56,7 +56,8 @@ describe.skipIf(!hasAll)('Reading back', () => {
     expect([...counts]).toEqual([
       ['copied by skopeo', 1],
       ['unpacked by umoci', 1],
-      ['loaded and run by Docker', 1],
+      ['loaded by Docker', 1],
+      ['run by Docker', 1],
     ]);
     expect(whyUnreadable(ordinary())).toBeUndefined();
     expect(whyNotRun(ordinary(), ordinary().files ?? new Map())).toBeUndefined();
@@ -91,6 +92,31 @@ describe.skipIf(!hasAll)('Reading back', () => {
     expect(faults[0]).toMatch(/[Dd]igest/);
   });
 
+  test('one of several images that differ in times and contents alone is run, and all are loaded', async () => {
+    const own = openCollection(runDir);
+    const build = async (content: string): Promise<string> => {
+      const Dockerfile = 'FROM busybox\nCOPY content /\n';
+      const context = rig.context({ Dockerfile, content });
+      const { status, stdout, stderr } = await rig.run(['build', '-q', context]);
+      expect(status, stderr).toBe(0);
+      return stdout.trim();
+    };
+    const ids = [await build('some'), await build('same'), await build('longer')];
+    saveStore(own, rig.root);
+    const built = own.images.filter((each) => ids.includes(each.id));
+    const seen = new Set<string>();
+    const isFirst = (what: string, digest: string): boolean =>
+      seen.size < seen.add(what + digest).size;
+    const { counts, faults } = await readImages(built, tools, isFirst, runDir);
+    expect(faults).toEqual([]);
+    expect(Object.fromEntries(counts)).toEqual({
+      'copied by skopeo': 3,
+      'unpacked by umoci': 3,
+      'loaded by Docker': 3,
+      'run by Docker': 2,
+    });
+  });
+
   test('an image that left its store unseen is a fault', () => {
     const own = openCollection(runDir);
     own.stores.set('/store', new Map([['sha256:1234', '"build -t gone ." in "some test"']]));
@@ -107,9 +133,14 @@ describe.skipIf(!hasAll)('Reading back', () => {
     expect(whyUnreadable(oci)).toBe('it has layers of zstd');
     expect(whyUnreadable({ source: 'dir:/d', layerTypes: [] })).toBe("it has Docker's own types");
     const shell = new Map([['bin/sh', 'lrwxrwxrwx']]);
-    expect(whyNotRun({ architecture: 'riscv64' }, shell)).toBe('it is for other processors');
-    const native = { architecture: ordinary().architecture };
+    expect(whyNotRun({ architecture: 'riscv64', volumes: [] }, shell)).toBe(
+      'it is for other processors',
+    );
+    const native = { architecture: ordinary().architecture, volumes: ['/data'] };
     expect(whyNotRun(native, shell)).toBeUndefined();
+    expect(whyNotRun({ ...native, volumes: ['/proc'] }, shell)).toBe(
+      'Docker mounts no volume over /proc',
+    );
     expect(
       whyNotRun(
         native,
@@ -120,7 +151,14 @@ describe.skipIf(!hasAll)('Reading back', () => {
       ),
     ).toBe('it has no program that ends at once');
     const some = ['etc', 'etc/passwd', 'dev/null', 'bin/sh', 'etc/hosts.d', 'proc'];
-    const isOwn = (path: string): boolean => isDockersOwn(path, new Map([['etc', 'd']]));
+    const isOwn = (path: string): boolean =>
+      isDockersOwn(
+        path,
+        new Map([
+          ['etc', 'drwxr-xr-x'],
+          ['proc', 'lrwxrwxrwx'],
+        ]),
+      );
     expect(some.filter(isOwn)).toEqual(['proc']);
   });
 

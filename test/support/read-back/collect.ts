@@ -38,7 +38,7 @@ export interface BuiltImage extends LayoutImage {
   readonly source: string;
   /** What `save` wrote, for images of a store; others may be in it as well. */
   readonly archive?: string;
-  /** Its files as `export` has them, for images of a store. */
+  /** Its files as `export` has them, for the first image of a store that has this shape. */
   readonly files?: Files;
   /** What made it, or where it was found; for messages. */
   readonly origin: string;
@@ -188,27 +188,39 @@ function saveCopy(into: Collection, root: string): void {
 
 /** Saves the images of the store `root` that no store of this run had before, out of it or a copy. */
 export function saveStore(into: Collection, root: string, from = root): void {
-  for (const id of idsIn(from)) {
-    if (!isFirst(into, 'stored', id)) continue;
-    const origin = into.stores.get(root)?.get(id) ?? root;
+  const origins = into.stores.get(root);
+  const save = (ids: readonly string[]): void => {
     try {
-      into.images.push(...savedImage(into, from, id, origin));
-    } catch (error) {
-      into.faults.push(
-        `${id}, ${origin}: ${error instanceof Error ? error.message : String(error)}`,
+      const saved = ids.length === 0 ? [] : savedImages(into, from, ids);
+      into.images.push(
+        ...saved.map((image) => ({ ...image, origin: origins?.get(image.id) ?? root })),
       );
+    } catch (error) {
+      // One archive is the quickest; one for each says which of them is at fault.
+      if (ids.length > 1) for (const id of ids) save([id]);
+      else
+        into.faults.push(`${ids.join()}, ${origins?.get(ids.join()) ?? root}: ${messageOf(error)}`);
     }
-  }
+  };
+  save(idsIn(from).filter((id) => isFirst(into, 'stored', id)));
 }
 
-function savedImage(into: Collection, root: string, id: string, origin: string): BuiltImage[] {
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function savedImages(
+  into: Collection,
+  root: string,
+  ids: readonly string[],
+): Omit<BuiltImage, 'origin'>[] {
   const dir = mkdtempSync(join(into.dir, 'saved-'));
   const archive = join(dir, 'archive.tar');
   const extracted = join(dir, 'extracted');
   const [program, ...words] = programFor(into.runDir, root);
   const env = { PATH: process.env['PATH'], HOME: '/nonexistent', STAGECRAFT_ROOT: root };
   const out = openSync(archive, 'w');
-  const saved = spawnSync(program, [...words, 'save', id], {
+  const saved = spawnSync(program, [...words, 'save', ...ids], {
     ...{ env, stdio: ['ignore', out, 'pipe'], encoding: 'utf8' },
   });
   closeSync(out);
@@ -217,8 +229,11 @@ function savedImage(into: Collection, root: string, id: string, origin: string):
   spawnSync('tar', ['-xf', archive, '-C', extracted]);
   const copies = copyImages(join(dir, 'copies'), imagesOfLayout(extracted), layoutBlobs(extracted));
   rmSync(extracted, { recursive: true });
-  const files = listArchiveSync([program, ...words, 'export', id], env);
-  return copies.map(([image, source]) => ({ ...image, source, archive, files, origin }));
+  return copies.map(([image, source]) => {
+    const isNew = isFirst(into, 'exported', image.shape);
+    const files = isNew ? listArchiveSync([program, ...words, 'export', image.id], env) : undefined;
+    return { ...image, source, archive, ...(files && { files }) };
+  });
 }
 
 /** The program, run by the owner of a store. */

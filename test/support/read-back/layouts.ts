@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -17,10 +19,17 @@ export interface LayoutImage {
   /** Digest of the config. */
   readonly id: string;
   readonly architecture: string;
+  /** Where containers get directories of their own. */
+  readonly volumes: readonly string[];
   /** Of the manifest. */
   readonly mediaType: string;
   /** Media types of the layers. */
   readonly layerTypes: readonly string[];
+  /**
+   * Digest of all that tools may stumble over: the config and the entries of each layer, but no times and no
+   * contents. Images of one shape came of the same instructions.
+   */
+  readonly shape: string;
   /** Digests of all that it is made of, the manifest first. */
   readonly blobs: readonly string[];
 }
@@ -45,6 +54,10 @@ const IMAGE_CONFIG =
   /^application\/vnd\.(?:oci\.image\.config|docker\.container\.image)\.v1\+json$/;
 /** What is said of an image in an index beside it; its "layers" are statements and not files. */
 const STATEMENT = 'application/vnd.in-toto+json';
+/** What is another one each time that the same is built: times, digests, and directories of tests. */
+const PASSING =
+  /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?|sha256:[0-9a-f]{64}|stagecraft-[a-z]+-\w{6}/g;
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
 /** The part of a digest that blobs are named by. */
@@ -140,17 +153,39 @@ function imagesUnder(digest: string, blobPath: BlobPath): LayoutImage[] {
   }
   if (config === undefined || !IMAGE_CONFIG.test(config.mediaType)) return [];
   if (layers.some((layer) => layer.mediaType === STATEMENT)) return [];
-  const { architecture = '' } = JSON.parse(readFileSync(blobPath(config.digest), 'utf8')) as {
+  const configText = readFileSync(blobPath(config.digest), 'utf8');
+  const { architecture = '', config: { Volumes = {} } = {} } = JSON.parse(configText) as {
     architecture?: string;
+    config?: { Volumes?: object | null };
   };
+  const entries = layers.map((layer) => layerShape(blobPath(layer.digest), layer));
+  const shape = JSON.stringify([configText.replaceAll(PASSING, ''), ...entries]);
   return [
     {
       ...{ digest, id: config.digest, architecture, mediaType: mediaType ?? OCI_MANIFEST },
+      volumes: Object.keys(Volumes ?? {}),
+      shape: createHash('sha256').update(shape).digest('hex'),
       layerTypes: layers.map((layer) => layer.mediaType),
       blobs: [digest, config.digest, ...layers.map((layer) => layer.digest)],
     },
   ];
 }
+
+/** Media type and entries of a layer, without times. */
+function layerShape(path: string, { digest, mediaType }: Descriptor): string {
+  const known = layerShapes.get(digest);
+  if (known !== undefined) return known;
+  const flags = ['--numeric-owner', '--full-time', '--quoting-style=c'];
+  const { stdout, stderr, status } = spawnSync('tar', ['-tvf', path, ...flags], {
+    ...{ encoding: 'utf8', maxBuffer: MAX_LIST_BYTES },
+  });
+  if (status !== 0) throw new Error(`The layer ${digest} is no archive: ${stderr}`);
+  const shape = mediaType + stdout.replaceAll(PASSING, '');
+  layerShapes.set(digest, shape);
+  return shape;
+}
+
+const layerShapes = new Map<string, string>();
 
 function unique(images: readonly LayoutImage[]): LayoutImage[] {
   return [...new Map(images.map((image) => [image.digest, image])).values()];

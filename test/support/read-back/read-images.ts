@@ -1,7 +1,13 @@
 import { mkdtempSync, promises } from 'node:fs';
 import { join } from 'node:path';
 import type { BuiltImage } from './collect.ts';
-import { isDockersOwn, readWithDocker, whyNotRun, type DockerClient } from './docker.ts';
+import {
+  createDockerReader,
+  isDockersOwn,
+  whyNotRun,
+  type DockerClient,
+  type DockerReader,
+} from './docker.ts';
 import { differences, type Files } from './file-lists.ts';
 import { copyWithSkopeo } from './skopeo.ts';
 import { unpackWithUmoci, whyUnreadable } from './umoci.ts';
@@ -25,6 +31,7 @@ export interface Readings {
 interface News {
   readonly manifest: boolean;
   readonly config: boolean;
+  readonly shape: boolean;
 }
 
 /** So many images at a time. */
@@ -33,7 +40,8 @@ const LANES = 2;
 /**
  * Reads images with all tools, and compares what they see of the files with one another and with what `export`
  * says. `isFirst` tells whether a digest was not read before: a manifest is read once by skopeo and by umoci;
- * a config, which is the same whatever form the layers have, once by Docker. `dir` takes what is unpacked.
+ * a config, which is the same whatever form the layers have, is loaded once by Docker; and of images that
+ * differ in nothing but times and contents of files, one is run. `dir` takes what is unpacked.
  */
 export async function readImages(
   images: readonly BuiltImage[],
@@ -42,6 +50,7 @@ export async function readImages(
   dir: string,
 ): Promise<Readings> {
   const counts = new Map<string, number>();
+  const docker = tools.docker && createDockerReader(tools.docker);
   const faults: string[] = [];
   // Those of stores before the same ones of archives and registries: of them, `export` has told the files.
   const left = [
@@ -50,11 +59,15 @@ export async function readImages(
   ];
   const lane = async (): Promise<void> => {
     for (let image = left.shift(); image !== undefined; image = left.shift()) {
-      const { digest, id, origin } = image;
-      const news = { manifest: isFirst('manifest', digest), config: isFirst('config', id) };
+      const { digest, id, shape, origin } = image;
+      const news = {
+        manifest: isFirst('manifest', digest),
+        config: isFirst('config', id),
+        shape: isFirst('shape', shape),
+      };
       const scratch = mkdtempSync(join(dir, 'reading-'));
       try {
-        for await (const step of readImage(image, news, tools, scratch)) {
+        for await (const step of readImage(image, news, { ...tools, docker }, scratch)) {
           if ('did' in step) counts.set(step.did, (counts.get(step.did) ?? 0) + 1);
           else faults.push(`${digest}, ${origin}: ${step.fault}`);
         }
@@ -71,13 +84,14 @@ export async function readImages(
   return { counts, faults };
 }
 
+type Readers = Omit<Tools, 'docker'> & { readonly docker: DockerReader | undefined };
 type Step = { readonly did: string } | { readonly fault: string };
 
 /** @throws Error with what a tool said that does not read it */
 async function* readImage(
   image: BuiltImage,
   news: News,
-  tools: Tools,
+  tools: Readers,
   scratch: string,
 ): AsyncGenerator<Step> {
   const copy = join(scratch, 'copy');
@@ -97,12 +111,15 @@ async function* readImage(
     for (const fault of differences(['umoci', files], known)) yield { fault };
   }
   if (news.config && tools.docker !== undefined) {
+    await tools.docker.load(image, scratch);
+    yield { did: 'loaded by Docker' };
+  }
+  if (news.config && news.shape && tools.docker !== undefined) {
     const [, before] = known ?? ['', new Map<string, string>()];
-    const files = await readWithDocker(image, before, tools.docker, scratch);
+    const files = await tools.docker.run(image, before);
     const why = whyNotRun(image, before);
     yield {
-      did:
-        why === undefined ? 'loaded and run by Docker' : `loaded and not run by Docker, as ${why}`,
+      did: why === undefined ? 'run by Docker' : `unpacked and not run by Docker, as ${why}`,
     };
     const isOwn = (path: string): boolean => isDockersOwn(path, before);
     for (const fault of differences(['Docker', files], known ?? ['Docker', files], isOwn)) {
