@@ -1,5 +1,5 @@
-/** Bytes of one slot. */
-export const SLOT_BYTES = 1 << 20;
+/** Bytes of one slot, and what readers hand on at once: large enough that hashing them takes the time. */
+export const CHUNK_BYTES = 1 << 20;
 /** Whoever does not move in this time is gone: a slot takes about a millisecond. */
 const PATIENCE_MS = 60_000;
 /** Length of a slot that nobody filled. */
@@ -16,7 +16,7 @@ export interface RingMemory {
 /** Memory for a ring of so many slots, which is empty. */
 export function createRingMemory(slots = 4): RingMemory {
   return {
-    bytes: new SharedArrayBuffer(slots * SLOT_BYTES),
+    bytes: new SharedArrayBuffer(slots * CHUNK_BYTES),
     lengths: new SharedArrayBuffer(slots * Int32Array.BYTES_PER_ELEMENT),
   };
 }
@@ -43,16 +43,7 @@ export class ChunkRing {
     this.#lengths = new Int32Array(lengths);
   }
 
-  /** Copies a chunk to the other thread. */
-  put(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; at += SLOT_BYTES) {
-      const piece = chunk.subarray(at, at + SLOT_BYTES);
-      this.room().set(piece);
-      this.pass(piece.length);
-    }
-  }
-
-  /** Room for the next chunk, to be filled from its start and passed. */
+  /** Room for the next chunk, one slot, to be filled from its start and passed. */
   room(): Buffer {
     this.#waitWhile((length) => length !== EMPTY);
     return this.#bytesOf(this.#slot);
@@ -85,7 +76,7 @@ export class ChunkRing {
   }
 
   #bytesOf(slot: number): Buffer {
-    return this.#bytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES);
+    return this.#bytes.subarray(slot * CHUNK_BYTES, (slot + 1) * CHUNK_BYTES);
   }
 
   #waitWhile(isWaited: (length: number) => boolean): number {

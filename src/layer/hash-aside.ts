@@ -5,10 +5,13 @@ import type { DiffId } from '../core/digest.ts';
 import { finishDiffId } from '../core/sha256.ts';
 import { tryOpenWorkerThread } from '../host/worker-thread.ts';
 import { ChunkRing, createRingMemory } from './chunk-ring.ts';
+import type { ChunkRoom } from './layer-tar.ts';
 
 /** Takes bytes and gives their diff id. Dispose it, finished or not. */
 export interface DiffIdHash extends Disposable {
-  /** The chunk may be used again afterwards. */
+  /** Where the next chunk is to be put, as for `layerTar`; undefined where that does not matter. */
+  readonly room: ChunkRoom | undefined;
+  /** Takes the next chunk, which begins where `room` began, if there is one. */
   update(chunk: Uint8Array): void;
   finish(): Promise<DiffId>;
 }
@@ -17,6 +20,7 @@ export interface DiffIdHash extends Disposable {
 export function hashHere(): DiffIdHash {
   const hash = createHash('sha256');
   return {
+    room: undefined,
     update: (chunk) => void hash.update(chunk),
     finish: () => Promise.resolve(finishDiffId(hash)),
     [Symbol.dispose]: () => undefined,
@@ -25,7 +29,7 @@ export function hashHere(): DiffIdHash {
 
 /**
  * Hashes in a thread of its own, while this one reads on; in this one where there is no second processor
- * or no second thread. `update` may block, so this is not for the main thread.
+ * or no second thread. `room` may block, so this is not for the main thread.
  */
 export function hashAside(): DiffIdHash {
   const worker = availableParallelism() > 1 ? tryOpenWorkerThread('layer/hash-worker') : undefined;
@@ -43,8 +47,10 @@ class HashThread implements DiffIdHash {
     worker.postMessage(memory);
   }
 
+  readonly room = (): Buffer => this.#ring.room();
+
   update(chunk: Uint8Array): void {
-    this.#ring.put(chunk);
+    this.#ring.pass(chunk.length);
   }
 
   finish(): Promise<DiffId> {

@@ -3,6 +3,7 @@ import { createBreather } from '../core/breathe.ts';
 import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
 import { diskError } from '../host/disk-error.ts';
 import { hasCode } from '../host/sys.ts';
+import { CHUNK_BYTES } from './chunk-ring.ts';
 import { layerChanged } from './errors.ts';
 import { layerEntries } from './layer-entries.ts';
 import { hasXattrs } from '../host/xattr.ts';
@@ -10,9 +11,6 @@ import { readXattrs } from '../tree/xattrs.ts';
 import type { LayerEntry } from './node-entry.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { encodeHeader, END_OF_ARCHIVE, padding } from './tar-header.ts';
-
-/** Bytes that are handed on at once: large enough that hashing and writing are what takes the time. */
-export const CHUNK_BYTES = 1024 * 1024;
 
 export interface LayerTarOptions {
   /** Latest modification time, in seconds since 1970 (SOURCE_DATE_EPOCH); undefined keeps all. */

@@ -11,7 +11,7 @@ export async function measureLayer(
 ): Promise<LayerFacts> {
   using hash = openHash();
   let size = 0;
-  for await (const chunk of layerTar(dir, options, signal)) {
+  for await (const chunk of layerTar(dir, options, signal, hash.room)) {
     hash.update(chunk);
     size += chunk.byteLength;
   }

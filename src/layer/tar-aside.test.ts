@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DiffId } from '../core/digest.ts';
 import { bytesOf, type Block } from './blocks.ts';
+import { CHUNK_BYTES } from './chunk-ring.ts';
 import { GZIP_BLOCK_BYTES, gzipBlocks, gzipStream } from './compress.ts';
-import { CHUNK_BYTES, layerTar } from './layer-tar.ts';
+import { layerTar } from './layer-tar.ts';
 import { measureLayer } from './measure-layer.ts';
 import { layerTarAside, TarAsideFailure } from './tar-aside.ts';
 
