@@ -5,8 +5,9 @@ import type { Emit } from '../events/event.ts';
 import { collectGarbage } from '../host/collect-garbage.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { frozenContext, openContext, type ContextTree } from '../tree/context-tree.ts';
-import { openHashCache, type HashCache } from '../tree/hash-cache.ts';
+import { openHashCache, type HashCache, type HashCacheOptions } from '../tree/hash-cache.ts';
 import { openSelectionMemo, type SelectionMemo } from '../tree/selection-memo.ts';
+import { settledFiles } from '../tree/settled-files.ts';
 import type { BuildInput } from './build-input.ts';
 import { badContext } from './errors.ts';
 import { contextFiles, keepContext, type ContextFiles } from './kept-contexts.ts';
@@ -58,12 +59,11 @@ export function openContexts(
     return requireDirectory(context.path, cwd);
   };
   const isFrozen = (name: string): boolean => name === MAIN_CONTEXT && main.kind === 'files';
-  const nowNs = (): bigint => BigInt(now()) * 1_000_000n;
-  const fileFor = (name: string, kind: keyof ContextFiles): string =>
-    contextFiles(
-      root,
-      remember(paths, name, (each) => directoryOf(each) ?? ''),
-    )[kind];
+  const openedNs = BigInt(now()) * 1_000_000n;
+  const keptFor = (name: string, kind: keyof ContextFiles): HashCacheOptions => {
+    const path = remember(paths, name, (each) => directoryOf(each) ?? '');
+    return { file: contextFiles(root, path)[kind], settled: settledFiles(path, openedNs) };
+  };
   const open = (name: string): ContextTree => {
     if (name === MAIN_CONTEXT && main.kind === 'files') return frozenContext(main.tree);
     const directory = directoryOf(name);
@@ -87,13 +87,11 @@ export function openContexts(
     hashCache: (name) =>
       isFrozen(name)
         ? undefined
-        : remember(caches, name, () => openHashCache({ file: fileFor(name, 'digests'), nowNs })),
+        : remember(caches, name, () => openHashCache(keptFor(name, 'digests'))),
     selectionMemo: (name) =>
       isFrozen(name)
         ? undefined
-        : remember(memos, name, () =>
-            openSelectionMemo({ file: fileFor(name, 'selections'), nowNs }),
-          ),
+        : remember(memos, name, () => openSelectionMemo(keptFor(name, 'selections'))),
     current: open,
     save() {
       for (const name of paths.keys()) save(name);

@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -63,6 +64,16 @@ test('the time of last use is written once a day', () => {
   expect(touched()).toBeLessThan(now - DAY_MS / 3);
   keep(now + DAY_MS);
   expect(touched()).toBeGreaterThan(now + DAY_MS / 2);
+});
+
+test('a file in the place of the directory, as older versions kept it, gives way', () => {
+  mkdirSync(join(root, 'contexts'));
+  const old = join(root, 'contexts', digestOf(context).slice('sha256:'.length));
+  writeFileSync(old, 'digests');
+  keep(Date.now());
+  expect(existsSync(old)).toBe(false);
+  keep(Date.now());
+  expect(readdirSync(old)).toContain('path');
 });
 
 test('a context of which nothing is worth keeping leaves nothing', () => {

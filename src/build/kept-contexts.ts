@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, renameSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, lstatSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexOf } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
@@ -64,6 +64,11 @@ export function keepContext(root: string, path: string, now: number, save: () =>
   } catch (error) {
     // Somebody prunes just now.
     if (hasCode(error, 'ENOENT')) return;
+    // A file of an older version is in the place of the directory: the next build has more to read.
+    if (hasCode(error, 'ENOTDIR', 'EEXIST')) {
+      rmSync(directory, { force: true });
+      return;
+    }
     if (diskError(directory, error) === undefined) throw error;
   }
 }

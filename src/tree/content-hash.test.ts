@@ -22,6 +22,7 @@ import { openChainTree } from './chain-tree.ts';
 import { hashSelection } from './content-hash.ts';
 import { openHashCache, type HashCache } from './hash-cache.ts';
 import { selectFiles, type Selection } from './select-files.ts';
+import { settledFiles } from './settled-files.ts';
 import type { TreeNode } from './file-tree.ts';
 import { readLink } from './node.ts';
 import { walkSelected } from './walk-selected.ts';
@@ -233,7 +234,10 @@ function contentOf(node: TreeNode): string {
 describe('hashSelection() with a cache', () => {
   const HOUR_NS = 3_600_000_000_000n;
   const open = (nowNs: () => bigint): HashCache =>
-    openHashCache({ file: path.join(dir, 'cache', 'context'), nowNs });
+    openHashCache({
+      file: path.join(dir, 'cache', 'context'),
+      settled: settledFiles(dir, nowNs()),
+    });
   const later = (): bigint => BigInt(Date.now()) * 1_000_000n + HOUR_NS;
 
   interface Counted {
@@ -286,9 +290,9 @@ describe('hashSelection() with a cache', () => {
     expect(await hashWith(root, counted(open(later)))).not.toBe(value);
   });
 
-  test('does not trust in a later build what was touched just before it was read', async () => {
+  test('does not trust in a later build what had not settled when it was read', async () => {
     const root = makeTree(path.join(dir, 'a'));
-    const now = (): bigint => BigInt(Date.now()) * 1_000_000n;
+    const now = (): bigint => BigInt(Date.now()) * 1_000_000n - HOUR_NS;
     const first = counted(open(now));
     await hashWith(root, first);
     first.cache.save();
@@ -356,7 +360,7 @@ test('many files have the same hash whether other threads help or not', async ()
     hashSelection(openChainTree([root]), selectionOf('/'), { cache }, signal);
   const cache = openHashCache({
     file: path.join(dir, 'cache', 'many'),
-    nowNs: () => BigInt(Date.now()) * 1_000_000n,
+    settled: settledFiles(dir, BigInt(Date.now()) * 1_000_000n),
   });
   const first = await hashOf(cache);
   // From the cache, which threads filled, and without one.

@@ -138,7 +138,8 @@ class DirTree implements FileTree {
     return {
       count: names.length,
       bytes: [Buffer.from(names.join('\0'), 'latin1'), ...listed.states()],
-      newestSeconds: listed.newestSeconds(),
+      newestNs: listed.newestNs(),
+      devices: listed.devices(),
       directories: [...listed.directories()].map((index) =>
         listed.node(index, directory, this.#owner),
       ),

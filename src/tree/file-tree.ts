@@ -30,8 +30,10 @@ export interface DirectoryStates {
   readonly count: number;
   /** Names and states: the same bytes as long as nothing in the directory has changed. */
   readonly bytes: readonly Uint8Array[];
-  /** When the last of them was touched (mtime or ctime), in whole seconds since 1970. */
-  readonly newestSeconds: number;
+  /** When the last of them was touched (mtime or ctime), in nanoseconds since 1970. */
+  readonly newestNs: bigint;
+  /** Those that they are on. */
+  readonly devices: ReadonlySet<number>;
   readonly directories: readonly TreeNode[];
 }
 

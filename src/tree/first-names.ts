@@ -25,8 +25,8 @@ export class FirstNames {
   }
 
   #within(layer: string, dev: number): InodeTable {
-    let byDevice = this.#byLayer.get(layer);
-    if (byDevice === undefined) this.#byLayer.set(layer, (byDevice = new Map()));
+    const byDevice = this.#byLayer.get(layer) ?? new Map<number, InodeTable>();
+    this.#byLayer.set(layer, byDevice);
     let byInode = byDevice.get(dev);
     if (byInode === undefined) byDevice.set(dev, (byInode = new InodeTable()));
     return byInode;

@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 function open(): HashCache {
-  return openHashCache({ file: join(dir, 'digests'), nowNs: () => NOW_NS });
+  return openHashCache({ file: join(dir, 'digests'), settled: { has: (ns) => ns < NOW_NS } });
 }
 
 /** A file that was touched long ago, or, with `isYoung`, just now. */

@@ -6,13 +6,13 @@ import { replaceFile } from '../host/replace-file.ts';
 import type { FileState, Inode } from './file-tree.ts';
 import { InodeTable } from './inode-table.ts';
 import { inodeOf } from './node.ts';
+import type { SettledFiles } from './settled-files.ts';
 
 /**
  * Digests of files that were read before, so that an unchanged context costs one lstat a file.
  *
- * A digest is good for as long as device, inode, size, mtime and ctime are the same. Two writes within
- * one tick of the clock cannot be told apart by these, so a file that was touched shortly before it was
- * read is remembered for this process only (git calls such entries racy).
+ * A digest is good for as long as device, inode, size, mtime and ctime are the same. A file that had not
+ * settled before it was read is remembered for this process only.
  */
 export interface HashCache {
   /** 32 bytes, or undefined when the file is not known as it is now. */
@@ -22,9 +22,6 @@ export interface HashCache {
   /** Writes what is new; the file of an earlier or parallel build is replaced whole. */
   save(): void;
 }
-
-/** Files this young may change again without a new time stamp: FAT keeps 2 seconds, others less. */
-const RACY_NS = 2_000_000_000n;
 
 /** About 10 million files; a larger file of digests is not one of ours. */
 const MAX_CACHE_BYTES = 1 << 30;
@@ -44,8 +41,8 @@ const MIN_KEPT_UNUSED = 10_000;
 export interface HashCacheOptions {
   /** Where they are kept, a file for each context. Its directory is made when it is not there. */
   readonly file: string;
-  /** Nanoseconds since 1970. */
-  readonly nowNs: () => bigint;
+  /** As they were before any of them was looked at. */
+  readonly settled: SettledFiles;
 }
 
 /** Opens the digests of one context. Nothing is read before the first `get`. */
@@ -131,9 +128,9 @@ class FileHashCache implements HashCache {
 
   put(node: FileState, digest: Uint8Array): void {
     const touched = node.mtimeNs > node.ctimeNs ? node.mtimeNs : node.ctimeNs;
-    const isRacy = touched > this.#options.nowNs() - RACY_NS;
-    this.#fresh.put(node, digest, isRacy);
-    if (!isRacy) this.#isDirty = true;
+    const isSettled = this.#options.settled.has(touched, node.dev);
+    this.#fresh.put(node, digest, !isSettled);
+    if (isSettled) this.#isDirty = true;
   }
 
   save(): void {

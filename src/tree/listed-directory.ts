@@ -114,16 +114,32 @@ export class ListedDirectory {
     return [this.#known, new Uint8Array(buffer, byteOffset, byteLength)];
   }
 
-  /** When the last of the files was touched (mtime or ctime), in whole seconds since 1970. */
-  newestSeconds(): number {
+  /** When the last of the files was touched (mtime or ctime), in nanoseconds since 1970. */
+  newestNs(): bigint {
     const words = this.#words;
-    let newest = -Infinity;
+    let newest = { seconds: 0, ns: 0 };
     for (let at = 0; at < words.length; at += STATE_WORDS) {
-      const modified = secondsAt(words, at + STATE.mtimeSeconds);
-      const changed = secondsAt(words, at + STATE.ctimeSeconds);
-      newest = Math.max(newest, modified, changed);
+      for (const field of [at + STATE.mtimeSeconds, at + STATE.ctimeSeconds]) {
+        const seconds = secondsAt(words, field);
+        const ns = words[field + 2] ?? 0;
+        if (seconds < newest.seconds || (seconds === newest.seconds && ns <= newest.ns)) continue;
+        newest = { seconds, ns };
+      }
     }
-    return newest;
+    return BigInt(newest.seconds) * NS + BigInt(newest.ns);
+  }
+
+  /** The devices that the files are on: one, but for mount points. */
+  devices(): ReadonlySet<number> {
+    const devices = new Set<number>();
+    let last: number | undefined;
+    for (let index = 0; index < this.names.length; index++) {
+      if (this.knownOf(index) !== KNOWN.node) continue;
+      const dev = numberAt(this.#words, index * STATE_WORDS + STATE.dev);
+      if (dev !== last) devices.add(dev);
+      last = dev;
+    }
+    return devices;
   }
 
   #search(name: BytePath): number | undefined {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openSelectionMemo, type SelectionMemo } from './selection-memo.ts';
 import type { SelectionState } from './selection-state.ts';
 
-const NOW = 1_000_000;
+const NOW_NS = 1_000_000n;
 
 let directory: string;
 beforeEach(() => {
@@ -16,13 +16,17 @@ afterEach(() => {
 });
 
 const open = (name = 'context'): SelectionMemo =>
-  openSelectionMemo({ file: join(directory, name), nowNs: () => BigInt(NOW) * 1_000_000_000n });
+  openSelectionMemo({
+    file: join(directory, name),
+    settled: { has: (ns, dev) => ns < NOW_NS && dev === 7 },
+  });
 
 const hex = (number: number): string => number.toString(16).padStart(64, '0');
 const state = (number: number, more: Partial<SelectionState> = {}): SelectionState => ({
   digest: hex(number),
   files: 5000,
-  newestSeconds: NOW - 60,
+  newestNs: NOW_NS - 1n,
+  devices: new Set([7]),
   ...more,
 });
 
@@ -40,10 +44,10 @@ test('a hash is known in the next process, by its state and its context', () => 
   expect(open('other').get(state(1))).toBeUndefined();
 });
 
-test('files that were touched a moment ago may change again unseen: not remembered', () => {
+test('files that have not settled, on any of their devices, are not remembered', () => {
   const memo = open();
-  memo.put(state(1, { newestSeconds: NOW - 2 }), hex(10));
-  memo.put(state(2, { newestSeconds: NOW + 100 }), hex(20));
+  memo.put(state(1, { newestNs: NOW_NS }), hex(10));
+  memo.put(state(2, { devices: new Set([7, 8]) }), hex(20));
   expect([memo.get(state(1)), memo.get(state(2))]).toEqual([undefined, undefined]);
   memo.save();
   expect(readdirSync(directory)).toEqual([]);

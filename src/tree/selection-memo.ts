@@ -5,6 +5,7 @@ import { digestOf } from '../core/sha256.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import type { SelectionState } from './selection-state.ts';
+import type { SettledFiles } from './settled-files.ts';
 
 /**
  * Content hashes of selections that were hashed before, by the state that their files were in: where a large
@@ -22,16 +23,14 @@ export interface SelectionMemo {
 export interface SelectionMemoOptions {
   /** Where they are kept, a file for each context. Its directory is made when it is not there. */
   readonly file: string;
-  /** Nanoseconds since 1970. */
-  readonly nowNs: () => bigint;
+  /** As they were before any of them was looked at. */
+  readonly settled: SettledFiles;
 }
 
 /** Fewer files are looked up one by one in less time than this takes to be written. */
 const MIN_FILES = 1000;
 /** States of one context that are remembered, the latest ones. */
 const MAX_STATES = 64;
-/** Files this young may change again without a new time stamp (hash-cache.ts); the second they are in counts. */
-const RACY_SECONDS = 3n;
 
 const MAGIC = 'stagecraft selections 1';
 const LINE = /^[0-9a-f]{64} [0-9a-f]{64}$/;
@@ -45,10 +44,9 @@ export function openSelectionMemo(options: SelectionMemoOptions): SelectionMemo 
   const stored = (): Map<string, string> => (known ??= readMemo(file));
   return {
     get: ({ digest, files }) => (files < MIN_FILES ? undefined : stored().get(digest)),
-    put({ digest, files, newestSeconds }, hash) {
+    put({ digest, files, newestNs, devices }, hash) {
       if (files < MIN_FILES) return;
-      const quietFrom = options.nowNs() / 1_000_000_000n - RACY_SECONDS;
-      if (newestSeconds > Number(quietFrom)) return;
+      if (![...devices].every((dev) => options.settled.has(newestNs, dev))) return;
       stored().delete(digest);
       stored().set(digest, hash);
       isDirty = true;

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   unlinkSync,
@@ -22,9 +23,10 @@ import { openChainTree } from './chain-tree.ts';
 import { hashSelection } from './content-hash.ts';
 import { openContext } from './context-tree.ts';
 import type { FileTree } from './file-tree.ts';
-import { openHashCache } from './hash-cache.ts';
+import { openHashCache, type HashCacheOptions } from './hash-cache.ts';
 import { selectFiles, type Selection } from './select-files.ts';
 import { openSelectionMemo, type SelectionMemo } from './selection-memo.ts';
+import { settledFiles } from './settled-files.ts';
 import { readSelectionState, type SelectionState } from './selection-state.ts';
 
 const { signal } = new AbortController();
@@ -106,7 +108,10 @@ describe('readSelectionState()', () => {
 
   test('knows when the youngest file was touched', async () => {
     utimesSync(join(context, 'd/s/g'), 9_000_000_000, 9_000_000_000);
-    expect(await stateOf(opened())).toMatchObject({ newestSeconds: 9_000_000_000 });
+    expect(await stateOf(opened())).toMatchObject({
+      newestNs: 9_000_000_000_000_000_000n,
+      devices: new Set([statSync(context).dev]),
+    });
   });
 
   test('does not say anything of trees that do not remember, or parts of directories', async () => {
@@ -117,9 +122,9 @@ describe('readSelectionState()', () => {
 
 describe('hashSelection() with a memo', () => {
   const later = (): bigint => BigInt(Date.now()) * 1_000_000n + 60_000_000_000n;
-  const options = (name = 'selections'): { file: string; nowNs: () => bigint } => ({
+  const options = (name = 'selections'): HashCacheOptions => ({
     file: join(dir, 'kept', name),
-    nowNs: later,
+    settled: settledFiles(context, later()),
   });
   const hashWith = (memo: SelectionMemo, tree: FileTree = opened()): Promise<string> =>
     hashSelection(tree, selection(), { memo, cache: openHashCache(options('digests')) }, signal);

@@ -13,8 +13,10 @@ export interface SelectionState {
   readonly digest: string;
   /** Number of files. */
   readonly files: number;
-  /** When the last of them was touched (mtime or ctime), in whole seconds since 1970. */
-  readonly newestSeconds: number;
+  /** When the last of them was touched (mtime or ctime), in nanoseconds since 1970. */
+  readonly newestNs: bigint;
+  /** Those that they are on. */
+  readonly devices: ReadonlySet<number>;
 }
 
 /** Changes whenever the bytes that are hashed for the same files change. */
@@ -36,20 +38,23 @@ export async function readSelectionState(
   if (states === undefined || roots.some(({ filter }) => filter !== undefined)) return undefined;
   const hash = createHash('sha256').update(FORMAT);
   hash.update(selection.copiesDirContents ? 'contents\n' : 'directories\n');
-  const total = { hash, files: 0, newestSeconds: -Infinity };
+  const total: Total = { hash, files: 0, newestNs: 0n, devices: new Set() };
   for (const { node, name } of roots) {
     hash.update(`${name.length}:${name} ${stateText(node)}\n`, 'latin1');
     total.files++;
-    total.newestSeconds = Math.max(total.newestSeconds, newestSeconds(node));
+    touch(total, node.mtimeNs > node.ctimeNs ? node.mtimeNs : node.ctimeNs);
+    total.devices.add(node.dev);
     if (node.type === 'directory') await addBelow(node, states, total, breather);
   }
-  return { digest: hash.digest('hex'), files: total.files, newestSeconds: total.newestSeconds };
+  const { files, newestNs, devices } = total;
+  return { digest: hash.digest('hex'), files, newestNs, devices };
 }
 
 interface Total {
   readonly hash: Hash;
   files: number;
-  newestSeconds: number;
+  newestNs: bigint;
+  readonly devices: Set<number>;
 }
 
 async function addBelow(
@@ -59,9 +64,10 @@ async function addBelow(
   breather: Breather,
 ): Promise<void> {
   if (breather.isDue()) await breather.breathe();
-  const { count, bytes, newestSeconds: newest, directories } = statesOf(directory);
+  const { count, bytes, newestNs, devices, directories } = statesOf(directory);
   total.files += count;
-  total.newestSeconds = Math.max(total.newestSeconds, newest);
+  touch(total, newestNs);
+  for (const dev of devices) total.devices.add(dev);
   total.hash.update(`${count} ${bytes.map(({ length }) => length).join(' ')}\n`);
   for (const part of bytes) total.hash.update(part);
   for (const below of directories) await addBelow(below, statesOf, total, breather);
@@ -72,6 +78,6 @@ function stateText(node: TreeNode): string {
   return [type, mode, uid, gid, size, dev, ino, nlink, rdev, mtimeNs, ctimeNs].join(' ');
 }
 
-function newestSeconds({ mtimeNs, ctimeNs }: TreeNode): number {
-  return Number((mtimeNs > ctimeNs ? mtimeNs : ctimeNs) / 1_000_000_000n);
+function touch(total: Total, atNs: bigint): void {
+  if (atNs > total.newestNs) total.newestNs = atNs;
 }
