@@ -57,6 +57,8 @@ export interface Collection {
   readonly stores: Map<string, Map<string, string>>;
   /** Which test runs. */
   test: string;
+  /** What collecting has taken. */
+  spentMs: number;
 }
 
 /** Words of commands that may remove images. */
@@ -68,7 +70,7 @@ let current: Collection | undefined;
 /** An empty collection. */
 export function openCollection(runDir: string): Collection {
   const dir = mkdtempSync(join(runDir, 'file-'));
-  return { runDir, dir, images: [], faults: [], stores: new Map(), test: '' };
+  return { runDir, dir, images: [], faults: [], stores: new Map(), test: '', spentMs: 0 };
 }
 
 /** From now on, images of rigs and registries are collected. */
@@ -202,7 +204,9 @@ export function saveStore(into: Collection, root: string, from = root): void {
         into.faults.push(`${ids.join()}, ${origins?.get(ids.join()) ?? root}: ${messageOf(error)}`);
     }
   };
+  const startedAt = performance.now();
   save(idsIn(from).filter((id) => isFirst(into, 'stored', id)));
+  into.spentMs += performance.now() - startedAt;
 }
 
 function messageOf(error: unknown): string {

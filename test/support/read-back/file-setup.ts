@@ -21,8 +21,10 @@ afterAll(async () => {
   const unread = endCollecting();
   const { images, faults } = collection;
   const isNew = (what: string, digest: string): boolean => isFirst(collection, what, digest);
+  const startedAt = performance.now();
   const readings = await readImages(images, tools, isNew, collection.dir);
-  report(dir, basename(expect.getState().testPath ?? ''), readings);
+  const ms = collection.spentMs + performance.now() - startedAt;
+  report(dir, basename(expect.getState().testPath ?? ''), ms, readings);
   rmSync(collection.dir, { recursive: true });
   expect([...unread, ...faults, ...readings.faults], 'Images were not read back').toEqual([]);
 }, LIMIT_MS);
