@@ -140,7 +140,7 @@ export class KeptDigests implements HashCache {
 }
 
 /** What a list in the directory of a snapshot is about. Nothing changes it once the snapshot is frozen. */
-export function placeOf(directory: string): ListPlace {
+function placeOf(directory: string): ListPlace {
   return lstatSync(join(directory, 'fs'), { bigint: true });
 }
 
