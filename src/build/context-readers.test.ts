@@ -38,6 +38,17 @@ test('a step whose result is in the cache will not read', () => {
   expect(released).toEqual(['context']);
 });
 
+test('a context whose readers are all in the cache is released once, before the next step runs', () => {
+  const readers = follow(CONTEXT_OP, copyOp(0, 'a'), copyOp(1, 'b'), copyOp(2, 'c'));
+  readers.look();
+  expect(released).toEqual([]);
+  solved.add(id(1));
+  readers.look();
+  readers.finished(id(2));
+  readers.look();
+  expect(released).toEqual(['context']);
+});
+
 test('each context has readers of its own, and a step may read several', () => {
   const both: FileOp = {
     kind: 'file',

@@ -3,13 +3,15 @@ import { inputsOf, type OpId } from '../ops/op.ts';
 
 /** Follows which steps of a build still have to read its contexts. */
 export interface ContextReaders {
+  /** Call before a step runs: by then, others may have been found in the cache. */
+  look(): void;
   /** Call when a step that ran has read what it wanted. */
   finished(id: OpId): void;
 }
 
 /**
- * Calls `release` with the name of a context as soon as the last step that reads it has run: what is known of its
- * files takes more memory than anything else in a build of many files, and later steps need it no more.
+ * Calls `release` with the name of a context, once, as soon as no step has to read it any more: what is known of
+ * its files takes more memory than anything else in a build of many files, and later steps need it no more.
  * `isSolved` tells of a step whether its result is known, so that it will not run.
  */
 export function followContextReaders(
@@ -24,13 +26,18 @@ export function followContextReaders(
       readers.set(name, ids.add(index as OpId));
     }
   }
+  const look = (): void => {
+    for (const [name, ids] of readers) {
+      if (![...ids].every(isSolved)) continue;
+      readers.delete(name);
+      release(name);
+    }
+  };
   return {
+    look,
     finished(id) {
-      for (const name of contextsOf(graph, id)) {
-        const ids = readers.get(name) ?? new Set();
-        ids.delete(id);
-        if ([...ids].every(isSolved)) release(name);
-      }
+      for (const ids of readers.values()) ids.delete(id);
+      look();
     },
   };
 }

@@ -197,6 +197,7 @@ export function createGraphSolver(
       try {
         const op = graph.ops[id];
         if (op !== undefined) await imports?.restoreMounts(op, signal);
+        readers.look();
         const { snapshot, bytes } = await runOp(graph, id, opInputs(inputs), runner, signal);
         if (snapshot !== undefined) deps.onSnapshot?.(id, snapshot as SnapshotId, bytes);
         readers.finished(id);
