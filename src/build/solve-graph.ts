@@ -7,6 +7,7 @@ import type { Emit } from '../events/event.ts';
 import type { PackedLayer } from '../exec/base-layers.ts';
 import { runOp, type OpInput, type OpRunnerDeps } from '../exec/op-runner.ts';
 import { inputOrigin } from '../ops/input-origin.ts';
+import { collectMuchGarbage } from '../host/collect-garbage.ts';
 import { diskError } from '../host/disk-error.ts';
 import { hasCode } from '../host/sys.ts';
 import type { OpGraph } from '../ops/op-graph.ts';
@@ -113,6 +114,7 @@ export async function solveGraph(
     await solver.settle();
     deps.contexts.save();
     deps.store.snapshots.digests.save();
+    collectMuchGarbage();
   }
 }
 
