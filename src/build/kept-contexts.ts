@@ -4,9 +4,9 @@ import { hexOf } from '../core/digest.ts';
 import { digestOf } from '../core/sha256.ts';
 import { diskError } from '../host/disk-error.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
+import { namesIn } from '../host/list-names.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { hasCode } from '../host/sys.ts';
-import { namesIn } from './list-names.ts';
 import { measureDirectory } from './measure-directory.ts';
 
 /**

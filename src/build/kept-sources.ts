@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { namesIn } from '../host/list-names.ts';
 import { acquireLock, tryLock } from '../host/lock.ts';
 import { hasCode } from '../host/sys.ts';
-import { namesIn } from './list-names.ts';
 import { measureDirectory } from './measure-directory.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { hexOf, parseDigest, type Digest } from '../core/digest.ts';
 import { nearest } from '../core/suggest.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import { acquireLock } from '../host/lock.ts';
 import { findForPlatform, formatPlatform, type Platform } from '../core/platform.ts';
@@ -115,7 +116,12 @@ export function openImageStore(root: string): ImageStore {
     };
     const result = change(list);
     const text = serializeImageList(list);
-    if (former === EMPTY_LIST || text !== serializeImageList(former)) writeFileAtomic(path, text);
+    if (former !== EMPTY_LIST && text === serializeImageList(former)) return result;
+    try {
+      writeFileAtomic(path, text);
+    } catch (error) {
+      if (former === EMPTY_LIST || !isDiskFull(error) || !isSameButTimes(list, former)) throw error;
+    }
     return result;
   }
 
@@ -323,6 +329,22 @@ function merged(known: StoredImage, image: StoredImage): StoredImage {
     manifestDigest: image.manifestDigest ?? known.manifestDigest,
     storedAt: laterTime(known, image),
   };
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof BuildError && error.code === 'DISK_FULL';
+}
+
+/** True when nothing is lost but when an image was last built. */
+function isSameButTimes(a: ImageList, b: ImageList): boolean {
+  return serializeImageList(withoutTimes(a)) === serializeImageList(withoutTimes(b));
+}
+
+function withoutTimes({ images, indexes, references }: ImageList): ImageList {
+  const timeless = <T extends { readonly storedAt: string }>(
+    entries: ReadonlyMap<Digest, T>,
+  ): Map<Digest, T> => new Map([...entries].map(([id, entry]) => [id, { ...entry, storedAt: '' }]));
+  return { references, images: timeless(images), indexes: timeless(indexes) };
 }
 
 /** The new time when it is more than an hour later: a build that changed nothing has nothing to write. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { BytePath } from '../core/bytes.ts';
 import { textToBytes } from '../core/bytes.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
+import { diskError } from '../host/disk-error.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { hasCode } from '../host/sys.ts';
 import {
@@ -78,8 +79,8 @@ export class KeptDigests implements HashCache {
         const bytes = list.encode(placeOf(directory), stored?.sources ?? [], stored);
         replaceFile(join(directory, DIGESTS_FILE), bytes);
       } catch (error) {
-        // Somebody removed the snapshot meanwhile.
-        if (!hasCode(error, 'ENOENT')) throw error;
+        // Somebody removed the snapshot meanwhile, or the disk takes no more: then files are read once more.
+        if (!hasCode(error, 'ENOENT') && diskError(directory, error) === undefined) throw error;
       }
     }
     this.#lists.clear();

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -9,7 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { syncfs } from '../host/sys.ts';
+import { namesIn } from '../host/list-names.ts';
+import { hasCode, syncfs } from '../host/sys.ts';
 import type { SnapshotId } from './snapshotter.ts';
 
 /**
@@ -29,21 +31,26 @@ export interface SyncJournal {
   flush(): Promise<void>;
 }
 
-/** `discard` is called for each snapshot of an earlier boot that was never synced. */
+/**
+ * `discard` is called for each snapshot of an earlier boot that was never synced. Nothing is made before
+ * something is noted: after a restart, a store on a full disk can be opened.
+ */
 export function openSyncJournal(dir: string, discard: (id: SnapshotId) => void): SyncJournal {
   const root = join(dir, 'unsynced');
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const own = join(root, boot);
-  mkdirSync(own, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(root)) {
+  for (const name of namesIn(root)) {
     if (name === boot) continue;
     for (const id of readdirSync(join(root, name))) discard(id as SnapshotId);
     rmSync(join(root, name), { recursive: true, force: true });
   }
   return {
-    note: (id) => writeFileSync(join(own, id), ''),
+    note(id) {
+      if (!existsSync(own)) mkdirSync(own, { recursive: true, mode: 0o700 });
+      writeFileSync(join(own, id), '');
+    },
     async flush() {
-      const noted = readdirSync(own);
+      const noted = namesIn(own);
       if (noted.length === 0) return;
       const fd = openSync(dir, 'r');
       try {
@@ -61,6 +68,6 @@ function removeNote(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (!hasCode(error, 'ENOENT')) throw error;
   }
 }

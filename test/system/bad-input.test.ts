@@ -87,10 +87,11 @@ describe.runIf(isRoot)('a disk that takes no more', () => {
     expect(() => {
       execFileSync('dd', ['if=/dev/zero', `of=${rest}`, 'bs=4k'], { stdio: 'ignore' });
     }).toThrow();
+    writeFileSync(join(context, 'f'), 'other');
     const refused = await build();
     expect(refused.status).toBe(6);
     expect(refused.stderr).toMatch(
-      /^error\[DISK_FULL\]: Cannot write "\/.*": the disk is full, 0 bytes are free/,
+      /^error\[DISK_FULL\]: Cannot write "\/.*": the disk is full, 0 bytes are free/m,
     );
     const pruned = await rig.run(['prune', '-af', '--root', store]);
     expect(pruned, pruned.stderr).toMatchObject({ status: 0, stderr: '' });
@@ -98,6 +99,39 @@ describe.runIf(isRoot)('a disk that takes no more', () => {
     rmSync(rest);
     expect((await build()).status).toBe(0);
   });
+
+  test.each([
+    ['byte', 'size=4m,nr_inodes=2000,mode=700'],
+    ['inode', 'size=64m,nr_inodes=400,mode=700'],
+  ])(
+    'without a free %s, a build whose steps are all cached goes through, and what it needs stays',
+    async (name, options) => {
+      const store = tmpfsAt(`cached-${name}`, options);
+      const context = rig.context({
+        Dockerfile: 'FROM scratch AS a\nCOPY f /\nFROM scratch\nCOPY --from=a /f /g\nWORKDIR /w\n',
+        f: 'x',
+      });
+      const build = (...tags: string[]): ReturnType<Rig['run']> => {
+        const names = tags.flatMap((tag) => ['-t', tag]);
+        return rig.run(['build', '-q', '--root', store, ...names, context]);
+      };
+      const first = await build('app');
+      expect(first.status, first.stderr).toBe(0);
+      fillDisk(store);
+      const again = await build('app');
+      expect(again, again.stderr).toMatchObject({ status: 0, stdout: first.stdout, stderr: '' });
+      // Another name has to be written.
+      const named = await build('app', 'other');
+      expect(named.status).toBe(6);
+      expect(named.stderr).toMatch(
+        /^error\[DISK_FULL\]: Cannot write ".*\/images\.json": the disk/,
+      );
+      expect((await rig.run(['images', '-q', '--root', store])).stdout).not.toBe('');
+      expect(readdirSync(join(store, 'locks', 'leases'))).toEqual([]);
+      rmSync(join(store, 'rest'), { recursive: true });
+      expect((await build('other')).stdout).toBe(first.stdout);
+    },
+  );
 
   test('a store on a read-only disk is refused before anything runs', async () => {
     const store = tmpfsAt('readonly', 'size=8m,mode=700');
@@ -110,6 +144,18 @@ describe.runIf(isRoot)('a disk that takes no more', () => {
     expect(stderr).toMatch(/error\[(STORE_UNUSABLE|DISK_FAILED)\]: Cannot use .*read-only/);
   });
 });
+
+/** Until neither a byte nor a file goes onto the disk that `store` is on. */
+function fillDisk(store: string): void {
+  const rest = join(store, 'rest');
+  mkdirSync(rest);
+  expect(() => {
+    for (let i = 0; i < 3000; i++) writeFileSync(join(rest, String(i)), '');
+  }).toThrow('ENOSPC');
+  expect(() => {
+    execFileSync('dd', ['if=/dev/zero', `of=${join(rest, '0')}`, 'bs=4k'], { stdio: 'ignore' });
+  }).toThrow();
+}
 
 describe('a context that changes between hash and copy', () => {
   /** A step that goes on when `change` was done; by then the keys of what follows are known. */

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { hasCode } from '../host/sys.ts';
+import { hasCode } from './sys.ts';
 
 /** The names in a directory, in no particular order; none where it is not there. */
 export function namesIn(directory: string): string[] {
