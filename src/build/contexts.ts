@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MAIN_CONTEXT } from '../ops/lower-source.ts';
 import type { Emit } from '../events/event.ts';
-import { collectGarbage } from '../host/collect-garbage.ts';
+import { collectMuchGarbage } from '../host/collect-garbage.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { frozenContext, openContext, type ContextTree } from '../tree/context-tree.ts';
 import { openHashCache, type HashCache, type HashCacheOptions } from '../tree/hash-cache.ts';
@@ -33,9 +33,6 @@ export interface BuildContexts {
    */
   release(name: string): void;
 }
-
-/** What 100,000 files of a context take outside of the JavaScript heap. */
-const MUCH_BYTES = 24 << 20;
 
 /** `root` is that of the store. An ignore file beside the Dockerfile goes before the one of the main context. */
 export function openContexts(
@@ -99,7 +96,7 @@ export function openContexts(
     release(name) {
       save(name);
       for (const known of [trees, caches, memos, paths]) known.delete(name);
-      if (process.memoryUsage().arrayBuffers > MUCH_BYTES) collectGarbage();
+      collectMuchGarbage();
     },
   };
 }
