@@ -61,8 +61,8 @@ export interface Collection {
   spentMs: number;
 }
 
-/** Words of commands that may remove images. */
-const REMOVING = new Set(['rmi', 'rm', 'prune']);
+/** In commands that may remove images; `rm` alone is about containers. */
+const REMOVING = /\b(?:rmi|prune|image rm)\b/;
 
 /** That of the test file; undefined where rigs are opened by other programs. */
 let current: Collection | undefined;
@@ -70,6 +70,8 @@ let current: Collection | undefined;
 /** An empty collection. */
 export function openCollection(runDir: string): Collection {
   const dir = mkdtempSync(join(runDir, 'file-'));
+  // Copies of stores may be those of other users.
+  for (const path of [runDir, dir]) chmodSync(path, 0o711);
   return { runDir, dir, images: [], faults: [], stores: new Map(), test: '', spentMs: 0 };
 }
 
@@ -118,7 +120,7 @@ export function storeOf(
 
 /** To be called before a command. What it may remove is saved from a copy, as the test goes on with the store. */
 export function beforeCommand(args: readonly string[], root: string): void {
-  if (current === undefined || !args.some((word) => REMOVING.has(word))) return;
+  if (current === undefined || !REMOVING.test(args.join(' '))) return;
   noteImages(current, args, root);
   if (current.stores.has(root)) saveCopy(current, root);
 }
@@ -228,7 +230,7 @@ function savedImages(
     ...{ env, stdio: ['ignore', out, 'pipe'], encoding: 'utf8' },
   });
   closeSync(out);
-  if (saved.status !== 0) throw new Error(`save: ${saved.stderr}`);
+  if (saved.status !== 0) throw new Error(`save: ${String(saved.error ?? saved.stderr)}`);
   mkdirSync(extracted);
   spawnSync('tar', ['-xf', archive, '-C', extracted]);
   const copies = copyImages(join(dir, 'copies'), imagesOfLayout(extracted), layoutBlobs(extracted));
@@ -245,10 +247,7 @@ function programFor(runDir: string, root: string): Command {
   const { uid, gid } = statSync(root);
   if (uid === process.getuid?.()) return [PROGRAM];
   const installed = join(runDir, 'installed');
-  if (!existsSync(installed)) {
-    chmodSync(runDir, 0o711);
-    installProgram(installed);
-  }
+  if (!existsSync(installed)) installProgram(installed);
   const ids = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
   return ['setpriv', ...ids, '--', join(installed, 'dist/main.cjs')];
 }
