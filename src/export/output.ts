@@ -71,7 +71,7 @@ export interface Annotation {
 /** Takes a quarter less time than 6, and makes layers half a percent larger: programs, sources and documents. */
 export const DEFAULT_GZIP_LEVEL = 5;
 /** Like BuildKit and Docker: what every reader knows. */
-export const DEFAULT_COMPRESSION: Compression = { kind: 'gzip', level: DEFAULT_GZIP_LEVEL };
+const DEFAULT_COMPRESSION: Compression = { kind: 'gzip', level: DEFAULT_GZIP_LEVEL };
 
 /** How images are written where nobody says. */
 export const DEFAULT_ENCODING: EncodingOptions = {
