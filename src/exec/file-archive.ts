@@ -1,9 +1,10 @@
-import { closeSync, constants, linkSync, openSync, symlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, symlinkSync } from 'node:fs';
 import { fsPath, type BytePath } from '../core/bytes.ts';
 import { writeAll } from '../host/atomic-file.ts';
 import { hasCode, makeDevice, mkfifo, mknod, NODE_TYPE } from '../host/sys.ts';
 import type { TarEntry } from '../layer/tar-entry.ts';
 import { readTar, type ReadEntry } from '../layer/tar-read.ts';
+import { makeHardLink } from '../tree/hard-link.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
 import { DEFAULT_UNPACK_LIMITS } from '../layer/unpack-limits.ts';
 import { readNode } from '../tree/node.ts';
@@ -178,7 +179,7 @@ class Unpacker {
         symlinkSync(fsPath(entry.linkName ?? entry.name), at);
         return true;
       case 'hardlink':
-        linkSync(fsPath(linked ?? slot.hostPath), at);
+        makeHardLink(linked ?? slot.hostPath, slot.hostPath, slot.path);
         return true;
       case 'fifo':
         mkfifo(slot.hostPath, 0o600);

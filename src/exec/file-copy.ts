@@ -1,8 +1,8 @@
-import { linkSync } from 'node:fs';
 import type { Breather } from '../core/breathe.ts';
-import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { textToBytes, type BytePath } from '../core/bytes.ts';
 import type { BatchPool } from '../host/batch-pool.ts';
 import type { CopyAction } from '../ops/op.ts';
+import { makeHardLink } from '../tree/hard-link.ts';
 import type { DigestList } from '../tree/digest-list.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
 import { FirstNames } from '../tree/first-names.ts';
@@ -238,7 +238,7 @@ class Copier {
     if (first !== undefined) {
       // Its first name may still be on its way.
       this.#links.push(() => {
-        linkSync(fsPath(first), fsPath(slot.hostPath));
+        makeHardLink(first, slot.hostPath, slot.path);
       });
       return;
     }

@@ -3,7 +3,6 @@ import {
   closeSync,
   constants,
   fchmodSync,
-  linkSync,
   mkdirSync,
   openSync,
   symlinkSync,
@@ -12,6 +11,7 @@ import { bytesToText, fsPath, type BytePath } from '../core/bytes.ts';
 import type { BuildError } from '../diagnostics/build-error.ts';
 import { writeAll } from '../host/atomic-file.ts';
 import { futimesNs, hasCode, mkfifo, utimesNs } from '../host/sys.ts';
+import { makeHardLink } from '../tree/hard-link.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath, readNode } from '../tree/node.ts';
 import { setOwner, setXattr } from '../tree/copy-up.ts';
@@ -186,7 +186,7 @@ export class LayerUnpacker {
     }
     const own = this.#root.own(directory, name);
     if (own !== undefined) this.#root.remove(own);
-    linkSync(fsPath(source.hostPath), fsPath(hostPath));
+    makeHardLink(source.hostPath, hostPath, path);
     this.#root.changed(path);
   }
 

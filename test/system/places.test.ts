@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
+import { canRunWithoutHardLinks, programWithoutHardLinks } from '../support/without-hard-links.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -94,4 +95,47 @@ describe.runIf(isRoot)('a store on a file system that carries no overlay', () =>
       /error\[OVERLAY_UNAVAILABLE\]: Cannot show files to a step with overlayfs: .+\n[^]*hint: Leave out --snapshotter=overlay, or put the store on another file system with --root/,
     );
   });
+});
+
+describe.runIf(isRoot && canRunWithoutHardLinks())('a store without hard links', () => {
+  test.each(['EPERM', 'EOPNOTSUPP'] as const)(
+    'copies between stages, makes the same image, and refuses what has to be linked (%s)',
+    async (error) => {
+      const program = programWithoutHardLinks(places, error);
+      const store = mountAt(`links-${error}`, '-t', 'tmpfs', '-o', 'mode=700', 'tmpfs');
+      const build = (context: string): ReturnType<BaseRig['run']> =>
+        rig.run([...QUIET, '--root', store, context], { ...REPRODUCIBLE, program });
+
+      const context = rig.context({
+        Dockerfile: `FROM busybox AS build
+RUN mkdir /d && echo one > /d/one && echo two > /d/two && chmod 600 /d/two
+FROM busybox
+COPY --from=build /d /d
+COPY --from=build --chmod=644 /d /e
+COPY Dockerfile /e/
+RUN test "$(cat /d/one /e/two)" = "$(printf 'one\\ntwo')"
+`,
+      });
+      const usual = await rig.run([...QUIET, context], REPRODUCIBLE);
+      const copied = await build(context);
+      expect(copied.status, copied.stderr).toBe(0);
+      expect(copied.stdout).toBe(usual.stdout);
+
+      const pair = rig.context({ Dockerfile: 'FROM scratch\nCOPY d /d\n', 'd/one': 'x' });
+      linkSync(join(pair, 'd/one'), join(pair, 'd/two'));
+      const refused = await build(pair);
+      expect(refused.status).toBe(6);
+      expect(refused.stderr)
+        .toContain(`error[HARD_LINKS_UNSUPPORTED]: Cannot create "/d/two": it is another name of a file, and the file system of the store has no hard links
+  --> Dockerfile:2:1
+    |
+  2 | COPY d /d
+    | ^^^^^^^^^
+  hint: Put the store on another file system, with --root or STAGECRAFT_ROOT
+`);
+      expect(readdirSync(join(store, 'snapshots', 'active'))).toEqual([]);
+      const again = await build(context);
+      expect(again.stdout).toBe(usual.stdout);
+    },
+  );
 });
