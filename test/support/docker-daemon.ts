@@ -42,14 +42,15 @@ export function whyNoDocker(client: string): string | undefined {
 
 /**
  * Starts dockerd below `dir`, in a mount namespace of its own: no other process keeps copies of its mounts, and
- * they go with it. @throws Error with the end of its log when it does not come up
+ * they go with it. It ends with this process, however that ends. @throws Error with the end of its log when it does not come up
  */
 export async function startDocker(dir: string, client: string): Promise<DockerDaemon> {
   for (const name of ['data', 'exec', 'home']) mkdirSync(join(dir, name), { recursive: true });
   const socket = `unix://${join(dir, 'docker.sock')}`;
   const log = join(dir, 'dockerd.log');
-  const inNamespace = ['--mount', '--propagation', 'private', '--', 'dockerd'];
-  const child = spawn('unshare', [...inNamespace, ...daemonFlags(dir, socket)], {
+  const inNamespace = ['unshare', '--mount', '--propagation', 'private', '--', 'dockerd'];
+  const words = ['--pdeathsig', 'TERM', '--', ...inNamespace, ...daemonFlags(dir, socket)];
+  const child = spawn('setpriv', words, {
     stdio: ['ignore', openSync(log, 'w'), openSync(log, 'a')],
   });
   const docker: DockerDaemon['docker'] = async (args, extraEnv, input) => {

@@ -29,6 +29,8 @@ let daemon: DockerDaemon | undefined;
 /** Before the first system test: starts the one Docker of all of them. */
 export async function setup({ provide }: TestProject): Promise<void> {
   dir = mkdtempSync(join(hasRoom(IN_MEMORY) ? IN_MEMORY : tmpdir(), 'stagecraft-read-back-'));
+  // Also where a run is ended from outside.
+  process.once('exit', clear);
   const home = join(dir, 'docker');
   daemon = whyNoDocker(CLIENT) === undefined ? await startDocker(home, CLIENT) : undefined;
   const env = { PATH: process.env['PATH'], HOME: home, DOCKER_HOST: daemon?.socket };
@@ -46,8 +48,12 @@ export async function teardown(): Promise<void> {
     process.stdout.write(renderReport(dir));
     await daemon?.[Symbol.asyncDispose]();
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    clear();
   }
+}
+
+function clear(): void {
+  rmSync(dir, { recursive: true, force: true });
 }
 
 function isThere(tool: string): boolean {
