@@ -1,6 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-
 /** Call when very much may have been let go at once: collects garbage if that is so, and mostly does nothing. */
 export function collectMuchGarbage(): void {
   if (process.memoryUsage().arrayBuffers > MUCH_BYTES) collectGarbage();
@@ -14,6 +11,9 @@ const MUCH_BYTES = 24 << 20;
  * more outside of its heap. Takes some 10 ms and more.
  */
 export function collectGarbage(): void {
+  // Small builds never load these.
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
+  const { runInNewContext } = process.getBuiltinModule('node:vm');
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   setFlagsFromString('--no-expose-gc');
