@@ -27,7 +27,7 @@ import { checkPlatforms } from './check-platforms.ts';
 import { openContexts } from './contexts.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { checkEntitlements } from './entitlements.ts';
-import { openLayerMeasurer } from '../layer/layer-measurer.ts';
+import { openLayerMeasurer, type LayerMeasurer } from '../layer/layer-measurer.ts';
 import { createFailureHandler } from './failed-steps.ts';
 import { grantDevices, type GrantedDevices } from './grant-devices.ts';
 import { finishImage, type FinishDeps, type FinishedImage } from './finish-image.ts';
@@ -189,7 +189,6 @@ async function buildStations(
     emit,
   );
   await using opened = new DisposeStack();
-  const layerOps = new Set(graph.targets.flatMap(({ layers }) => layers));
   const measurer = opened.use(openLayerMeasurer());
 
   const cacheDeps = { ...host, access: host.registryAccess, graph, bases, elapsed };
@@ -200,10 +199,7 @@ async function buildStations(
     contexts,
     imports: caches.imports,
     emit,
-    onSnapshot(op, id, bytes) {
-      const dir = layerOps.has(op) ? store.snapshots.get(id)?.dir : undefined;
-      if (dir !== undefined) measurer.expect(dir, { clampMtime: epoch }, bytes);
-    },
+    ...measureEarly(graph, measurer, store, epoch),
     leave: only && leaving(only, { ...cacheDeps, imports: caches.imports, epoch }),
     jobs: request.jobs,
     dockerfileId: dockerfileId(dockerfile),
@@ -238,6 +234,25 @@ async function buildStations(
   await caches.write(build.records, signal);
   emit({ type: 'stages-measured', stages });
   return { id, stages, ...made };
+}
+
+/** Has layers of the images measured while later steps run. */
+function measureEarly(
+  graph: OpGraph,
+  measurer: LayerMeasurer,
+  { snapshots }: Store,
+  epoch: number | undefined,
+): Pick<SolveGraphDeps, 'onLargeFileOp' | 'onSnapshot'> {
+  const layerOps = new Set(graph.targets.flatMap(({ layers }) => layers));
+  return {
+    onLargeFileOp(op) {
+      if (layerOps.has(op)) measurer.prepare();
+    },
+    onSnapshot(op, id, bytes) {
+      const dir = layerOps.has(op) ? snapshots.get(id)?.dir : undefined;
+      if (dir !== undefined) measurer.expect(dir, { clampMtime: epoch }, bytes);
+    },
+  };
 }
 
 /** Layers of base images that are here stay. Missing ones are fetched at the end, if an image has them. */

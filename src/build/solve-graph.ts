@@ -41,6 +41,8 @@ export interface SolveGraphDeps {
   /** Results of other builds, where some were asked for. */
   readonly imports?: ImportedCaches | undefined;
   readonly emit: Emit;
+  /** Told, once of each step, that it writes many files. */
+  readonly onLargeFileOp?: ((op: OpId) => void) | undefined;
   /** Told of each snapshot that was made, as soon as it is there. */
   readonly onSnapshot?: ((op: OpId, snapshot: SnapshotId, bytes: number) => void) | undefined;
   /**
@@ -167,6 +169,7 @@ export function createGraphSolver(
 ): Solver {
   const runner: OpRunnerDeps | undefined = deps.runner && {
     ...deps.runner,
+    onLargeFileOp: deps.onLargeFileOp,
     contextTree: (name) => deps.contexts.tree(name),
     contextDigest: (name, node) => deps.contexts.hashCache(name)?.get(node),
     isContextFrozen: (name) => deps.contexts.isFrozen(name),

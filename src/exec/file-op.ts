@@ -41,6 +41,8 @@ export interface FileOpContext {
   digestOf?(input: OpId, node: TreeNode): Uint8Array | undefined;
   /** What errors call an input, such as `stage "builder"`. */
   originOf?(input: OpId): string | undefined;
+  /** Called once when the op turns out to write much, long before it has. */
+  onLarge?: (() => void) | undefined;
 }
 
 /** What a file op left. */
@@ -67,7 +69,10 @@ export async function runFileOp(
 ): Promise<FileOpResult> {
   const { signal } = context;
   signal.throwIfAborted();
-  const scope: FileScope = { upper: new Upper(active), ownerTree: active.parentTree };
+  const scope: FileScope = {
+    upper: new Upper(active, context.onLarge),
+    ownerTree: active.parentTree,
+  };
   await using copies = openBatchPool(PLAIN_COPIES);
   const shared = {
     ...scope,

@@ -34,6 +34,9 @@ export interface Slot {
   readonly lower: TreeNode | undefined;
 }
 
+/** What is worth getting ready for, in bytes: a layer of so much takes longer to measure than threads to start. */
+const LARGE_BYTES = 64 << 20;
+
 /**
  * Writes to the upper directory of a snapshot what the kernel would write there if it were mounted:
  * parents are copied up with their metadata, removed names become whiteouts, a new directory over a
@@ -50,7 +53,11 @@ export class Upper {
   /** Something that was counted may be gone again. */
   #isInexact = false;
 
-  constructor(active: ActiveSnapshot) {
+  readonly #onLarge: (() => void) | undefined;
+
+  /** `onLarge` is called once, when files of `LARGE_BYTES` are written or being written. */
+  constructor(active: ActiveSnapshot, onLarge?: () => void) {
+    this.#onLarge = onLarge;
     this.tree = active.tree;
     this.#parent = active.parentTree;
     this.#root = textToBytes(active.upper);
@@ -119,7 +126,9 @@ export class Upper {
   makeRoom(slot: Slot, bytes: number): void {
     this.#clear(slot);
     this.#entries++;
+    const before = this.#bytes;
     this.#bytes += bytes;
+    if (before < LARGE_BYTES && this.#bytes >= LARGE_BYTES) this.#onLarge?.();
   }
 
   /** Removes a name and all below it. Nothing happens when it is not there. */

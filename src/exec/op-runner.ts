@@ -38,6 +38,8 @@ export interface OpRunnerDeps
   contextDigest(name: string, node: FileState): Uint8Array | undefined;
   /** True for a build context that nobody can write to, so that its files may be hard-linked. */
   isContextFrozen(name: string): boolean;
+  /** Called when an op turns out to write many bytes of files: its layer may have to be measured soon. */
+  onLargeFileOp?: ((id: OpId) => void) | undefined;
   /** Called after an op may have read other files of a build context than were hashed: fails when it did. */
   checkUnchanged(id: OpId, signal: AbortSignal): Promise<void>;
 }
@@ -148,6 +150,7 @@ async function runFile(
         : deps.snapshots.digests.get(node);
     },
     originOf: (input) => inputOrigin(graph, input),
+    onLarge: () => deps.onLargeFileOp?.(id),
   };
   const treeAt = (input: OpId): FileTree => treeOf(inputOf(inputs, input), deps);
   const { info, doubts, digests } = await runFileOp(op, active, treeAt, context).catch(

@@ -38,25 +38,30 @@ export function hashAside(): DiffIdHash {
 
 class HashThread implements DiffIdHash {
   readonly #worker: Worker;
-  readonly #ring: ChunkRing;
+  #ring: ChunkRing | undefined;
 
   constructor(worker: Worker) {
-    const memory = createRingMemory();
     this.#worker = worker;
-    this.#ring = new ChunkRing(memory);
-    worker.postMessage(memory);
   }
 
-  readonly room = (): Buffer => this.#ring.room();
+  readonly room = (): Buffer => this.#begun().room();
 
   update(chunk: Uint8Array): void {
-    this.#ring.pass(chunk.length);
+    this.#begun().pass(chunk.length);
+  }
+
+  /** Not before the first bytes come: the other thread waits for them with its patience. */
+  #begun(): ChunkRing {
+    if (this.#ring !== undefined) return this.#ring;
+    const memory = createRingMemory();
+    this.#worker.postMessage(memory);
+    return (this.#ring = new ChunkRing(memory));
   }
 
   finish(): Promise<DiffId> {
     const worker = this.#worker;
     worker.ref();
-    this.#ring.end();
+    this.#begun().end();
     return new Promise((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);

@@ -59,3 +59,22 @@ test('ends with its thread, though a layer was expected and never asked for', as
   await measurer[Symbol.asyncDispose]();
   expect(await measurer.measure(makeLayer('c'), options, signal)).toHaveProperty('diffId');
 });
+
+test('a thread that got ready measures what comes, large and small, and what never comes is no trouble', async () => {
+  const large = makeLayer('large');
+  const small = makeLayer('small');
+  {
+    await using measurer = openLayerMeasurer();
+    measurer.prepare();
+    measurer.prepare();
+    measurer.expect(small, options, 20 << 20);
+    measurer.expect(large, options, LARGE_BYTES);
+    const found = [small, large].map((path) => measurer.measure(path, options, signal));
+    expect(await Promise.all(found)).toEqual([
+      await measureLayer(small, options, signal),
+      await measureLayer(large, options, signal),
+    ]);
+  }
+  await using unused = openLayerMeasurer();
+  unused.prepare();
+});

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { tryOpenWorkerThread } from '../host/worker-thread.ts';
 import type { LayerFacts } from './layer-index.ts';
@@ -6,6 +7,8 @@ import { measureLayer } from './measure-layer.ts';
 
 /** Measures layers, and has another thread begin while later steps still run. */
 export interface LayerMeasurer extends AsyncDisposable {
+  /** Says that a large layer is being written, so that threads start meanwhile. */
+  prepare(): void;
   /** Says that the layer of a frozen directory will be asked for. `bytes` is about its size. */
   expect(dir: string, options: LayerTarOptions, bytes: number): void;
   /** @throws BuildError LAYER_CHANGED */
@@ -28,6 +31,9 @@ export interface ExpectedLayer {
   readonly bytes: number;
 }
 
+/** What the thread is told: a layer, or that one above 64 MB will come. */
+export type MeasureOrder = ExpectedLayer | 'prepare';
+
 class ThreadedMeasurer implements LayerMeasurer {
   #worker: Worker | undefined;
   /** What nobody measures yet, in the order in which it came. */
@@ -38,6 +44,12 @@ class ThreadedMeasurer implements LayerMeasurer {
   #answer: (facts: LayerFacts | undefined) => void = () => undefined;
   /** This thread measures one layer at a time as well. */
   #own: Promise<unknown> = Promise.resolve();
+
+  prepare(): void {
+    if (availableParallelism() < 2) return;
+    const worker = (this.#worker ??= this.#openThread());
+    worker?.postMessage('prepare' satisfies MeasureOrder);
+  }
 
   expect(dir: string, options: LayerTarOptions, bytes: number): void {
     if (bytes < MIN_BYTES) return;
@@ -89,7 +101,7 @@ class ThreadedMeasurer implements LayerMeasurer {
     const facts = await new Promise<LayerFacts | undefined>((resolve) => {
       this.#answer = resolve;
       worker.ref();
-      worker.postMessage(layer);
+      worker.postMessage(layer satisfies MeasureOrder);
     });
     worker.unref();
     this.#isBusy = false;

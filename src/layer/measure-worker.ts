@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
-import { hashAside, hashHere } from './hash-aside.ts';
-import type { ExpectedLayer } from './layer-measurer.ts';
+import { hashAside, hashHere, type DiffIdHash } from './hash-aside.ts';
+import type { MeasureOrder } from './layer-measurer.ts';
 import { measureLayer } from './measure-layer.ts';
 
 /*
@@ -16,8 +16,23 @@ const { signal } = new AbortController();
 /** What hashing takes in a thread of its own is worth starting it. */
 const ASIDE_BYTES = 64 << 20;
 
-parent.on('message', ({ dir, options, bytes }: ExpectedLayer) => {
-  measureLayer(dir, options, signal, bytes < ASIDE_BYTES ? hashHere : hashAside).then(
+/** Waits for the next large layer. */
+let prepared: DiffIdHash | undefined;
+
+function openHash(bytes: number): DiffIdHash {
+  if (bytes < ASIDE_BYTES) return hashHere();
+  const hash = prepared ?? hashAside();
+  prepared = undefined;
+  return hash;
+}
+
+parent.on('message', (order: MeasureOrder) => {
+  if (order === 'prepare') {
+    prepared ??= hashAside();
+    return;
+  }
+  const { dir, options, bytes } = order;
+  measureLayer(dir, options, signal, () => openHash(bytes)).then(
     (facts) => {
       parent.postMessage(facts);
     },

@@ -112,6 +112,7 @@ export interface Job {
   readonly source: FileTree;
   readonly isImmutable?: boolean;
   readonly actions: readonly FileAction[];
+  readonly onLarge?: () => void;
 }
 
 async function run(dir: string, job: Job): Promise<Result> {
@@ -132,7 +133,11 @@ async function run(dir: string, job: Job): Promise<Result> {
     { kind: 'file', base: undefined, actions: job.actions },
     active,
     () => job.source,
-    { signal: new AbortController().signal, isImmutable: () => job.isImmutable === true },
+    {
+      signal: new AbortController().signal,
+      isImmutable: () => job.isImmutable === true,
+      onLarge: job.onLarge,
+    },
   );
   return { upper, info, tree, lowers };
 }
