@@ -21,12 +21,13 @@ export function mountsBelow(dir: string): string[] {
  */
 export function processesUsing(dir: string): LeftProcess[] {
   const found: LeftProcess[] = [];
+  const place = placeOf(dir);
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     for (const file of ['cmdline', 'environ', 'mountinfo'] as const) {
       const text = readProcFile(`/proc/${name}/${file}`);
-      if (!(file === 'mountinfo' ? isMadeOf(text, dir) : text.includes(dir))) continue;
+      if (!(file === 'mountinfo' ? isMadeOf(text, dir, place) : text.includes(dir))) continue;
       const command = readProcFile(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim();
       found.push({ pid, shownBy: `${file} of ${name} (${command})` });
       break;
@@ -39,11 +40,31 @@ export function processesUsing(dir: string): LeftProcess[] {
  * Whether a mount of the process is made of `dir`. Mounts at places below it do not count: a new mount
  * namespace starts with copies of all mounts there are, also of those of others.
  */
-function isMadeOf(mountinfo: string, dir: string): boolean {
-  return mountinfo
-    .split('\n')
-    .filter((line) => line.includes(dir))
-    .some((line) => !isAtOrBelow(line.split(' ')[4] ?? '', dir));
+function isMadeOf(mountinfo: string, dir: string, place: Place | undefined): boolean {
+  return mountinfo.split('\n').some((line) => {
+    const [, , device = '', root = '', point = ''] = line.split(' ');
+    if (isAtOrBelow(point, dir)) return false;
+    // Overlays name it in their options; bind mounts by where it is on its file system.
+    return line.includes(dir) || (device === place?.device && isAtOrBelow(root, place.path));
+  });
+}
+
+/** A directory by its file system and its path in that, as mountinfo names what a mount is made of. */
+interface Place {
+  readonly device: string;
+  readonly path: string;
+}
+
+function placeOf(dir: string): Place | undefined {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n');
+  // The last one that was mounted there is the one that is seen.
+  for (const line of mounts.reverse()) {
+    const [, , device = '', root = '', point = ''] = line.split(' ');
+    if (point !== '/' && !isAtOrBelow(dir, point)) continue;
+    const below = point === '/' ? dir : dir.slice(point.length);
+    return { device, path: root === '/' ? below : root + below };
+  }
+  return undefined;
 }
 
 function isAtOrBelow(point: string, dir: string): boolean {
