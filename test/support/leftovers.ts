@@ -62,7 +62,9 @@ function placeOf(dir: string): Place | undefined {
     const [, , device = '', root = '', point = ''] = line.split(' ');
     if (point !== '/' && !isAtOrBelow(dir, point)) continue;
     const below = point === '/' ? dir : dir.slice(point.length);
-    return { device, path: root === '/' ? below : root + below };
+    const path = root === '/' ? below : root + below;
+    // A file system of its own: everybody has copies of it.
+    return path === '' ? undefined : { device, path };
   }
   return undefined;
 }
