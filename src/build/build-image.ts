@@ -3,12 +3,11 @@ import type { Platform } from '../core/platform.ts';
 import type { Digest } from '../core/digest.ts';
 import type { HostDevices } from '../devices/host-devices.ts';
 import type { Emit, StageMeasure } from '../events/event.ts';
-import type { BaseImage } from '../image/base-image.ts';
 import { ContextCopies } from '../exec/context-copies.ts';
 import type { GivenAuthorities } from '../exec/step-trust.ts';
 import type { PushImage } from '../export/export-image.ts';
 import { inputsOf } from '../ops/op.ts';
-import type { OpGraph, TargetImage } from '../ops/op-graph.ts';
+import type { OpGraph } from '../ops/op-graph.ts';
 import type { SshAgents } from '../exec/ssh-agents.ts';
 import type { Runnable } from '../sandbox/emulation/foreign-programs.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -20,8 +19,7 @@ import { openBuildRemotes, type BuildRemotes } from './build-remotes.ts';
 import { createBaseImages, type BaseImages, type BaseImageSources } from './base-images.ts';
 import { openBuildLog } from './build-log.ts';
 import type { MadeBuild } from './compare-builds.ts';
-import { openBuildCaches, readCacheOptions, type BuildCaches } from './build-caches.ts';
-import { fetchBaseBlobs, missingBaseBlobs } from './base-blobs.ts';
+import { openBuildCaches, readCacheOptions } from './build-caches.ts';
 import type { ClaimBlobs } from './claim-blobs.ts';
 import { checkPlatforms } from './check-platforms.ts';
 import { openContexts } from './contexts.ts';
@@ -30,7 +28,8 @@ import { checkEntitlements } from './entitlements.ts';
 import { openLayerMeasurer, type LayerMeasurer } from '../layer/layer-measurer.ts';
 import { createFailureHandler } from './failed-steps.ts';
 import { grantDevices, type GrantedDevices } from './grant-devices.ts';
-import { finishImage, type FinishDeps, type FinishedImage } from './finish-image.ts';
+import type { FinishedImage } from './finish-image.ts';
+import { finishImages, holdBaseBlobs } from './finish-images.ts';
 import type { LeaveDeps } from './leave-layers.ts';
 import { measureStages } from './measure-stages.ts';
 import type { Store } from './open-store.ts';
@@ -48,7 +47,7 @@ import {
 } from './solve-graph.ts';
 import { stepSandboxes } from './step-sandboxes.ts';
 import type { VerifyDeps } from './verify-build.ts';
-import { readOutputs, resultId, writeOutputs, type RequestedOutput } from './write-outputs.ts';
+import { readOutputs, resultId, writeOutputs } from './write-outputs.ts';
 
 /** The world as a build sees it. */
 export interface BuildHost {
@@ -255,14 +254,6 @@ function measureEarly(
   };
 }
 
-/** Layers of base images that are here stay. Missing ones are fetched at the end, if an image has them. */
-function holdBaseBlobs(graph: OpGraph, bases: BaseImages, store: Store): void {
-  for (const target of graph.targets) {
-    const base = baseOf(target, graph, bases);
-    if (base !== undefined) missingBaseBlobs(base, store);
-  }
-}
-
 /** What lies elsewhere cannot be weighed, nor what was left behind for it. */
 function weighStages(
   images: readonly FinishedImage[],
@@ -271,55 +262,6 @@ function weighStages(
   { snapshots }: Store,
 ): readonly StageMeasure[] {
   return images.every(({ isHere }) => isHere) ? measureStages(graph, solved, snapshots) : [];
-}
-
-/** Types of outputs that have no layers. */
-const FILES_ONLY: ReadonlySet<string> = new Set(['local', 'tar', 'cacheonly']);
-
-/** Whether an output has the layers, and not their files alone. */
-function hasLayers(outputs: readonly RequestedOutput[]): boolean {
-  return outputs.length === 0 || outputs.some(({ output: { type } }) => !FILES_ONLY.has(type));
-}
-
-/** What making images of results needs. */
-interface Finishing extends FinishDeps {
-  readonly graph: OpGraph;
-  readonly bases: BaseImages;
-  readonly caches: BuildCaches;
-  /** Seconds since 1970. */
-  readonly epoch: number | undefined;
-  /** Milliseconds since 1970. */
-  readonly startedAt: number;
-  readonly outputs: readonly RequestedOutput[];
-  readonly emit: Emit;
-}
-
-/** The image that a target begins with; undefined for scratch. */
-function baseOf({ base }: TargetImage, graph: OpGraph, bases: BaseImages): BaseImage | undefined {
-  const op = base === undefined ? undefined : graph.ops[base];
-  return op?.kind === 'source' ? bases.ofOp(op) : undefined;
-}
-
-/** The image of each target. */
-async function finishImages(
-  build: SolvedBuild,
-  finishing: Finishing,
-  signal: AbortSignal,
-): Promise<FinishedImage[]> {
-  const { graph, bases, store, caches, epoch, startedAt, emit } = finishing;
-  const images: FinishedImage[] = [];
-  for (const target of graph.targets) {
-    const baseImage = baseOf(target, graph, bases);
-    const image = await finishImage(target, baseImage, build, finishing, epoch, startedAt, signal);
-    if (baseImage !== undefined && image.isHere && hasLayers(finishing.outputs)) {
-      const needed = new Set(image.layers.flatMap(({ blob }) => blob?.digest ?? []));
-      const openLayer: typeof bases.openLayer = (...layer) => bases.openLayer(...layer);
-      const note = (text: string): void => emit({ type: 'note', text });
-      await fetchBaseBlobs(baseImage, needed, { store, openLayer, note }, signal);
-    }
-    images.push(caches.withInline(image, build.records));
-  }
-  return images;
 }
 
 /** Loaded only when layers are not here. */

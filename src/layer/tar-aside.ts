@@ -28,8 +28,8 @@ const MIN_BYTES = 16 << 20;
 
 /**
  * The uncompressed tar of a layer, as `layerTar` gives it, read and hashed in another thread. Undefined
- * where that is not worth it or not possible. Blocks have `CHUNK_BYTES`, but for the last.
- * @throws TarAsideFailure at the end when the bytes do not have this diff id, or before it when the thread failed
+ * where that is not worth it. Blocks have `CHUNK_BYTES`, but for the last.
+ * @throws TarAsideFailure at the end when the bytes do not have this diff id, or before it when there is no thread or it failed
  */
 export function layerTarAside(
   dir: string,
@@ -37,16 +37,17 @@ export function layerTarAside(
   expected: { readonly diffId: DiffId; readonly size: number },
 ): AsyncGenerator<Block, void> | undefined {
   if (expected.size < MIN_BYTES || availableParallelism() < 2) return undefined;
-  const worker = tryOpenWorkerThread('layer/tar-worker');
-  return worker === undefined ? undefined : chunksOf(worker, dir, options, expected.diffId);
+  return chunksOf(dir, options, expected.diffId);
 }
 
 async function* chunksOf(
-  worker: Worker,
   dir: string,
   options: LayerTarOptions,
   diffId: DiffId,
 ): AsyncGenerator<Block, void> {
+  // Not before somebody reads, who also ends it.
+  const worker = tryOpenWorkerThread('layer/tar-worker');
+  if (worker === undefined) throw new TarAsideFailure('There are no more threads');
   const memory = createRingMemory(SLOTS);
   const ring = new ChunkRing(memory);
   const reports = new Reports(worker);

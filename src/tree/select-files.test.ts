@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseIgnoreFile } from '../dockerfile/ignore-file.ts';
+import { selectionOf } from '../testing/selection.ts';
 import { openContext } from './context-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { selectFiles, type Selection } from './select-files.ts';
@@ -42,16 +43,7 @@ afterAll(() => {
 });
 
 function select(source: string, options: Partial<Selection> = {}): string[] {
-  const selection: Selection = {
-    source,
-    followsSymlink: true,
-    allowsWildcard: true,
-    copiesDirContents: true,
-    keepsParents: false,
-    excludes: [],
-    ...options,
-  };
-  return selectFiles(tree, selection, undefined).flatMap((root) =>
+  return selectFiles(tree, selectionOf(source, options), undefined).flatMap((root) =>
     [...walkSelected(tree, root)].map(
       ({ path: below, isParentOnly }) => `${root.name}:${below}${isParentOnly ? ' (parent)' : ''}`,
     ),

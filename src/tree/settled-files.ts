@@ -25,11 +25,13 @@ const FINE_FILE_SYSTEMS: ReadonlySet<number> = new Set([
  * long where the directory cannot be looked at.
  */
 export function settledFiles(directory: string, nowNs: bigint): SettledFiles {
-  const fineDevice = deviceOfFineFileSystem(directory);
+  // Asked when something was read: an unchanged context needs no answer.
+  let fine: { readonly device: number | undefined } | undefined;
   return {
     has(touchedNs, dev) {
+      fine ??= { device: deviceOfFineFileSystem(directory) };
       // Old ext file systems have the digits of whole seconds alone.
-      const isFine = dev === fineDevice && touchedNs % NS_PER_SECOND !== 0n;
+      const isFine = dev === fine.device && touchedNs % NS_PER_SECOND !== 0n;
       return touchedNs <= nowNs - (isFine ? FINE_TICK_NS : COARSE_TICK_NS);
     },
   };
