@@ -1,4 +1,4 @@
-import { startGuarded, type LaunchEnd } from './launcher/start.ts';
+import { startGuarded, type Launched, type LaunchEnd } from './launcher/start.ts';
 import type { LaunchProgram } from './launcher/program.ts';
 import type { StepIo } from './step-io.ts';
 import { waitOrStop } from './stop-step.ts';
@@ -6,7 +6,8 @@ import { waitOrStop } from './stop-step.ts';
 /**
  * Starts a program that `beginGuarded` began with the descriptors of `stepIo`, and waits until its
  * processes are gone and what they wrote is read. `stepIo` is used up, also by a start that fails.
- * On abort: SIGTERM to the whole step, SIGKILL after `stopTimeoutMs`.
+ * On abort: SIGTERM to the whole step, SIGKILL after `stopTimeoutMs`. `watch` is opened once it runs, and
+ * disposed of when it has ended.
  *
  * @throws BuildError PROCESS_NOT_STARTED, or the signal's reason
  */
@@ -15,6 +16,7 @@ export async function runGuarded(
   stepIo: StepIo,
   stopTimeoutMs: number,
   signal: AbortSignal,
+  watch?: (launched: Launched) => Disposable,
 ): Promise<LaunchEnd> {
   let launched;
   try {
@@ -22,6 +24,7 @@ export async function runGuarded(
   } finally {
     stepIo.closeOurs();
   }
+  using _watch = watch?.(launched);
   const ended = Promise.all([launched.ended, stepIo.drained]).then(([end]) => end);
-  return waitOrStop(launched, ended, stopTimeoutMs, signal);
+  return await waitOrStop(launched, ended, stopTimeoutMs, signal);
 }
