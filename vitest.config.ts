@@ -19,7 +19,7 @@ export default defineConfig({
           name: 'system',
           include: ['test/system/**/*.test.ts'],
           globalSetup: ['test/support/read-back/run-setup.ts'],
-          setupFiles: ['test/support/read-back/file-setup.ts'],
+          setupFiles: ['test/support/read-back/file-setup.ts', 'test/support/end-with-test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 600_000,

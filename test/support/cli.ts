@@ -7,6 +7,7 @@ import { assertImagesValid } from './image-documents.ts';
 import { mountsBelow, processesUsing } from './leftovers.ts';
 import { PROGRAM } from './program.ts';
 import { afterCommand, beforeCommand, collectStores, storeOf } from './read-back/collect.ts';
+import { testCommands } from './test-commands.ts';
 
 /** How long processes may take to end after they were told to, before a test calls them left over. */
 const GRACE_MS = 2000;
@@ -80,6 +81,8 @@ export function openRig(options: RigOptions = {}): Rig {
     beforeCommand(args, store);
     const running = startProgram(args, options);
     const noted = running.ended.finally(() => afterCommand(args, store));
+    // A test that is over may no longer wait for it.
+    noted.catch(() => undefined);
     return { ...running, ended: noted };
   };
   return {
@@ -155,14 +158,30 @@ function startProgram(
   // A program that does not read its input is no error of the test.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
+  const givenUp = new AbortController();
   const ended = new Promise<CommandResult>((resolve, reject) => {
     child.on('error', reject);
+    givenUp.signal.addEventListener('abort', () => {
+      reject(givenUp.signal.reason as Error);
+    });
     child.on('close', (status, killedBy) => {
       resolve({ status: status ?? undefined, killedBy: killedBy ?? undefined, ...texts });
     });
   });
+  const { pid } = child;
+  if (pid !== undefined) {
+    testCommands?.add({
+      pid,
+      words: [child.spawnfile, ...args],
+      printed: () => texts.stdout + texts.stderr,
+      ended,
+      giveUp: (error) => {
+        givenUp.abort(error);
+      },
+    });
+  }
   return {
-    pid: child.pid ?? 0,
+    pid: pid ?? 0,
     ended,
     kill: (signal) => void child.kill(signal),
     printed: (text) =>
@@ -186,13 +205,22 @@ async function assertNothingLeft(dir: string): Promise<void> {
     const processes = processesUsing(dir).map(({ shownBy }) => shownBy);
     const left = [...processes, ...mountsBelow(dir)];
     if (left.length === 0) return;
-    if (performance.now() > deadline) throw new Error(`Left behind:\n${left.join('\n')}`);
+    if (performance.now() > deadline) {
+      endLeft(dir);
+      throw new Error(`Left behind:\n${left.join('\n')}`);
+    }
     await delay(POLL_MS);
   }
 }
 
 /** Also after a failed test: the next one finds a clean machine. */
 function clearAway(dir: string): void {
+  endLeft(dir);
+  rmSync(dir, { recursive: true, force: true });
+}
+
+/** Processes and mounts that are found once are not found again, and not taken for those of a later test. */
+function endLeft(dir: string): void {
   for (const { pid } of processesUsing(dir)) {
     try {
       process.kill(pid, 'SIGKILL');
@@ -201,5 +229,4 @@ function clearAway(dir: string): void {
     }
   }
   for (const point of mountsBelow(dir)) spawnSync('umount', ['-l', point]);
-  rmSync(dir, { recursive: true, force: true });
 }
