@@ -3,6 +3,7 @@ import { fsPath, type BytePath } from '../core/bytes.ts';
 import { futimesNs, hasCode, utimesNs } from '../host/sys.ts';
 import { hasXattrs, lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
+import { isLayerMark } from '../tree/opaque.ts';
 import { readXattrs } from '../tree/xattrs.ts';
 import { ownerNotMapped } from './file-errors.ts';
 import type { OwnerIds } from './file-owner.ts';
@@ -97,13 +98,13 @@ function copyXattrs(from: BytePath, to: BytePath): void {
 
 /**
  * Makes a directory that was copied up look like the one below it, with all of its attributes except
- * overlayfs's own notes, as overlayfs does itself.
+ * marks of its layer, as overlayfs does itself.
  */
 export function copyUpMetadata(hostPath: BytePath, from: TreeNode): void {
   setOwner(hostPath, from.path, from);
   chmodSync(fsPath(hostPath), from.mode);
   for (const name of llistxattr(from.hostPath)) {
-    if (/^(?:trusted|user)\.overlay\./.test(name)) continue;
+    if (isLayerMark(name)) continue;
     const value = lgetxattr(from.hostPath, name);
     if (value !== undefined) setXattr(hostPath, name, value);
   }

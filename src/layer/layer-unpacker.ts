@@ -14,6 +14,7 @@ import { futimesNs, hasCode, mkfifo, utimesNs } from '../host/sys.ts';
 import { makeHardLink } from '../tree/hard-link.ts';
 import type { FileTree } from '../tree/file-tree.ts';
 import { joinPath, readNode } from '../tree/node.ts';
+import { isLayerMark } from '../tree/opaque.ts';
 import { setOwner, setXattr } from '../tree/copy-up.ts';
 import { makeDeviceNode } from './device-node.ts';
 import { attributeFailure, entryFailure } from './entry-failure.ts';
@@ -204,8 +205,8 @@ export class LayerUnpacker {
     if (entry.xattrs.length === 0) return;
     this.#checkXattrs(entry);
     for (const xattr of entry.xattrs) {
-      // What overlayfs would take for its own marks, and labels of another host.
-      if (/^(trusted|user)\.overlay\.|^security\.selinux$/.test(xattr.name)) continue;
+      // What would be taken for marks of this layer, and labels of another host.
+      if (isLayerMark(xattr.name) || xattr.name === 'security.selinux') continue;
       try {
         setXattr(hostPath, xattr.name, xattr.value);
       } catch (error) {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { listsTypes } from '../host/lists-types.ts';
 import { COVER, type MountedChain, type Mounter, type MountRequest } from './mounter.ts';
 import { MAX_LOWERS, mountOverlay, unmountOverlay } from './overlay-mount.ts';
 import { removeTree } from './remove-tree.ts';
@@ -31,6 +32,7 @@ function mount({ base, id, path, lowers, hasCover, floor }: MountRequest): Mount
     links: `${own}/links`,
   };
   try {
+    checkTypes(base, path);
     mountOverlay(dirs);
   } catch (error) {
     clear();
@@ -45,6 +47,16 @@ function mount({ base, id, path, lowers, hasCover, floor }: MountRequest): Mount
       return Promise.resolve();
     },
   };
+}
+
+/** Directories with snapshots, on whose file system overlays show what they should. */
+const typed = new Set<string>();
+
+/** The kernel mounts them anywhere, and says in its log alone what will go wrong. */
+function checkTypes(base: string, path: string): void {
+  if (typed.has(base)) return;
+  if (!listsTypes(path)) throw new Error('the file system does not list types of files');
+  typed.add(base);
 }
 
 /** What the kernel leaves in it after an unmount is known, so that mostly nothing has to be listed. */
@@ -69,6 +81,7 @@ export function whyNoOverlay(dir: string): string | undefined {
   try {
     for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(join(base, name));
     const names = { lowers: ['lower'], upper: 'upper', work: 'work', target: 'merged' };
+    checkTypes(base, base);
     mountOverlay({ base, ...names, links: 'links' });
     unmountOverlay(join(base, 'merged'));
     return undefined;

@@ -1,6 +1,7 @@
-import { lstatSync, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { lstatSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import type { Breather } from '../core/breathe.ts';
 import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { listEntries } from '../host/list-entries.ts';
 import { hasCode } from '../host/sys.ts';
 
 /** Removes a file or tree that others may be removing at the same time; what they leave, the next sweep takes. */
@@ -27,8 +28,7 @@ async function removeBelow(path: BytePath, breather: Breather): Promise<void> {
       unlinkSync(fsPath(path));
       return;
     }
-    const names = readdirSync(fsPath(path), { encoding: 'latin1', withFileTypes: true });
-    for (const entry of names) {
+    for (const entry of listEntries(path)) {
       const child = `${path}/${entry.name}` as BytePath;
       if (entry.isDirectory()) await removeBelow(child, breather);
       else unlinkSync(fsPath(child));

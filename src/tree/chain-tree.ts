@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { listEntries } from '../host/list-entries.ts';
 import type { FileTree, TreeNode } from './file-tree.ts';
 import { LayerStack, StackedDirectory } from './layer-stack.ts';
 import { KNOWN, ListedDirectory, MANY_NAMES } from './listed-directory.ts';
@@ -242,8 +243,8 @@ function mayBeWhiteout(listed: ListedDirectory, index: number): boolean {
 
 /** Adds the names of `host` that are not decided by a directory above it: shown, or removed. */
 function addNames(shown: Map<BytePath, boolean>, host: BytePath): void {
-  for (const entry of readdirSync(fsPath(host), { encoding: 'latin1', withFileTypes: true })) {
-    const name = entry.name as BytePath;
+  for (const entry of listEntries(host)) {
+    const { name } = entry;
     if (shown.has(name)) continue;
     const mayBeWhiteout = entry.isCharacterDevice() || entry.isSocket();
     const node = mayBeWhiteout ? readNode(joinPath(host, name), name) : undefined;

@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
-import { fsPath, type BytePath } from '../core/bytes.ts';
+import type { BytePath } from '../core/bytes.ts';
 import type { PatternMatcher } from '../dockerfile/pattern-matcher.ts';
+import { listEntries, type ListedEntry } from '../host/list-entries.ts';
 import { hasCode } from '../host/sys.ts';
 import { openChainTree } from './chain-tree.ts';
 import { openDirTree, type NameFilter } from './dir-tree.ts';
@@ -100,7 +100,7 @@ class IgnoreFilter implements NameFilter {
 
   #holdsKept(path: BytePath, hostPath: BytePath): boolean {
     return readEntries(hostPath).some((entry) => {
-      const name = entry.name as BytePath;
+      const { name } = entry;
       const below = `${path}/${name}` as BytePath;
       return this.#isKept(below, joinPath(hostPath, name), entry.isDirectory());
     });
@@ -108,9 +108,9 @@ class IgnoreFilter implements NameFilter {
 }
 
 /** An ignored directory that cannot be read has nothing to offer: it is ignored. */
-function readEntries(hostPath: BytePath): { readonly name: string; isDirectory(): boolean }[] {
+function readEntries(hostPath: BytePath): readonly ListedEntry[] {
   try {
-    return readdirSync(fsPath(hostPath), { encoding: 'latin1', withFileTypes: true });
+    return listEntries(hostPath);
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM')) return [];
     throw error;

@@ -12,6 +12,7 @@ import { hasCode, mkfifo, mknod, NODE_TYPE, utimesNs } from '../host/sys.ts';
 import { lgetxattr, llistxattr, lsetxattr } from '../host/xattr.ts';
 import type { TreeNode } from '../tree/file-tree.ts';
 import { readLink } from '../tree/node.ts';
+import { isLayerMark } from './opaque.ts';
 
 /** Copies what is no directory and no socket from a lower layer to `hostPath`, metadata included. */
 export function copyFileUp(node: TreeNode, hostPath: BytePath): void {
@@ -48,7 +49,7 @@ export function copyMetadata(node: TreeNode, hostPath: BytePath): void {
   setOwner(hostPath, node.uid, node.gid);
   if (node.type !== 'symlink') chmodSync(fsPath(hostPath), node.mode);
   for (const name of llistxattr(node.hostPath)) {
-    if (/^(trusted|user)\.overlay\./.test(name)) continue;
+    if (isLayerMark(name)) continue;
     const value = lgetxattr(node.hostPath, name);
     if (value !== undefined) setXattr(hostPath, name, value);
   }

@@ -1,5 +1,6 @@
-import { readdirSync, realpathSync, type Dirent } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { listEntries, type ListedEntry } from '../host/list-entries.ts';
 import { hasCode } from '../host/sys.ts';
 import { unreadable } from './errors.ts';
 import type { DirectoryStates, FileTree, TreeNode } from './file-tree.ts';
@@ -171,8 +172,8 @@ class DirTree implements FileTree {
     const filter = this.#filter;
     if (filter === undefined) return readNames(directory);
     const names = readEntries(directory)
-      .filter((entry) => filter.includes(directory, entry.name as BytePath, entry.isDirectory()))
-      .map((entry) => entry.name as BytePath)
+      .filter((entry) => filter.includes(directory, entry.name, entry.isDirectory()))
+      .map((entry) => entry.name)
       .sort(compareBytes);
     if (this.#memory === undefined) this.#listed.set(directory, new Set(names));
     return names;
@@ -204,13 +205,11 @@ function readNames(directory: TreeNode): BytePath[] {
   return (orVanished(directory, read) as BytePath[]).sort(compareBytes);
 }
 
-function readEntries(directory: TreeNode): Dirent[] {
-  return orVanished(directory, () =>
-    readdirSync(fsPath(directory.hostPath), { encoding: 'latin1', withFileTypes: true }),
-  );
+function readEntries(directory: TreeNode): readonly ListedEntry[] {
+  return orVanished(directory, () => listEntries(directory.hostPath));
 }
 
-function orVanished<T>(directory: TreeNode, read: () => T[]): T[] {
+function orVanished<T>(directory: TreeNode, read: () => readonly T[]): readonly T[] {
   try {
     return read();
   } catch (error) {

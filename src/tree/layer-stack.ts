@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs';
-import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { textToBytes, type BytePath } from '../core/bytes.ts';
+import { listEntries } from '../host/list-entries.ts';
 import type { TreeNode } from './file-tree.ts';
 import { joinPath, readNode } from './node.ts';
 import { isOpaque } from './opaque.ts';
@@ -145,8 +145,8 @@ export class StackedDirectory {
     for (let index = this.#listed; index < count; index++) {
       const above = this.#hosts[index];
       if (above === undefined) continue;
-      for (const entry of readdirSync(fsPath(above), { encoding: 'latin1', withFileTypes: true })) {
-        const name = entry.name as BytePath;
+      for (const entry of listEntries(above)) {
+        const { name } = entry;
         const seen = this.#seen(name);
         if (seen.checked > index) continue;
         const host = joinPath(above, name);

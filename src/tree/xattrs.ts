@@ -1,6 +1,7 @@
 import type { BytePath } from '../core/bytes.ts';
 import { hasCode } from '../host/sys.ts';
 import { lgetxattr, llistxattr } from '../host/xattr.ts';
+import { isLayerMark } from './opaque.ts';
 
 /** One extended attribute that belongs to a file's content. */
 export interface Xattr {
@@ -11,7 +12,8 @@ export interface Xattr {
 /**
  * The attributes of a file that are copied and hashed, by name: `security.capability` and `user.*`
  * (BuildKit `cache/contenthash/tarsum.go` leaves out the other `security.*` and `system.*` ones, which
- * belong to the host). Overlayfs keeps its own notes under `user.overlay.`; these never count.
+ * belong to the host). Overlayfs keeps its own notes under `user.overlay.` and we ours (`isLayerMark`);
+ * these never count.
  */
 export function readXattrs(hostPath: BytePath): readonly Xattr[] {
   let names: readonly string[];
@@ -31,5 +33,5 @@ export function readXattrs(hostPath: BytePath): readonly Xattr[] {
 /** True for the attributes that `readXattrs` returns. */
 export function isContentXattr(name: string): boolean {
   if (name === 'security.capability') return true;
-  return name.startsWith('user.') && !name.startsWith('user.overlay.');
+  return name.startsWith('user.') && !isLayerMark(name);
 }

@@ -1,5 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -29,21 +37,43 @@ afterAll(async () => {
 
 /** A directory of its own with something mounted on it until the end. */
 function mountAt(name: string, ...words: string[]): string {
+  return mountWith('mount', name, ...words);
+}
+
+function mountWith(program: string, name: string, ...words: string[]): string {
   const path = join(places, name);
   mkdirSync(path, { mode: 0o700 });
-  execFileSync('mount', [...words, path]);
+  // fuse-overlayfs warns of options that it does not know.
+  execFileSync(program, [...words, path], { stdio: ['ignore', 'ignore', 'pipe'] });
   mounts.push(path);
   return path;
 }
 
-function overlayAt(name: string): string {
+function overlayAt(name: string, program: 'mount' | 'fuse-overlayfs' = 'mount'): string {
   const [lower, upper, work] = ['lower', 'upper', 'work'].map((part) => {
     const path = join(places, `${name}-${part}`);
     mkdirSync(path, { mode: 0o700 });
     return path;
   });
   const options = `lowerdir=${lower ?? ''},upperdir=${upper ?? ''},workdir=${work ?? ''}`;
-  return mountAt(name, '-t', 'overlay', '-o', options, 'overlay');
+  return program === 'mount'
+    ? mountAt(name, '-t', 'overlay', '-o', options, 'overlay')
+    : mountWith(program, name, '-o', options);
+}
+
+/** ext4 whose listings do not say what a name is. */
+function untypedAt(name: string): string {
+  const image = join(places, `${name}.img`);
+  execFileSync('truncate', ['-s', '100M', image]);
+  execFileSync('mkfs.ext4', ['-q', '-O', '^filetype', image]);
+  const disk = mountAt(name, '-o', 'loop', image);
+  const path = join(disk, 'store');
+  mkdirSync(path, { mode: 0o700 });
+  return path;
+}
+
+function isInstalled(program: string): boolean {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).status !== null;
 }
 
 /** Everything that a step can do to files of layers below. */
@@ -51,34 +81,58 @@ const DOCKERFILE = `FROM busybox AS build
 RUN mkdir -p /d/e /keep/deep && echo one > /d/e/f && echo a > /keep/deep/a && ln /keep/deep/a /keep/b && mknod /pipe p
 RUN rm -rf /d && mkdir /d && echo two > /d/g && rm /keep/b && chmod 700 /keep/deep && mv /keep /moved
 COPY Dockerfile /d/
+COPY src /d/src
 RUN rm /d/Dockerfile && touch /d/h && chown 3:4 /d/h && ln -s h /d/link
 FROM scratch
 COPY --from=build / /
 `;
+/** The name with an accent is one that Node does not find where listings have no types. */
+const FILES = { Dockerfile: DOCKERFILE, 'src/caf\u00e9/na\u00efve': 'x' };
 const QUIET = ['build', '-q', '--no-cache'] as const;
 const REPRODUCIBLE = { env: { SOURCE_DATE_EPOCH: '1' } };
 
+/** File systems that carry no overlay, and what is said of them. */
+const BARE = [
+  { on: 'overlayfs', needs: 'mount', reason: 'EINVAL', place: () => overlayAt('nested') },
+  {
+    on: 'fuse-overlayfs, as the root of a container',
+    needs: 'fuse-overlayfs',
+    reason: 'EINVAL',
+    place: () => overlayAt('nested-in-fuse', 'fuse-overlayfs'),
+  },
+  {
+    on: 'ext4 without types in listings',
+    needs: 'mkfs.ext4',
+    reason: 'the file system does not list types of files',
+    place: () => untypedAt('untyped'),
+  },
+] as const;
+
 describe.runIf(isRoot)('a store on a file system that carries no overlay', () => {
-  test('copies files for each step, says so once, and makes the same image', async () => {
-    const context = rig.context({ Dockerfile: DOCKERFILE });
-    const usual = await rig.run([...QUIET, context], REPRODUCIBLE);
-    expect(usual.status, usual.stderr).toBe(0);
+  test.each(BARE.filter(({ needs }) => isInstalled(needs)))(
+    'on $on copies files for each step, says so once, and makes the same image',
+    async ({ reason, place }) => {
+      const context = rig.context(FILES);
+      const usual = await rig.run([...QUIET, context], REPRODUCIBLE);
+      expect(usual.status, usual.stderr).toBe(0);
 
-    const store = overlayAt('nested');
-    const copied = await rig.run([...QUIET, '--root', store, context], REPRODUCIBLE);
-    expect(copied.status, copied.stderr).toBe(0);
-    expect(copied.stdout).toBe(usual.stdout);
+      const store = place();
+      const copied = await rig.run([...QUIET, '--root', store, context], REPRODUCIBLE);
+      expect(copied.status, copied.stderr).toBe(0);
+      expect(copied.stdout).toBe(usual.stdout);
 
-    const loud = await rig.run(['build', '--no-cache', '--root', store, context]);
-    expect(loud.stderr.match(/Files are copied for each step/g)).toHaveLength(1);
-    const { stdout } = await rig.run(['info', '--root', store]);
-    expect(stdout).toMatch(/Snapshots: +copies of files: overlayfs cannot be mounted \(/);
-    expect(readdirSync(join(store, 'snapshots', 'active'))).toEqual([]);
-    expect((await rig.run(['prune', '-af', '--root', store])).status).toBe(0);
-  });
+      const loud = await rig.run(['build', '--no-cache', '--root', store, context]);
+      expect(loud.stderr.match(/Files are copied for each step/g)).toHaveLength(1);
+      const { stdout } = await rig.run(['info', '--root', store]);
+      expect(stdout).toMatch(/Snapshots: +copies of files: overlayfs cannot be mounted \(/);
+      expect(stdout).toContain(reason);
+      expect(readdirSync(join(store, 'snapshots', 'active'))).toEqual([]);
+      expect((await rig.run(['prune', '-af', '--root', store])).status).toBe(0);
+    },
+  );
 
   test('the same can be asked for where an overlay could be mounted, and forbidden where not', async () => {
-    const context = rig.context({ Dockerfile: DOCKERFILE });
+    const context = rig.context(FILES);
     const usual = await rig.run([...QUIET, context], REPRODUCIBLE);
     const copied = await rig.run([...QUIET, '--snapshotter=copy', context], REPRODUCIBLE);
     expect(copied.stdout).toBe(usual.stdout);
@@ -96,6 +150,22 @@ describe.runIf(isRoot)('a store on a file system that carries no overlay', () =>
     );
   });
 });
+
+test.runIf(isRoot && isInstalled('mkfs.ext4'))(
+  'A context whose listings have no types gives the same image, also where its ignore file wants types',
+  async () => {
+    const context = rig.context({ ...FILES, '.dockerignore': 'other\n!other/caf\u00e9/a\n' });
+    mkdirSync(join(context, 'other/caf\u00e9'), { recursive: true });
+    writeFileSync(join(context, 'other/caf\u00e9/a'), 'x');
+    writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nCOPY . /\n');
+    const place = untypedAt('untyped-context');
+    cpSync(context, place, { recursive: true, preserveTimestamps: true });
+    const usual = await rig.run([...QUIET, context], REPRODUCIBLE);
+    expect(usual.status, usual.stderr).toBe(0);
+    const untyped = await rig.run([...QUIET, place], REPRODUCIBLE);
+    expect(untyped, untyped.stderr).toEqual(usual);
+  },
+);
 
 describe.runIf(isRoot && canRunWithoutHardLinks())('a store without hard links', () => {
   test.each(['EPERM', 'EOPNOTSUPP'] as const)(
