@@ -1,8 +1,9 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDiskCacheStore, type DiskCacheStore } from '../cache/disk-cache-store.ts';
 import { openDiskBlobStore, type DiskBlobStore } from '../content/disk-blob-store.ts';
 import { acquirePassingLock } from '../host/lock.ts';
+import { BuildError } from '../diagnostics/build-error.ts';
 import { openHolds, type Holds } from '../host/holds.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import { openImageStore, type ImageStore } from '../image/image-store.ts';
@@ -13,6 +14,7 @@ import {
 } from '../snapshot/directory-snapshotter.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import { badStore } from './errors.ts';
+import { whyNoStore } from './store-file-system.ts';
 
 /**
  * Everything that outlives a build, below one directory:
@@ -54,7 +56,7 @@ export function openStore(
   uid: number,
   options: Pick<SnapshotterOptions, 'mounting' | 'onFallback'> = {},
 ): Store {
-  makeDirectories(root);
+  makeDirectories(root, uid);
   checkOwner(root, uid);
   const lockDir = join(root, 'locks');
   const lock = (name: string, signal: AbortSignal): Promise<AsyncDisposable> =>
@@ -79,16 +81,26 @@ export function openStore(
   };
 }
 
-function makeDirectories(root: string): void {
+function makeDirectories(root: string, uid: number): void {
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
+    // Of a store that is there, this is known.
+    if (!existsSync(join(root, 'snapshots'))) checkFileSystem(root, uid);
     for (const name of ['blobs', 'snapshots', 'cache', 'layers', 'mounts', 'locks', 'tmp']) {
       mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
     }
   } catch (error) {
+    if (error instanceof BuildError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw badStore(root, reasonOf(code), 'Choose another directory with --root or STAGECRAFT_ROOT');
   }
+}
+
+function checkFileSystem(root: string, uid: number): void {
+  const reason = whyNoStore(root, uid);
+  if (reason === undefined) return;
+  const hint = 'Put the store on another file system, with --root or STAGECRAFT_ROOT';
+  throw badStore(root, `its file system ${reason}`, hint);
 }
 
 function reasonOf(code: string): string {

@@ -1,18 +1,26 @@
 import { constants } from 'node:os';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { freeBytes } from '../host/disk-error.ts';
 import { idMap } from '../tree/copy-up.ts';
 import type { ProcessExit } from '../sandbox/sandbox.ts';
 
+/** What bounds a step, and can be the reason that it failed. */
+interface StepLimits {
+  readonly memoryBytes: number | undefined;
+  /** A directory on the host. */
+  readonly rootfs: string;
+}
+
 /**
- * A RUN ended with another status than 0. `output` is the last of what it printed, `memoryBytes` its limit,
- * `name` that of the step.
+ * A RUN ended with another status than 0. `output` is the last of what it printed, `limits` what it had:
+ * `memoryBytes`, and the disk that `rootfs` is on. `name` is that of the step.
  */
 export function stepFailed(
   command: string,
   exit: ProcessExit,
   output: string,
-  memoryBytes: number | undefined,
+  limits: StepLimits,
   name: string,
   span: Span | undefined,
 ): BuildError {
@@ -20,7 +28,7 @@ export function stepFailed(
     code: 'STEP_FAILED',
     class: 'build',
     message: `Cannot run "${command}": ${describeExit(exit)}`,
-    hint: hintFor(exit, output, memoryBytes) ?? logHint(output, name),
+    hint: hintFor(exit, output, limits) ?? logHint(output, name),
     span,
   });
 }
@@ -59,10 +67,14 @@ const MEANING: Readonly<Record<number, string>> = {
 function hintFor(
   exit: ProcessExit,
   output: string,
-  memoryBytes: number | undefined,
+  { memoryBytes, rootfs }: StepLimits,
 ): string | undefined {
   if (exit.isOutOfMemory === true && memoryBytes !== undefined) {
     return 'Raise --memory, or let the step use less';
+  }
+  const free = /no space left on device/i.test(output) ? freeBytes(rootfs) : undefined;
+  if (free !== undefined) {
+    return `The disk of the store has ${String(free)} bytes free now: free some space, for example with "stagecraft prune", or choose another disk with --root`;
   }
   if (/exec format error/i.test(output)) {
     return 'The program is for another processor: build it for the platform of this stage (GOARCH, --platform)';

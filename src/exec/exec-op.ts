@@ -210,8 +210,8 @@ async function runStep(
     }
   }
   if (!isSuccess(exit)) {
-    const { memoryBytes } = deps.limits;
-    throw stepFailed(commandText(op), exit, tail.text(), memoryBytes, metadata.name, metadata.span);
+    const limits = { memoryBytes: deps.limits.memoryBytes, rootfs: spec.rootfs };
+    throw stepFailed(commandText(op), exit, tail.text(), limits, metadata.name, metadata.span);
   }
 }
 

@@ -108,12 +108,15 @@ test.each([
   ]);
 });
 
-test('sweepStepDirs() removes what killed builds left, and nothing of living ones', () => {
-  for (const name of [`stagecraft-step-${process.pid}-a`, 'stagecraft-step-4999999-b', 'other']) {
+test('sweepStepDirs() removes what killed builds left, and nothing of living ones or other process namespaces', () => {
+  const here = statSync('/proc/self/ns/pid').ino;
+  const living = `stagecraft-step-${process.pid}-${here}-a`;
+  const foreign = `stagecraft-step-4999999-${here + 1}-c`;
+  for (const name of [living, `stagecraft-step-4999999-${here}-b`, foreign, 'other']) {
     writeFileSync(path.join(dir, name), '');
   }
   sweepStepDirs(dir);
-  expect(readdirSync(dir)).toEqual(['other', `stagecraft-step-${process.pid}-a`]);
+  expect(readdirSync(dir)).toEqual(['other', foreign, living].sort());
 });
 
 test('sweepCgroups() does no harm where there are none', () => {

@@ -1,18 +1,23 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 const PREFIX = 'stagecraft-step-';
+/** The number of a process, and the namespace in which that is its number. */
+const NAME = new RegExp(`^${PREFIX}(\\d+)-(\\d+)-`);
 
 /** A private directory (0700) for one step's bundle and runtime state, below `base`. */
 export function makeStepDir(base: string): string {
-  return mkdtempSync(path.join(base, `${PREFIX}${process.pid}-`));
+  return mkdtempSync(path.join(base, `${PREFIX}${process.pid}-${processNamespace()}-`));
 }
 
-/** Removes the directories of builds that were killed before they could. */
+/**
+ * Removes the directories of builds that were killed before they could. Those of containers that share `base`
+ * with this host, as with `--ipc=host`, are left alone: here, nobody knows whether their processes live.
+ */
 export function sweepStepDirs(base: string): void {
   for (const name of readdirSync(base)) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
+    const [, pid, namespace] = NAME.exec(name) ?? [];
+    if (namespace !== processNamespace() || isAlive(Number(pid))) continue;
     try {
       rmSync(path.join(base, name), { recursive: true, force: true });
     } catch {
@@ -20,6 +25,10 @@ export function sweepStepDirs(base: string): void {
       continue;
     }
   }
+}
+
+function processNamespace(): string {
+  return String(statSync('/proc/self/ns/pid').ino);
 }
 
 function isAlive(pid: number): boolean {

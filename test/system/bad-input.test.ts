@@ -77,6 +77,20 @@ describe.runIf(isRoot)('a disk that takes no more', () => {
     },
   );
 
+  test('a step that the disk has no room for fails with a hint to the disk', async () => {
+    const store = tmpfsAt('full-step', 'size=8m,mode=700');
+    const fills = 'FROM busybox\nRUN dd if=/dev/zero of=/big bs=1M count=20 && touch /done\n';
+    const context = rig.context({ Dockerfile: fills });
+    const full = await rig.run(['build', '--root', store, context]);
+    expect(full.status, full.stderr).toBe(4);
+    expect(full.stderr).toMatch(
+      /error\[STEP_FAILED\][^]*hint: The disk of the store has \d+ bytes free now: free some space, for example with "stagecraft prune", or choose another disk with --root\n/,
+    );
+    execFileSync('mount', ['-o', 'remount,size=64m', store]);
+    const roomy = await rig.run(['build', '--root', store, context]);
+    expect(roomy.status, roomy.stderr).toBe(0);
+  });
+
   test('prune works on a disk that is full to the last byte, and leaves a good store', async () => {
     const store = tmpfsAt('full-to-the-end', 'size=4m,mode=700');
     const context = rig.context({ Dockerfile: 'FROM scratch\nCOPY f /\n', f: 'x' });

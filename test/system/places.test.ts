@@ -151,6 +151,25 @@ describe.runIf(isRoot)('a store on a file system that carries no overlay', () =>
   });
 });
 
+describe.runIf(isRoot && isInstalled('bindfs'))('a store on a file system', () => {
+  test.each([
+    ['owners', '--chown-ignore', 'does not keep owners of files'],
+    ['permissions', '--chmod-ignore', 'does not keep permissions of files'],
+  ])('without %s is refused before anything runs', async (lacks, flag, reason) => {
+    const below = join(places, `below-${lacks}`);
+    mkdirSync(below, { mode: 0o700 });
+    const store = mountWith('bindfs', `without-${lacks}`, flag, below);
+    for (let i = 0; i < 2; i++) {
+      const { status, stderr } = await rig.run(['build', '--root', store, rig.context(FILES)]);
+      expect(status).toBe(6);
+      expect(stderr).toBe(
+        `error[STORE_UNUSABLE]: Cannot use the store "${store}": its file system ${reason}\n  hint: Put the store on another file system, with --root or STAGECRAFT_ROOT\n`,
+      );
+      expect(readdirSync(below)).toEqual([]);
+    }
+  });
+});
+
 test.runIf(isRoot && isInstalled('mkfs.ext4'))(
   'A context whose listings have no types gives the same image, also where its ignore file wants types',
   async () => {

@@ -1,0 +1,95 @@
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdtempSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { textToBytes } from '../core/bytes.ts';
+import { diskError } from '../host/disk-error.ts';
+import { idMap } from '../tree/copy-up.ts';
+import { makeWhiteout } from '../tree/whiteout.ts';
+
+/** What files of images need, and how to see that a file system keeps it in the directory `dir`. */
+const NEEDS: readonly (readonly [what: string, keeps: (dir: string, ids: Ids) => boolean])[] = [
+  [
+    'does not tell upper case from lower case in names',
+    (dir) => {
+      writeFileSync(join(dir, 'name'), '');
+      return !existsSync(join(dir, 'NAME'));
+    },
+  ],
+  [
+    'has no symbolic links',
+    (dir) => {
+      symlinkSync('name', join(dir, 'link'));
+      return readlinkSync(join(dir, 'link')) === 'name';
+    },
+  ],
+  [
+    'does not keep permissions of files',
+    (dir) =>
+      [0o640, 0o4711].every((mode) => {
+        chmodSync(join(dir, 'name'), mode);
+        return (lstatSync(join(dir, 'name')).mode & 0o7777) === mode;
+      }),
+  ],
+  [
+    'does not keep owners of files',
+    (dir, { uid, gid }) => {
+      // Of a link that leads nowhere: of itself.
+      symlinkSync('nowhere', join(dir, 'dangling'));
+      lchownSync(join(dir, 'dangling'), uid, gid);
+      chownSync(join(dir, 'name'), uid, gid);
+      return ['dangling', 'name'].every((name) => {
+        const stat = lstatSync(join(dir, name));
+        return stat.uid === uid && stat.gid === gid;
+      });
+    },
+  ],
+  [
+    'has neither devices nor sockets, which removed names are noted with',
+    (dir) => {
+      makeWhiteout(textToBytes(join(dir, 'removed')));
+      return true;
+    },
+  ],
+];
+
+interface Ids {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * What the file system of the directory `root` lacks that files of images need; undefined when it has all.
+ * FAT, exFAT, NTFS, SFTP and directories without case lack something. Takes about a millisecond.
+ * @throws BuildError DISK_FULL, DISK_FAILED
+ */
+export function whyNoStore(root: string, uid: number): string | undefined {
+  const dir = mkdtempSync(join(root, 'probe-'));
+  // Where there is a choice, the ids are others than those that files have anyway.
+  const isFree = uid === 0 && !idMap().isSingle;
+  const ids = isFree ? { uid: 1, gid: 1 } : lstatSync(dir);
+  try {
+    return NEEDS.find(([, keeps]) => !tryOut(dir, () => keeps(dir, ids)))?.[0];
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function tryOut(dir: string, keeps: () => boolean): boolean {
+  try {
+    return keeps();
+  } catch (error) {
+    const failure = diskError(dir, error);
+    if (failure !== undefined) throw failure;
+    return false;
+  }
+}
