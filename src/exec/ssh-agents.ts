@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { findProgram, runProcess, shownOutput } from '../host/child-process.ts';
@@ -71,7 +71,7 @@ async function startAgent(
     throw sshAgentUnusable(id, 'the program "ssh-agent" is not installed', INSTALL_HINT);
   }
   const dir = makeStepDir(runtimeDir);
-  const socket = join(dir, 'agent');
+  const socket = join(dir.path, 'agent');
   const stop = new AbortController();
   let output = '';
   let isReady: (() => void) | undefined;
@@ -88,7 +88,7 @@ async function startAgent(
   const close = async (): Promise<void> => {
     stop.abort();
     await ended.catch(() => undefined);
-    rmSync(dir, { recursive: true, force: true });
+    dir[Symbol.dispose]();
   };
   const isOver = await Promise.race([ready.then(() => false), ended.then(() => true)]);
   if (isOver) {

@@ -1,12 +1,4 @@
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, closeSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { mount, MS, umount } from '../host/mount.ts';
@@ -180,10 +172,12 @@ function openSubdirectory(
   const fd = openDirectoryInside(dir, source);
   if (fd === undefined) throw mountSourceNotFound(source, metadata.span);
   try {
-    const place = makeStepDir(runtimeDir);
+    const own = makeStepDir(runtimeDir);
+    const place = own.path;
     // Never what is below: if it is mounted still, those are the files of the cache.
     stack.defer(() => {
       rmdirSync(place);
+      own.release();
     });
     mountDirectory(fd, place, source, metadata);
     // Before the place is removed, and what it shows with it.
@@ -222,9 +216,9 @@ function openSecret(
   if (mount.target === undefined) return undefined;
   const dir = makeStepDir(deps.runtimeDir);
   stack.defer(() => {
-    rmSync(dir, { recursive: true, force: true });
+    dir[Symbol.dispose]();
   });
-  const path = join(dir, 'secret');
+  const path = join(dir.path, 'secret');
   writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
   chownSync(path, mount.uid, mount.gid);
   chmodSync(path, mount.mode);
@@ -255,9 +249,9 @@ async function openSsh(
   }
   const dir = makeStepDir(deps.runtimeDir);
   stack.defer(() => {
-    rmSync(dir, { recursive: true, force: true });
+    dir[Symbol.dispose]();
   });
-  const path = join(dir, 'agent');
+  const path = join(dir.path, 'agent');
   const { uid, gid, mode } = mount;
   const { openSshRelay } = await import('./ssh-relay.ts');
   stack.use(await openSshRelay({ path, agent, uid, gid, mode }));

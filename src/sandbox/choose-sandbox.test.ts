@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -9,7 +18,7 @@ import { readHostFacts } from './host-facts.ts';
 import { probeRuntime } from './probe-runtime.ts';
 import { canRunSteps } from './sandbox-rig.fixture.ts';
 import type { SandboxSpec } from './sandbox.ts';
-import { sweepStepDirs } from './step-dir.ts';
+import { makeStepDir, sweepStepDirs } from './step-dir.ts';
 
 const { signal } = new AbortController();
 let dir: string;
@@ -108,15 +117,36 @@ test.each([
   ]);
 });
 
-test('sweepStepDirs() removes what killed builds left, and nothing of living ones or other process namespaces', () => {
-  const here = statSync('/proc/self/ns/pid').ino;
-  const living = `stagecraft-step-${process.pid}-${here}-a`;
-  const foreign = `stagecraft-step-4999999-${here + 1}-c`;
-  for (const name of [living, `stagecraft-step-4999999-${here}-b`, foreign, 'other']) {
-    writeFileSync(path.join(dir, name), '');
+test('sweepStepDirs() removes what killed builds left, and nothing of living ones', () => {
+  using living = makeStepDir(dir);
+  // Of a version that made no locks; it may be in use.
+  const OLD = 'stagecraft-step-4999999-d';
+  // A build in a container, whose processes have other numbers there.
+  const elsewhere = makeStepDir(dir);
+  const name = 'stagecraft-step.4999999-a';
+  renameSync(elsewhere.path, path.join(dir, name));
+  for (const left of [
+    'stagecraft-step.4999999-b',
+    `stagecraft-step.${process.pid}-c`,
+    'other',
+    OLD,
+  ]) {
+    mkdirSync(path.join(dir, left, 'state'), { recursive: true });
   }
   sweepStepDirs(dir);
-  expect(readdirSync(dir)).toEqual(['other', foreign, living].sort());
+  expect(readdirSync(dir)).toEqual(['other', OLD, name, path.basename(living.path)].sort());
+  elsewhere.release();
+  sweepStepDirs(dir);
+  expect(readdirSync(dir)).toEqual(['other', OLD, path.basename(living.path)]);
+});
+
+test('sweepStepDirs() leaves alone what is no directory', () => {
+  const [outside, link] = [path.join(dir, 'outside'), path.join(dir, 'stagecraft-step.1-a')];
+  mkdirSync(outside);
+  symlinkSync(outside, link);
+  writeFileSync(path.join(dir, 'stagecraft-step.1-b'), '');
+  sweepStepDirs(dir);
+  expect(readdirSync(dir)).toEqual(['outside', 'stagecraft-step.1-a', 'stagecraft-step.1-b']);
 });
 
 test('sweepCgroups() does no harm where there are none', () => {

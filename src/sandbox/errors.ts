@@ -12,20 +12,6 @@ export function cannotStart(what: string, cause?: unknown): BuildError {
   });
 }
 
-/** An OCI runtime stood still twice before the program of a step began. */
-export function runtimeStuck(runtime: {
-  readonly name: 'crun' | 'runc';
-  readonly version: string;
-}): BuildError {
-  const other = runtime.name === 'runc' ? 'crun' : 'runc';
-  return new BuildError({
-    code: 'RUNTIME_STUCK',
-    class: 'host',
-    message: `Cannot start the process: ${runtime.name} ${runtime.version} stood still twice before the program began`,
-    hint: `Use another isolation: --isolation=namespaces or --isolation=${other}`,
-  });
-}
-
 /** Steps were to have a network of their own, and cannot. */
 export function networkNotIsolated(gap: NetworkGap): BuildError {
   return new BuildError({

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CLEAN_ENV, shownOutput } from '../host/child-process.ts';
 import { MS } from '../host/mount.ts';
@@ -13,13 +13,12 @@ import {
   idNotMapped,
   programNotExecutable,
   programNotFound,
-  runtimeStuck,
   wrongProgramFormat,
 } from './errors.ts';
 import { enterCgroup } from './enter-cgroup.ts';
 import { UNIFIED, type HostFacts } from './host-facts.ts';
 import { joinNetwork } from './join-network.ts';
-import { beginGuarded, throwIfFailed, type Launched } from './launcher/start.ts';
+import { beginGuarded, throwIfFailed } from './launcher/start.ts';
 import type { LauncherArchitecture } from './launcher/machine-code.ts';
 import type { LaunchProgram } from './launcher/program.ts';
 import { makeHostReadonly } from './readonly-host.ts';
@@ -33,7 +32,6 @@ import { cgroupProblem, tryOpenStepCgroup, type StepCgroup } from './step-cgroup
 import { makeStepDir } from './step-dir.ts';
 import type { StepLimits } from './step-limits.ts';
 import { openStepIo } from './step-io.ts';
-import { LOOK_EVERY_MS, watchStart, type StartWatch } from './watch-start.ts';
 
 /** An OCI runtime of this host, and how it has to be called here. */
 export interface OciRuntime {
@@ -62,16 +60,8 @@ export class OciSandbox implements Sandbox {
   readonly #launcher: LauncherArchitecture;
   readonly #seccomp: OciSeccomp;
   readonly #annotations: Readonly<Record<string, string>>;
-  readonly #lookEveryMs: number;
 
-  /** `lookEveryMs` is how often a start is looked at that takes long (`watchStart`). */
-  constructor(
-    runtime: OciRuntime,
-    host: HostFacts,
-    launcher: LauncherArchitecture,
-    lookEveryMs = LOOK_EVERY_MS,
-  ) {
-    this.#lookEveryMs = lookEveryMs;
+  constructor(runtime: OciRuntime, host: HostFacts, launcher: LauncherArchitecture) {
     this.#runtime = runtime;
     this.#host = host;
     this.#launcher = launcher;
@@ -96,27 +86,17 @@ export class OciSandbox implements Sandbox {
     signal.throwIfAborted();
     const memory = watchMemory();
     using cgroup = this.#runtime.usesCgroups ? undefined : tryOpenStepCgroup(spec.id, spec.limits);
-    const dir = makeStepDir(this.#host.runtimeBase);
+    using own = makeStepDir(this.#host.runtimeBase);
+    const dir = own.path;
     try {
       writeFileSync(path.join(dir, 'config.json'), this.#config(spec, io), { mode: 0o600 });
-      for (let left = MAX_STARTS; left > 0; left--) {
-        const exit = await this.#runBundle(dir, spec, io, cgroup, signal);
-        if (exit !== 'stuck') return memory.explain(exit, cgroup);
-        this.#removeTraces(dir, spec);
-      }
-      throw runtimeStuck(this.#runtime);
+      const exit = await this.#runBundle(dir, spec, io, cgroup, signal);
+      return memory.explain(exit, cgroup);
     } finally {
-      this.#removeTraces(dir, spec);
-      rmSync(dir, { recursive: true, force: true });
+      if (this.#runtime.usesCgroups) {
+        removeCgroups(cgroupName(spec.id), spec.limits?.cgroupParent);
+      }
     }
-  }
-
-  /** Of a start: what the runtime would have removed itself, but for the bundle. */
-  #removeTraces(dir: string, spec: SandboxSpec): void {
-    if (this.#runtime.usesCgroups) {
-      removeCgroups(cgroupName(spec.id), spec.limits?.cgroupParent);
-    }
-    for (const name of [STATE, LOG]) rmSync(path.join(dir, name), { recursive: true, force: true });
   }
 
   limitsProblem(limits: StepLimits): string | undefined {
@@ -145,31 +125,20 @@ export class OciSandbox implements Sandbox {
     return runtimeSpecText(config);
   }
 
-  /** `stuck` when the runtime stood still and was ended before the program began. */
   async #runBundle(
     dir: string,
     spec: SandboxSpec,
     io: SandboxIo,
     cgroup: StepCgroup | undefined,
     signal: AbortSignal,
-  ): Promise<ProcessExit | 'stuck'> {
+  ): Promise<ProcessExit> {
     const program = this.#program(dir, spec, io.kind === 'terminal', cgroup);
     const tail = new StderrTail(io);
     // Runtimes hand standard input over to the step's user. In a user namespace they have to take the
     // host's own /dev/null for the step's, and would do that to it.
     const isNullShared = this.#host.userNamespace !== undefined;
     const stepIo = isNullShared ? openStepIo(tail.io, openEmptyFile) : openStepIo(tail.io);
-    let start: StartWatch | undefined;
-    const watch = (launched: Launched): StartWatch => {
-      const gate = path.join(dir, STATE, spec.id, 'exec.fifo');
-      const end = (): void => {
-        launched.kill();
-      };
-      return (start = watchStart(gate, end, this.#lookEveryMs));
-    };
-    const launch = await runGuarded(program, stepIo, spec.stopTimeoutMs, signal, watch);
-    if (start?.isStuck === true) return 'stuck';
-    const end = throwIfFailed(launch);
+    const end = throwIfFailed(await runGuarded(program, stepIo, spec.stopTimeoutMs, signal));
     if (end.kind === 'exited' && end.status === 0) return end;
     const error = readLoggedError(path.join(dir, LOG), spec);
     if (error !== undefined) throw error;
@@ -232,7 +201,7 @@ export class OciSandbox implements Sandbox {
 
   #arguments(dir: string, spec: SandboxSpec): string[] {
     const log = path.join(dir, LOG);
-    const common = ['--root', path.join(dir, STATE), '--log', log, '--log-format', 'json'];
+    const common = ['--root', path.join(dir, 'state'), '--log', log, '--log-format', 'json'];
     const cgroups =
       this.#runtime.name === 'runc'
         ? []
@@ -249,9 +218,6 @@ function openEmptyFile(): number {
 const TOO_LONG = /exec (container process )?\S+: argument list too long["\s]/i;
 const FORMAT_ERROR = /exec (container process )?\S+: exec format error["\s]/i;
 const LOG = 'log.json';
-const STATE = 'state';
-/** How often a runtime may stand still on the way to one program. */
-const MAX_STARTS = 2;
 const AT_FDCWD = -100;
 const MNT_DETACH = 2;
 const MOUNT_ATTR_NODEV = 4;

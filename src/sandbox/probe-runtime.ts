@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { findProgram, runProcess, shownOutput } from '../host/child-process.ts';
@@ -96,9 +96,9 @@ async function tryStartIn(
   launcher: LauncherArchitecture,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const dir = makeStepDir(base);
+  using dir = makeStepDir(base);
   try {
-    const rootfs = path.join(dir, 'rootfs');
+    const rootfs = path.join(dir.path, 'rootfs');
     for (const folder of ['', 'dev', 'proc', 'sys']) mkdirSync(path.join(rootfs, folder));
     const program = new LaunchProgram(launcher);
     program.call('exit_group', [0], 'ending');
@@ -114,8 +114,6 @@ async function tryStartIn(
   } catch (error) {
     if (signal.aborted || !(error instanceof BuildError)) throw error;
     return error.message.replace(/^Cannot start the process: /, '');
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
   }
 }
 

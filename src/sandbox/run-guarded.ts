@@ -1,4 +1,4 @@
-import { startGuarded, type Launched, type LaunchEnd } from './launcher/start.ts';
+import { startGuarded, type LaunchEnd } from './launcher/start.ts';
 import type { LaunchProgram } from './launcher/program.ts';
 import type { StepIo } from './step-io.ts';
 import { waitOrStop } from './stop-step.ts';
@@ -6,8 +6,7 @@ import { waitOrStop } from './stop-step.ts';
 /**
  * Starts a program that `beginGuarded` began with the descriptors of `stepIo`, and waits until its
  * processes are gone and what they wrote is read. `stepIo` is used up, also by a start that fails.
- * On abort: SIGTERM to the whole step, SIGKILL after `stopTimeoutMs`. `watch` is opened once it runs, and
- * disposed of when it has ended.
+ * On abort: SIGTERM to the whole step, SIGKILL after `stopTimeoutMs`.
  *
  * @throws BuildError PROCESS_NOT_STARTED, or the signal's reason
  */
@@ -16,7 +15,6 @@ export async function runGuarded(
   stepIo: StepIo,
   stopTimeoutMs: number,
   signal: AbortSignal,
-  watch?: (launched: Launched) => Disposable,
 ): Promise<LaunchEnd> {
   let launched;
   try {
@@ -24,7 +22,6 @@ export async function runGuarded(
   } finally {
     stepIo.closeOurs();
   }
-  using _watch = watch?.(launched);
   const ended = Promise.all([launched.ended, stepIo.drained]).then(([end]) => end);
-  return await waitOrStop(launched, ended, stopTimeoutMs, signal);
+  return waitOrStop(launched, ended, stopTimeoutMs, signal);
 }

@@ -118,7 +118,7 @@ export function sandboxLifeContract(name: string, rig: () => SandboxRig): void {
     expect(cgroupsLeft()).toEqual([]);
     const left = ['/run', '/dev/shm', tmpdir()]
       .flatMap((folder) => readdirSync(folder))
-      .filter((entry) => entry.startsWith(`stagecraft-step-${process.pid}-`));
+      .filter((entry) => entry.startsWith(`stagecraft-step.${process.pid}-`));
     expect(left).toEqual([]);
   });
 }

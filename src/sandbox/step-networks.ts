@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { enterPrivateMountNamespace } from '../host/mount-namespace.ts';
@@ -54,9 +53,9 @@ export function openStepNetworks(options: StepNetworksOptions): StepNetworks {
   function makeOwnDir(): string {
     const made = makeStepDir(options.runtimeDir);
     opened.defer(() => {
-      rmSync(made, { recursive: true, force: true });
+      made[Symbol.dispose]();
     });
-    return made;
+    return made.path;
   }
 
   function withoutIsolation(found: NetworkGap): StepNetwork {

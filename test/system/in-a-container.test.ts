@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBaseRig, type BaseRig } from '../support/base-rig.ts';
@@ -73,6 +74,39 @@ describe.runIf(isRoot)('root of a container', () => {
     expect(await idsOf('covered')).toBe('0\n7:8\n7:8\n');
     const { stdout } = await inContainer(cover, ['info']);
     expect(stdout).toMatch(/namespaces \* .*\/proc of the surrounding container/);
+  });
+
+  test('keeps what its steps work in while builds outside come and go, which share /dev/shm', async () => {
+    // What is remembered of this host would be wrong for the tests below.
+    await using own = rig.elsewhere();
+    // In the container the builder has a number that no process has outside.
+    const pid = 31_000 + (process.pid % 1000);
+    const numbered = `echo ${String(pid - 1)} > /proc/sys/kernel/ns_last_pid; "$@"; true`;
+    const context = own.context({
+      Dockerfile: 'FROM busybox\nRUN echo $((3 + 4))-ready; sleep 600\n',
+    });
+    const build = [PROGRAM, 'build', '--isolation=oci', context];
+    const args = ['--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', numbered, 'sh'];
+    const inside = own.start([...args, ...build], { program: 'unshare' });
+    const inUse = (): string[] =>
+      ['/run', '/dev/shm', tmpdir()]
+        .flatMap((dir) => readdirSync(dir))
+        .filter((name) => name.startsWith(`stagecraft-step.${String(pid)}-`));
+    const buildOutside = async (): Promise<void> => {
+      const other = own.context({ Dockerfile: 'FROM busybox\nRUN true\n' });
+      const { status, stderr } = await own.run(['build', '--no-cache', other]);
+      expect(status, stderr).toBe(0);
+    };
+    await inside.printed('7-ready');
+    const before = inUse();
+    expect(before).not.toEqual([]);
+    await buildOutside();
+    expect(inUse()).toEqual(before);
+    inside.kill('SIGKILL');
+    await inside.ended;
+    await buildOutside();
+    expect(inUse()).toEqual([]);
+    await own.assertNothingLeft();
   });
 
   describe('that may make no namespaces', () => {
