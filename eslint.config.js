@@ -43,6 +43,7 @@ const MAY_IMPORT = {
     'trust',
   ],
   solve: [...CORE, 'ops', 'cache'],
+  replay: [...CORE, 'registry', 'tree'],
   containers: [...CORE, 'content', 'image', 'sandbox', 'snapshot', 'tree'],
   report: ['core', 'diagnostics', 'events'],
 };

@@ -1,4 +1,4 @@
-// Builds what is published: dist/main.cjs and dist/cli.cjs (the program), dist/lib (the API).
+// Builds what is published: dist/main.cjs, cli.cjs and replay.cjs (the program), dist/lib (the API).
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -86,10 +86,14 @@ async function bundleThreads() {
   });
 }
 
-/** The first file names the text of the second: src/cli/code-cache.ts says what for. */
+/** The first file names the text of the others: src/cli/code-cache.ts says what for. */
 async function bundleProgram() {
-  const text = names.has('cli') ? await bundleCli() : '';
-  if (names.has('main')) await bundleMain(createHash('sha256').update(text).digest('hex'));
+  const texts = names.has('cli')
+    ? await Promise.all([bundleCached('cli'), bundleCached('replay')])
+    : [];
+  if (names.has('main')) {
+    await bundleMain(createHash('sha256').update(texts.join()).digest('hex'));
+  }
 }
 
 async function bundleMain(identity) {
@@ -97,7 +101,7 @@ async function bundleMain(identity) {
     ...common,
     define: { ...common.define, STAGECRAFT_BUILD: JSON.stringify(identity) },
     entryPoints: ['src/main.cts'],
-    external: ['./cli.cjs'],
+    external: ['./cli.cjs', './replay.cjs'],
     write: false,
   });
   const path = join(out, 'main.cjs');
@@ -105,12 +109,15 @@ async function bundleMain(identity) {
   await chmod(path, 0o755);
 }
 
-/** One file. Dynamic imports stay lazy: a module in it runs when it is first imported. */
-async function bundleCli() {
-  const outfile = join(out, 'cli.cjs');
+/**
+ * A program whose compiled form is cached, as one file. Dynamic imports stay lazy: a module in it runs when it is
+ * first imported.
+ */
+async function bundleCached(name) {
+  const outfile = join(out, `${name}.cjs`);
   await build({
     ...common,
-    entryPoints: ['src/cli/cli.ts'],
+    entryPoints: [`src/cli/${name}.ts`],
     external: ['koffi', 'yaml'],
     // src/cli/code-cache.ts runs it: a text that is a function already need not be copied into one.
     banner: { js: '(function (exports, require, module, __filename, __dirname) {' },

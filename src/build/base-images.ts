@@ -1,3 +1,4 @@
+import type { ImageReference } from '../core/image-reference.ts';
 import type { Platform } from '../core/platform.ts';
 import { layerNotHere } from './errors.ts';
 import type { Digest } from '../core/digest.ts';
@@ -7,6 +8,7 @@ import type { BaseImage } from '../image/base-image.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import type { SourceOp } from '../ops/op.ts';
 import type { ImageSource } from '../image/image-source.ts';
+import { parseReference } from '../image/reference.ts';
 import { imageTitle, type BaseKey, type BaseRequest } from '../stages/stage-graph.ts';
 
 /** Where base images may come from. */
@@ -19,12 +21,19 @@ export interface BaseImageSources {
   layout(path: string): Promise<ImageSource>;
 }
 
+/** A tag, and the manifest or index that it stands for. */
+export interface ResolvedTag extends Pick<ImageReference, 'registry' | 'repository' | 'tag'> {
+  readonly digest: Digest;
+}
+
 /** The base images of one build. */
 export interface BaseImages {
   /** What has been resolved so far, for `planStages`. */
   readonly resolved: ReadonlyMap<BaseKey, BaseImage>;
   /** Resolves all of them at the same time. Nothing is fetched but manifests and configs. */
   resolve(requests: readonly BaseRequest[], signal: AbortSignal): Promise<void>;
+  /** What registries said that tags are: no names with a digest, which stand for themselves. */
+  tags(): readonly ResolvedTag[];
   /** The image of a source op of this build. */
   ofOp(op: SourceOp): BaseImage;
   /** True when its layers can be had from a registry or a layout; false for an image of the local store. */
@@ -54,6 +63,7 @@ export function createBaseImages(
   elapsed: () => number,
 ): BaseImages {
   const resolved = new Map<BaseKey, BaseImage>();
+  const tags: ResolvedTag[] = [];
   const byManifest = new Map<Digest, { image: BaseImage; source: ImageSource | undefined }>();
 
   async function resolveOne(request: BaseRequest, signal: AbortSignal): Promise<void> {
@@ -66,6 +76,12 @@ export function createBaseImages(
     resolved.set(request.key, found.image);
     byManifest.set(found.image.manifestDigest, found);
     emit({ type: 'task-done', task, at: elapsed(), detail: undefined });
+    if (request.layout !== undefined || found.source === undefined) return;
+    const { name: fullName, rootDigest } = found.image;
+    const { registry, repository, tag, digest } = parseReference(fullName);
+    if (digest === undefined && rootDigest !== undefined) {
+      tags.push({ registry, repository, tag, digest: rootDigest });
+    }
   }
 
   async function find(
@@ -86,6 +102,7 @@ export function createBaseImages(
     async resolve(requests, signal) {
       await Promise.all(requests.map((request) => resolveOne(request, signal)));
     },
+    tags: () => tags,
     ofOp(op) {
       const known =
         'manifestDigest' in op.source ? byManifest.get(op.source.manifestDigest) : undefined;

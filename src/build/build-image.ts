@@ -22,6 +22,7 @@ import type { MadeBuild } from './compare-builds.ts';
 import { openBuildCaches, readCacheOptions } from './build-caches.ts';
 import type { ClaimBlobs } from './claim-blobs.ts';
 import { checkPlatforms } from './check-platforms.ts';
+import { readsOf, type BuildReads } from './build-reads.ts';
 import { openContexts } from './contexts.ts';
 import { DisposeStack } from '../core/dispose-stack.ts';
 import { checkEntitlements } from './entitlements.ts';
@@ -90,6 +91,8 @@ export interface BuildHost {
   /** Finds out which layers need not be sent; without it all of them are fetched. */
   readonly claim?: ClaimBlobs | undefined;
   readonly emit: Emit;
+  /** Told at the end how to find out what the result depends on, which undefined is where it cannot be told. */
+  readonly noteReads?: ((reads: () => BuildReads | undefined) => void) | undefined;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -129,7 +132,7 @@ export async function buildImage(
   await using remotes = openBuildRemotes(request, host);
   await using input = await openBuildInput(request, host, remotes, signal);
   const about = { dockerfile: dockerfileId(input.dockerfile), target: request.target };
-  const log = openBuildLog(host.store, about, host, signal);
+  const log = openBuildLog(host.store, about, { ...host, startedAt: host.now() }, signal);
   try {
     const noted = { ...host, emit: log.emit };
     const { id, images, stages } = await buildStations(
@@ -232,6 +235,10 @@ async function buildStations(
   await writeOutputs(images, request, outputs, { ...host, bases, epoch, elapsed }, signal);
   await caches.write(build.records, signal);
   emit({ type: 'stages-measured', stages });
+  const { noteReads, cwd } = host;
+  noteReads?.(() =>
+    readsOf(request, { ...input, contexts, planned, bases, build, images, store, cwd }),
+  );
   return { id, stages, ...made };
 }
 

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { randomHex } from '../core/random-name.ts';
 import { timeText } from '../core/time-text.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import type { BuildEvent, Emit, MissReason } from '../events/event.ts';
 import { diskError } from '../host/disk-error.ts';
+import type { Holds } from '../host/holds.ts';
 import { readFileCapped } from '../host/atomic-file.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import type { Store } from './open-store.ts';
@@ -85,13 +86,13 @@ interface NotedStep {
 
 /** Begins to note a build. Nothing is written before `close`. */
 export function openBuildLog(
-  { root, holds }: Pick<Store, 'root' | 'holds'>,
-  about: { readonly dockerfile: string; readonly target: string | undefined },
-  world: { readonly emit: Emit; now(): number },
+  { root, holds }: Pick<Store, 'root'> & { readonly holds: Pick<Holds, 'note'> },
+  about: Pick<BuildRecord, 'dockerfile' | 'target'>,
+  world: { readonly emit: Emit; readonly startedAt: number; now(): number },
   signal: AbortSignal,
 ): BuildLog {
-  const startedAt = world.now();
-  const id = startedAt.toString(36).padStart(9, '0') + randomBytes(2).toString('hex');
+  const { startedAt } = world;
+  const id = startedAt.toString(36).padStart(9, '0') + randomHex(4);
   const steps = new Map<number, NotedStep>();
   const images: string[] = [];
   const logs = openStepLogs(logDirectory(root, id), () => {

@@ -6,6 +6,7 @@ import { collectMuchGarbage } from '../host/collect-garbage.ts';
 import type { NamedContext } from '../stages/plan-request.ts';
 import { frozenContext, openContext, type ContextTree } from '../tree/context-tree.ts';
 import { openHashCache, type HashCache, type HashCacheOptions } from '../tree/hash-cache.ts';
+import type { SeenFile } from '../tree/file-tree.ts';
 import { openSelectionMemo, type SelectionMemo } from '../tree/selection-memo.ts';
 import { settledFiles } from '../tree/settled-files.ts';
 import type { BuildInput } from './build-input.ts';
@@ -32,6 +33,8 @@ export interface BuildContexts {
    * the files. Whoever asks for them later sees them as they are then.
    */
   release(name: string): void;
+  /** All that was looked at, as it was then; undefined when some of it is not known any more. */
+  seen(): Iterable<SeenFile> | undefined;
 }
 
 /** `root` is that of the store. An ignore file beside the Dockerfile goes before the one of the main context. */
@@ -55,6 +58,7 @@ export function openContexts(
     if (context?.type !== 'local') throw new TypeError(`No local context "${name}"`);
     return requireDirectory(context.path, cwd);
   };
+  let isForgotten = false;
   const isFrozen = (name: string): boolean => name === MAIN_CONTEXT && main.kind === 'files';
   const openedNs = BigInt(now()) * 1_000_000n;
   const keptFor = (name: string, kind: keyof ContextFiles): HashCacheOptions => {
@@ -95,10 +99,20 @@ export function openContexts(
     },
     release(name) {
       save(name);
+      isForgotten ||= trees.has(name);
       for (const known of [trees, caches, memos, paths]) known.delete(name);
       collectMuchGarbage();
     },
+    seen() {
+      const all = [...trees.values()];
+      const areKnown = all.every(({ seen }) => seen !== undefined);
+      return isForgotten || !areKnown ? undefined : allSeen(all);
+    },
   };
+}
+
+function* allSeen(trees: readonly ContextTree[]): Generator<SeenFile> {
+  for (const tree of trees) yield* tree.seen?.() ?? [];
 }
 
 function remember<T>(known: Map<string, T>, name: string, make: (name: string) => T): T {

@@ -41,6 +41,8 @@ export interface HostOptions {
   /** How the files of a step are shown to it; undefined is `auto`. */
   readonly snapshotter?: MountChoice | undefined;
   readonly emit: Emit;
+  /** Told at the end what the result of a build depends on, where that can be told. */
+  readonly noteReads?: BuildHost['noteReads'];
   readonly terminal?: BuildTerminal | undefined;
   /** Milliseconds since 1970. */
   now(): number;
@@ -159,6 +161,7 @@ function openHost(options: HostOptions): BuildHost & AsyncDisposable {
       return claimBlobs(layers, references, claimOptions, deps, signal);
     },
     emit: options.emit,
+    noteReads: options.noteReads,
     now: () => options.now(),
     async [Symbol.asyncDispose]() {
       using _use = use;

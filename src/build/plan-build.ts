@@ -27,6 +27,8 @@ export interface PlannedBuild {
   readonly graph: OpGraph;
   /** Seconds since 1970. */
   readonly sourceDateEpoch: number | undefined;
+  /** That time was found out from files or a repository. */
+  readonly asksForTime: boolean;
 }
 
 /** What finding out the time that SOURCE_DATE_EPOCH names takes from the world. */
@@ -62,14 +64,15 @@ export async function planBuild(
   const { buildArgs } = request;
   const parsed = applyChecks(diagnostics, ast, buildArgs).diagnostics;
   if (parsed.some(({ severity }) => severity === 'error')) throwDiagnostics(parsed, host.emit);
-  let plan: StageGraph;
+  let planned: { readonly plan: StageGraph; readonly asksForTime: boolean };
   try {
-    plan = await planWithTime(ast, planRequest(request, host.arch), { bases, host }, signal);
+    planned = await planWithTime(ast, planRequest(request, host.arch), { bases, host }, signal);
   } catch (error) {
     // What is known by now may explain the failure.
     throwDiagnostics(parsed, host.emit);
     throw error;
   }
+  const { plan, asksForTime } = planned;
   const { ignoreMatcher, emit } = host;
   const input = { buildArgs, ignoreMatcher, images: bases.resolved };
   const checks = checkDockerfile(ast, diagnostics, [plan], input);
@@ -77,7 +80,7 @@ export async function planBuild(
   if (checks.violations.length > 0) throw lintViolation(checks.violations);
   const lowered = lowerStages(plan, bases.resolved, { now: timeText(host.now) });
   const graph = await pinSources(lowered, host, signal);
-  return { ast, plan, graph, sourceDateEpoch: plan.sourceDateEpoch };
+  return { ast, plan, graph, sourceDateEpoch: plan.sourceDateEpoch, asksForTime };
 }
 
 /** Plans once more when SOURCE_DATE_EPOCH turns out to be a name, with the time that it stands for. */
@@ -86,14 +89,15 @@ async function planWithTime(
   wishes: PlanRequest,
   { bases, host }: { readonly bases: BaseImages; readonly host: PlanHost },
   signal: AbortSignal,
-): Promise<StageGraph> {
+): Promise<{ readonly plan: StageGraph; readonly asksForTime: boolean }> {
   const plan = await planStagesWithBases(ast, wishes, bases, signal);
-  if (plan.epochSource === undefined) return plan;
+  if (plan.epochSource === undefined) return { plan, asksForTime: false };
   const { sourceTime } = await import('./source-time.ts');
   const seconds = await sourceTime(plan.epochSource, host, signal);
   const epoch = [SOURCE_DATE_EPOCH, seconds === undefined ? '' : String(seconds)] as const;
   const buildArgs = new Map([...wishes.buildArgs, epoch]);
-  return planStagesWithBases(ast, { ...wishes, buildArgs }, bases, signal);
+  const dated = await planStagesWithBases(ast, { ...wishes, buildArgs }, bases, signal);
+  return { plan: dated, asksForTime: true };
 }
 
 /** The named contexts of a request, by name. @throws BuildError NAMED_CONTEXT_INVALID */

@@ -285,7 +285,7 @@ describe('pruning beside other work', () => {
     const log = openBuildLog(
       store,
       { dockerfile: 'Dockerfile', target: undefined },
-      { emit: () => undefined, now: () => 0 },
+      { emit: () => undefined, startedAt: 0, now: () => 0 },
       signal,
     );
     log.emit({ type: 'op-output', op: 3, stream: 'stdout', bytes: Buffer.from('x'), at: 0 });

@@ -9,6 +9,15 @@ import { throwDiagnostics } from './throw-diagnostics.ts';
 
 const MAX_IGNORE_FILE_BYTES = 4 * 1024 * 1024;
 
+/** Where the ignore file of a context may be, first choice first: host paths. */
+export function ignoreFilePaths(
+  contextDir: string,
+  dockerfilePath: string | undefined,
+): [...own: string[], shared: string] {
+  const own = dockerfilePath === undefined ? [] : [`${dockerfilePath}.dockerignore`];
+  return [...own, join(contextDir, '.dockerignore')];
+}
+
 /**
  * The ignore rules of a context: `<Dockerfile>.dockerignore` beside the Dockerfile goes before, and
  * replaces, `.dockerignore` in the context. Undefined when there is neither.
@@ -18,15 +27,16 @@ export function readIgnoreFile(
   dockerfilePath: string | undefined,
   emit: Emit,
 ): PatternMatcher | undefined {
-  const own = dockerfilePath === undefined ? undefined : `${dockerfilePath}.dockerignore`;
-  const path = own !== undefined && existsSync(own) ? own : join(contextDir, '.dockerignore');
+  const paths = ignoreFilePaths(contextDir, dockerfilePath);
+  const shared = paths[paths.length - 1] ?? '';
+  const path = paths.find((each) => existsSync(each)) ?? shared;
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
   if (!stat.isFile()) throw dockerfileUnreadable(path, 'it is not a regular file');
   if (stat.size > MAX_IGNORE_FILE_BYTES) {
     throw dockerfileUnreadable(path, `it has ${String(stat.size)} bytes, which is too large`);
   }
-  const name = path === own ? `${dockerfilePath ?? ''}.dockerignore` : '.dockerignore';
+  const name = path === shared ? '.dockerignore' : path;
   const text = readFileSync(path, 'utf8');
   const isPrivate = leadsOutside(path, contextDir);
   const { matcher, diagnostics } = parseIgnoreFile({ path: name, text, isPrivate });

@@ -33,6 +33,8 @@ export interface DiskCacheStore extends CacheStore {
   hasFileList(hash: string): boolean;
   /** Keeps that text, given in pieces, as long as a recent record of a step has `hash` as a part. */
   putFileList(hash: string, pieces: readonly string[]): void;
+  /** Where the record of a result is, or would be. */
+  recordPath(key: CacheKey): string;
   /** Every record that has our form, in no particular order. */
   list(): Iterable<ListedRecord>;
   /** Removes a record, and what remembers it as its step's last. Nothing happens when there is none. */
@@ -95,6 +97,7 @@ export function openDiskCacheStore(
       if (record !== undefined) touch(pathOf(key));
       return record;
     },
+    recordPath: pathOf,
     *list() {
       for (const key of listKeys(dir)) {
         const record = get(key);

@@ -9,6 +9,7 @@ import { chooseProgress, createProgress, openProgressEnvironment } from './creat
 import { answerToForeignFlag } from './foreign-flags.ts';
 import { createHeldProgress } from './held-progress.ts';
 import { prepareBuild } from './prepare-build.ts';
+import { openBuildRecorder } from './record-build.ts';
 import type { ProgressKind } from './progress.ts';
 
 const PROGRESS_KINDS = ['auto', 'plain', 'tty', 'json', 'quiet', 'none'] as const;
@@ -23,8 +24,10 @@ export const build = defineCommand({
   words: { min: 1, max: 1, expected: 'one build context, a directory, a URL or "-"' },
   async run({ flags, words: [contextWord = ''] }, context) {
     const { env, cwd, signal } = context;
-    const kind = progressKind(flags, context);
-    const { request, hostOptions, gc } = await prepareBuild(flags, contextWord, context);
+    const asked = askedProgress(flags, context);
+    const kind = chooseProgress(asked, context.stderr, env);
+    const prepared = await prepareBuild(flags, contextWord, context);
+    const { request, hostOptions, gc } = prepared;
     if (flags.call !== undefined || flags.check === true) {
       const { readCall, runCall } = await import('./call.ts');
       const call = readCall(flags);
@@ -41,6 +44,7 @@ export const build = defineCommand({
     const ran = new Set<number>();
     const display = createProgress(kind, context.stderr, openProgressEnvironment(env));
     const progress = createHeldProgress(display);
+    const recorder = openBuildRecorder({ flags, request, host: hostOptions, progress: asked });
     let result: BuildResult;
     try {
       await using host = await openBuildHost(
@@ -50,7 +54,9 @@ export const build = defineCommand({
             if (event.type === 'image-written') written.push(event.image);
             if (event.type === 'op-done') ran.add(event.op);
             progress.emit(event);
+            recorder?.note(event);
           },
+          noteReads: recorder && ((reads) => recorder.noteReads(reads)),
           terminal: {
             borrow: (work) => progress.hold(async () => work(await isOnTerminal())),
           },
@@ -63,6 +69,7 @@ export const build = defineCommand({
     }
     writeResultFiles(flags, cwd, result, written);
     if (kind === 'quiet') context.stdout.write(`${result.id}\n`);
+    recorder?.keep(result.id);
     // A build that took all from the cache has left nothing to tidy.
     if (ran.size > 0 && gc.isEnabled && isTidyDue(hostOptions.root, context.now())) {
       const { startTidying } = await import('./tidy.ts');
@@ -78,12 +85,12 @@ async function isOnTerminal(): Promise<boolean> {
   return isatty(0) && isatty(1);
 }
 
-/** `-q`, else `--progress`, else BUILDKIT_PROGRESS as with Docker, else what the terminal can do. */
-function progressKind(flags: BuildFlagValues, context: CommandContext): ProgressKind {
+/** `-q`, else `--progress`, else BUILDKIT_PROGRESS as with Docker, else what the terminal can do (`auto`). */
+function askedProgress(flags: BuildFlagValues, context: CommandContext): ProgressKind | 'auto' {
   if (flags.quiet === true) return 'quiet';
   const fromEnv = context.env['BUILDKIT_PROGRESS'] ?? '';
   const named = flags.progress ?? (fromEnv === '' ? 'auto' : fromEnv);
   const written = flags.progress === undefined ? 'BUILDKIT_PROGRESS' : '--progress';
   const word = named === 'rawjson' ? 'json' : named;
-  return chooseProgress(oneOf(written, word, PROGRESS_KINDS), context.stderr, context.env);
+  return oneOf(written, word, PROGRESS_KINDS);
 }

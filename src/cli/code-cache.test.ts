@@ -58,7 +58,9 @@ function run(
     syncBuiltinESMExports();
     const { runProgram } = await import(${JSON.stringify(MODULE)});
     process.argv[2] = ${JSON.stringify(command)};
-    runProgram(${JSON.stringify(path)}, { build: ${JSON.stringify(build)}, cacheHome: ${JSON.stringify(home ?? undefined)} });`;
+    const { userCacheDirectory } = await import(${JSON.stringify(join(import.meta.dirname, 'user-cache.ts'))});
+    const cacheDirectory = userCacheDirectory({ XDG_CACHE_HOME: ${JSON.stringify(home ?? undefined)} });
+    runProgram(${JSON.stringify(path)}, { build: ${JSON.stringify(build)}, cacheDirectory });`;
   const { stdout, stderr } = spawnSync(
     process.execPath,
     ['--import', 'tsx', '--input-type=module', '-e', script],

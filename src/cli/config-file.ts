@@ -45,15 +45,14 @@ const MAX_CONFIG_CHARS = 1024 * 1024;
  * @throws BuildError CONFIG_INVALID
  */
 export function readConfigFile(user: UserIdentity): ConfigFile {
-  const named = user.env['STAGECRAFT_CONFIG'];
-  const path = named === undefined || named === '' ? defaultPath(user) : named;
+  const path = configFilePath(user);
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     const isMissing = code === 'ENOENT' || code === 'ENOTDIR';
-    if (isMissing && path !== named)
+    if (isMissing && path !== user.env['STAGECRAFT_CONFIG'])
       return { registries: {}, caCerts: [], requiresIsolatedNetwork: false };
     throw badConfig(path, isMissing ? 'there is no such file' : code);
   }
@@ -92,6 +91,12 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     cdiDirectories: reader.optional(top['cdi-spec-dirs'], (value) => reader.directories(value)),
     gc: reader.optional(top['gc'], (value) => reader.gc(value)),
   };
+}
+
+/** Where the configuration is, or would be. */
+export function configFilePath(user: UserIdentity): string {
+  const named = user.env['STAGECRAFT_CONFIG'];
+  return named === undefined || named === '' ? defaultPath(user) : named;
 }
 
 function defaultPath(user: UserIdentity): string {

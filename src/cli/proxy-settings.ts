@@ -43,8 +43,7 @@ export function readDockerProxies(user: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDir: string;
 }): ProxySettings {
-  const named = user.env['DOCKER_CONFIG'] ?? '';
-  const path = join(named === '' ? join(user.homeDir, '.docker') : named, 'config.json');
+  const path = dockerConfigPath(user);
   const bytes = readFileCapped(path, MAX_DOCKER_CONFIG_BYTES);
   if (bytes === undefined) return {};
   let json: unknown;
@@ -61,6 +60,15 @@ export function readDockerProxies(user: {
       return isProxyValue(value) ? [[key, value]] : [];
     }),
   );
+}
+
+/** Where Docker's configuration is, or would be: DOCKER_CONFIG, else ~/.docker. */
+export function dockerConfigPath(user: {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly homeDir: string;
+}): string {
+  const named = user.env['DOCKER_CONFIG'] ?? '';
+  return join(named === '' ? join(user.homeDir, '.docker') : named, 'config.json');
 }
 
 /** True for what can stand in a variable: text without control characters. */

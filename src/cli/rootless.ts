@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { callerVariable } from '../replay/call.ts';
 import { currentUserNamespace } from '../host/current-user-namespace.ts';
 import { hasCapability } from '../host/own-capabilities.ts';
 import type { CommandContext } from './command.ts';
@@ -20,6 +21,7 @@ export async function becomeRoot(context: CommandContext, root: string): Promise
       HOME: context.homeDir,
       STAGECRAFT_ROOT: root,
       [HOST_UID_VARIABLE]: '0',
+      ...callerVariable(process.env),
     };
     enterContainerNamespace([...context.program, ...context.argv], anew);
     return;
@@ -32,6 +34,7 @@ export async function becomeRoot(context: CommandContext, root: string): Promise
     HOME: context.homeDir,
     STAGECRAFT_ROOT: root,
     [HOST_UID_VARIABLE]: String(context.uid),
+    ...callerVariable(process.env),
   };
   enterUserNamespace([...context.program, ...context.argv], env, userName(), context.uid);
 }

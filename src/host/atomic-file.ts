@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -11,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { randomHex } from '../core/random-name.ts';
 import { BuildError } from '../diagnostics/build-error.ts';
 import { diskError } from './disk-error.ts';
 
@@ -105,7 +105,7 @@ export function syncDirectory(path: string): void {
 
 /** A free name in the same directory, for a file that is renamed to `path` when it is whole. */
 export function temporaryNameFor(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+  return join(dirname(path), `.${basename(path)}.${randomHex(16)}.tmp`);
 }
 
 /** The errno name (`ENOENT`) of an error from `node:fs`, or undefined. */

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, openSync, renameSync } from 'node:fs';
+import { randomHex } from '../core/random-name.ts';
 import { unlinkIfThere, writeAll } from './atomic-file.ts';
 
 /** Mode of files that only their owner may read. */
@@ -14,7 +14,7 @@ export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
  * through `writeFileAtomic`.
  */
 export function replaceFile(path: string, content: FileContent, mode: number = PRIVATE_FILE): void {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${path}.${randomHex(12)}.tmp`;
   const fd = openSync(temporary, 'wx', PRIVATE_FILE);
   try {
     try {

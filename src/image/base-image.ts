@@ -19,6 +19,8 @@ export interface BaseImage {
   readonly name: string;
   /** Digest of the manifest of the chosen platform: the identity of the source op. */
   readonly manifestDigest: Digest;
+  /** What its name led to: the digest of that manifest, or of the index with it. Undefined for the local store. */
+  readonly rootDigest?: Digest | undefined;
   readonly config: ImageConfig;
   readonly configDigest: Digest;
   /** Bottom to top; same length and order as `config.rootfs.diff_ids`. */

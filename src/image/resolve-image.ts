@@ -50,7 +50,8 @@ export async function resolveImage(
   if ('available' in found) {
     throw platformNotFound(name, formatPlatform(platform), [...new Set(found.available)]);
   }
-  return readImage(name, found.manifest, found.digest, platform, fetch);
+  const image = await readImage(name, found.manifest, found.digest, platform, fetch);
+  return { ...image, rootDigest: digest };
 }
 
 interface Search {

@@ -110,3 +110,37 @@ describe('openContext()', () => {
     expect(names(openContext(path.join(dir, 'link'), undefined))).toEqual(['f']);
   });
 });
+
+describe('what a context has seen', () => {
+  function seen(tree: ContextTree): string[] {
+    return [...(tree.seen?.() ?? [])]
+      .map(({ hostPath, node, isListed }) => {
+        const what = node === undefined ? 'unknown' : node.type;
+        return `${hostPath.slice(dir.length)} ${what}${isListed ? ', listed' : ''}`;
+      })
+      .sort();
+  }
+
+  test('is what was asked for, and nothing beside it', () => {
+    fill('src/a', 'src/b', 'docs/c');
+    const tree = openContext(dir, undefined);
+    expect(seen(tree)).toEqual([]);
+    tree.lookup('/docs/d' as BytePath, { followsLast: true });
+    names(tree, '/src');
+    expect(seen(tree)).toEqual([
+      ' directory',
+      '/docs directory',
+      '/docs/d unknown',
+      '/src directory, listed',
+    ]);
+    tree.lookup('/src/a' as BytePath, { followsLast: true });
+    expect(seen(tree)).toContain('/src/a file');
+  });
+
+  test('has the ignored directories that were searched for exceptions', () => {
+    fill('dist/keep/x', 'dist/other/y', 'modules/z');
+    const tree = openContext(dir, ignoring('dist\nmodules\n!dist/keep\n'));
+    names(tree);
+    expect(seen(tree)).toEqual([' directory, listed', '/dist unknown, listed']);
+  });
+});

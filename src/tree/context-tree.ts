@@ -4,7 +4,7 @@ import { listEntries, type ListedEntry } from '../host/list-entries.ts';
 import { hasCode } from '../host/sys.ts';
 import { openChainTree } from './chain-tree.ts';
 import { openDirTree, type NameFilter } from './dir-tree.ts';
-import type { FileTree, TreeNode } from './file-tree.ts';
+import type { FileTree, SeenFile, TreeNode } from './file-tree.ts';
 import { joinPath } from './node.ts';
 
 /** The files of a local build context, without those that its ignore file leaves out. */
@@ -36,12 +36,13 @@ export function openContext(
   dir: string | undefined,
   ignore: PatternMatcher | undefined,
 ): ContextTree {
+  const filter = ignore === undefined ? undefined : new IgnoreFilter(ignore);
   const tree =
     dir === undefined
       ? openChainTree([])
       : openDirTree(dir, {
           owner: { uid: 0, gid: 0 },
-          filter: ignore === undefined ? undefined : new IgnoreFilter(ignore),
+          filter,
           hidesSockets: true,
           remembers: true,
         });
@@ -50,6 +51,10 @@ export function openContext(
     list: tree.list.bind(tree),
     child: tree.child.bind(tree),
     states: tree.states,
+    *seen() {
+      yield* tree.seen?.() ?? [];
+      yield* filter?.seen() ?? [];
+    },
     whyIgnored(path) {
       const match = ignore?.matches(path.slice(1) as BytePath);
       if (match?.isIgnored !== true || match.rule === undefined) return undefined;
@@ -78,6 +83,8 @@ class IgnoreFilter implements NameFilter {
   readonly #ignore: PatternMatcher;
   /** Whether an ignored directory holds something that is not, by path. */
   readonly #holds = new Map<BytePath, boolean>();
+  /** Ignored directories that were listed for that. */
+  readonly #listed: BytePath[] = [];
 
   constructor(ignore: PatternMatcher) {
     this.#ignore = ignore;
@@ -86,6 +93,10 @@ class IgnoreFilter implements NameFilter {
   includes(directory: TreeNode, name: BytePath, isDirectory: boolean): boolean {
     const path = joinPath(directory.path, name).slice(1) as BytePath;
     return this.#isKept(path, joinPath(directory.hostPath, name), isDirectory);
+  }
+
+  *seen(): Generator<SeenFile> {
+    for (const hostPath of this.#listed) yield { hostPath, node: undefined, isListed: true };
   }
 
   #isKept(path: BytePath, hostPath: BytePath, isDirectory: boolean): boolean {
@@ -99,6 +110,7 @@ class IgnoreFilter implements NameFilter {
   }
 
   #holdsKept(path: BytePath, hostPath: BytePath): boolean {
+    this.#listed.push(hostPath);
     return readEntries(hostPath).some((entry) => {
       const { name } = entry;
       const below = `${path}/${name}` as BytePath;

@@ -3,7 +3,7 @@ import { compareBytes, fsPath, textToBytes, type BytePath } from '../core/bytes.
 import { listEntries, type ListedEntry } from '../host/list-entries.ts';
 import { hasCode } from '../host/sys.ts';
 import { unreadable } from './errors.ts';
-import type { DirectoryStates, FileTree, TreeNode } from './file-tree.ts';
+import type { DirectoryStates, FileTree, SeenFile, TreeNode } from './file-tree.ts';
 import { KNOWN, ListedDirectory, MANY_NAMES } from './listed-directory.ts';
 import { joinPath, readNode, ROOT } from './node.ts';
 import { resolvePath } from './resolve.ts';
@@ -60,6 +60,7 @@ class DirTree implements FileTree {
   readonly #listed = new WeakMap<TreeNode, ReadonlySet<BytePath>>();
   readonly #memory: Memory | undefined;
   readonly states: FileTree['states'];
+  readonly seen: FileTree['seen'];
 
   constructor(dir: BytePath, options: DirTreeOptions) {
     this.#dir = dir;
@@ -71,6 +72,7 @@ class DirTree implements FileTree {
       const memory: Memory = { ...nothing, listed: new Map(), nodes: new Map() };
       this.#memory = memory;
       this.states = (directory) => this.#states(directory, memory);
+      this.seen = () => this.#seen(memory);
     }
   }
 
@@ -145,6 +147,25 @@ class DirTree implements FileTree {
         listed.node(index, directory, this.#owner),
       ),
     };
+  }
+
+  *#seen(memory: Memory): Generator<SeenFile> {
+    for (const [path, node] of memory.nodes) {
+      const isListed = memory.listed.has(path);
+      const hostPath = path === ROOT ? this.#dir : joinPath(this.#dir, path.slice(1) as BytePath);
+      if (!isListed) yield { hostPath, node, isListed };
+    }
+    for (const [path, listed] of memory.listed) {
+      const directory = this.lookup(path, { followsLast: false });
+      if (directory === undefined) throw new TypeError(`"${path}" was listed, and is not known`);
+      yield { hostPath: directory.hostPath, node: directory, isListed: true };
+      for (const index of listed.names.keys()) {
+        // What is absent was left out of a listing, which the directory's own times tell of.
+        if (listed.knownOf(index) !== KNOWN.node) continue;
+        const node = listed.node(index, directory, this.#owner);
+        if (!memory.listed.has(node.path)) yield { hostPath: node.hostPath, node, isListed: false };
+      }
+    }
   }
 
   /** Also that something was not there. */

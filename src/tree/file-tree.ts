@@ -22,6 +22,17 @@ export interface FileTree {
    * remember what they have seen offer it.
    */
   readonly states?: ((directory: TreeNode) => DirectoryStates) | undefined;
+  /** All that was looked at so far, as it was then. Only trees that remember it offer it. */
+  readonly seen?: (() => Iterable<SeenFile>) | undefined;
+}
+
+/** A place that a tree has looked at. */
+export interface SeenFile {
+  readonly hostPath: BytePath;
+  /** What was there; undefined when nothing was, or nothing that counts. */
+  readonly node: TreeNode | undefined;
+  /** Also which names are in it. */
+  readonly isListed: boolean;
 }
 
 /** The states of what is in one directory, for telling whether anything in it has changed. */

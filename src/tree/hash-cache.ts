@@ -42,7 +42,7 @@ export interface HashCacheOptions {
   /** Where they are kept, a file for each context. Its directory is made when it is not there. */
   readonly file: string;
   /** As they were before any of them was looked at. */
-  readonly settled: SettledFiles;
+  readonly settled: Pick<SettledFiles, 'has'>;
 }
 
 /** Opens the digests of one context. Nothing is read before the first `get`. */

@@ -24,7 +24,7 @@ export interface SelectionMemoOptions {
   /** Where they are kept, a file for each context. Its directory is made when it is not there. */
   readonly file: string;
   /** As they were before any of them was looked at. */
-  readonly settled: SettledFiles;
+  readonly settled: Pick<SettledFiles, 'has'>;
 }
 
 /** Fewer files are looked up one by one in less time than this takes to be written. */

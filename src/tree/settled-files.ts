@@ -7,6 +7,8 @@ import { statfsSync, statSync } from 'node:fs';
 export interface SettledFiles {
   /** `touchedNs`: when a file was touched last, mtime or ctime, in nanoseconds since 1970. `dev`: its device. */
   has(touchedNs: bigint, dev: number): boolean;
+  /** True where the kernel of this machine dates the files by its own clock, to the tick. `dev`: their device. */
+  isFine(dev: number): boolean;
 }
 
 /** The kernel's clock for files ticks every 10 ms at most on these, which keep what it says. */
@@ -27,12 +29,16 @@ const FINE_FILE_SYSTEMS: ReadonlySet<number> = new Set([
 export function settledFiles(directory: string, nowNs: bigint): SettledFiles {
   // Asked when something was read: an unchanged context needs no answer.
   let fine: { readonly device: number | undefined } | undefined;
+  const isFine = (dev: number): boolean => {
+    fine ??= { device: deviceOfFineFileSystem(directory) };
+    return dev === fine.device;
+  };
   return {
+    isFine,
     has(touchedNs, dev) {
-      fine ??= { device: deviceOfFineFileSystem(directory) };
       // Old ext file systems have the digits of whole seconds alone.
-      const isFine = dev === fine.device && touchedNs % NS_PER_SECOND !== 0n;
-      return touchedNs <= nowNs - (isFine ? FINE_TICK_NS : COARSE_TICK_NS);
+      const isExact = isFine(dev) && touchedNs % NS_PER_SECOND !== 0n;
+      return touchedNs <= nowNs - (isExact ? FINE_TICK_NS : COARSE_TICK_NS);
     },
   };
 }
