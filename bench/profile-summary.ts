@@ -18,6 +18,9 @@ interface ProfileNode {
   readonly children?: readonly number[];
 }
 
+/** The source file of each line, by the name of the bundle that it is in. */
+export type Places = ReadonlyMap<string, readonly string[]>;
+
 /** Time that one place takes in a run, on average. */
 export interface PlaceShare {
   readonly place: string;
@@ -26,12 +29,9 @@ export interface PlaceShare {
 
 /**
  * Time by place, most first: a folder of `src/`, with all of Node and the kernel that it calls, or a part of
- * Node that nothing of ours called. `places` has the source file of each line of the bundle.
+ * Node that nothing of ours called.
  */
-export function shareByPlace(
-  profiles: readonly CpuProfile[],
-  places: readonly string[],
-): PlaceShare[] {
+export function shareByPlace(profiles: readonly CpuProfile[], places: Places): PlaceShare[] {
   const total = new Map<string, number>();
   for (const profile of profiles) {
     for (const { stack, us } of samplesOf(profile)) {
@@ -45,7 +45,7 @@ export function shareByPlace(
 }
 
 /** `caller;callee 12` a line, in microseconds, of all profiles: the input of programs that draw flame graphs. */
-export function foldedStacks(profiles: readonly CpuProfile[], places: readonly string[]): string {
+export function foldedStacks(profiles: readonly CpuProfile[], places: Places): string {
   const total = new Map<string, number>();
   for (const profile of profiles) {
     for (const { stack, us } of samplesOf(profile)) {
@@ -78,7 +78,7 @@ function* samplesOf({ nodes, samples, timeDeltas }: CpuProfile): Generator<{
   }
 }
 
-function placeOf(stack: readonly ProfileNode[], places: readonly string[]): string {
+function placeOf(stack: readonly ProfileNode[], places: Places): string {
   const last = stack.at(-1)?.callFrame.functionName ?? '';
   if (last === '(idle)') return 'waiting';
   if (last === '(garbage collector)') return 'garbage collector';
@@ -101,12 +101,16 @@ function placeOf(stack: readonly ProfileNode[], places: readonly string[]): stri
   return source.replace(/^(src\/[^/]+)\/.*$/, '$1/');
 }
 
-function sourceOf({ callFrame }: ProfileNode, places: readonly string[]): string | undefined {
-  return callFrame.url.endsWith('cli.cjs') ? places[callFrame.lineNumber] : undefined;
+function sourceOf({ callFrame }: ProfileNode, places: Places): string | undefined {
+  return places.get(fileOf(callFrame.url))?.[callFrame.lineNumber];
 }
 
-function frameName(node: ProfileNode, places: readonly string[]): string {
+function fileOf(url: string): string {
+  return url.slice(url.lastIndexOf('/') + 1);
+}
+
+function frameName(node: ProfileNode, places: Places): string {
   const { functionName, url } = node.callFrame;
-  const where = sourceOf(node, places) ?? url.split('/').at(-1) ?? '';
+  const where = sourceOf(node, places) ?? fileOf(url);
   return `${functionName === '' ? '(anonymous)' : functionName} ${where}`.replaceAll(';', ',');
 }

@@ -13,7 +13,7 @@ import { workloads } from './workloads.ts';
 /*
  * Shows where one workload spends the time of Stagecraft's main thread, by folder of src/:
  *
- *   npm run bench:profile -- W1 [--runs 20] [--folded FILE]
+ *   npm run bench:profile -- W1a [--runs 20] [--folded FILE]
  *
  * Builds the program with its names and lines kept, runs the workload as `npm run bench` does, with Node's
  * own profiler, and adds the runs up. FILE gets folded stacks, which flamegraph.pl and speedscope.app
@@ -30,7 +30,7 @@ const { values, positionals } = parseArgs({
   options: { runs: { type: 'string', default: '20' }, folded: { type: 'string' } },
 });
 
-await main(positionals[0] ?? 'W1', Number(values.runs));
+await main(positionals[0] ?? 'W1a', Number(values.runs));
 
 async function main(id: string, runs: number): Promise<void> {
   const workload = workloads().find((each) => each.id === id && each.command === 'build');
@@ -45,13 +45,14 @@ async function main(id: string, runs: number): Promise<void> {
     workload.prepare(context, `${server.host}/bench/base:latest`);
     const program = buildReadable(PROGRAM_DIR);
     const profiles: CpuProfile[] = [];
-    // The first fills the store, the second is the first to find the compiled program.
-    for (let run = -2; run < runs; run++) {
+    // The first fills the store, the second is the first to find the compiled program and the third to be replayed.
+    for (let run = -4; run < runs; run++) {
       workload.touch?.(context, run);
       const profile = profileOnce(program, context, dir, workload.noCache === true);
       if (run >= 0) profiles.push(profile);
     }
-    const places = placesOf(join(PROGRAM_DIR, 'cli.cjs'));
+    const bundles = ['cli.cjs', 'replay.cjs'];
+    const places = new Map(bundles.map((name) => [name, placesOf(join(PROGRAM_DIR, name))]));
     say(`${workload.id} ${workload.title}: main thread, mean of ${String(runs)} runs\n`);
     for (const { place, ms } of shareByPlace(profiles, places)) {
       say(`${ms.toFixed(1).padStart(8)} ms  ${place}`);
@@ -101,7 +102,7 @@ function profileOnce(
 
 /** The source file of each line of the bundle, from the comments that esbuild puts before each. */
 function placesOf(bundle: string): readonly string[] {
-  let place = 'src/cli/cli.ts';
+  let place = 'src/cli/';
   return readFileSync(bundle, 'latin1')
     .split('\n')
     .map((line) => (place = /^ *\/\/ (src\/\S+\.ts)$/.exec(line)?.[1] ?? place));

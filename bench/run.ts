@@ -119,7 +119,10 @@ async function runWorkload(workload: Workload, bench: Bench): Promise<Result> {
   if (workload.start !== 'first') {
     const running = await openPeers(peers, stores, registry, opened);
     for (const [name, peer] of running) {
-      await succeed(peer.build(build(workload, context, `${registry}/warm:${name}`)), signal);
+      await succeed(
+        peer.build(build(workload, context, tagFor(workload, name, -1, bench))),
+        signal,
+      );
     }
     for (let run = 0; run < runs; run++) await oneRound(run, running);
     return { workload, timings, limitMs };
@@ -192,9 +195,10 @@ async function timeOne(
   name: string,
   context: string,
   run: number,
-  { registry, signal }: Bench,
+  bench: Bench,
 ): Promise<Timing> {
-  const tag = `${registry}/bench:${workload.id.toLowerCase()}-${name}-${String(run)}`;
+  const { signal } = bench;
+  const tag = tagFor(workload, name, run, bench);
   warm(context);
   if (workload.start === 'cold') freshDockerfile(context, `${name} ${String(run)}`);
   const options = build(workload, context, tag);
@@ -212,6 +216,12 @@ async function timeOne(
   for (const command of peer.forget(tag)) await runCommand(command, signal);
   spawnSync('sync');
   return succeed(peer.pull(tag), signal);
+}
+
+/** `run` -1 is the warm-up. */
+function tagFor({ id, isRepeated }: Workload, peer: string, run: number, bench: Bench): string {
+  const which = isRepeated === true ? 'again' : run < 0 ? 'warm' : String(run);
+  return `${bench.registry}/bench:${id.toLowerCase()}-${peer}-${which}`;
 }
 
 function build(workload: Workload, dir: string, tag: string): BuildOptions {

@@ -14,6 +14,8 @@ export interface Workload {
    * build ran just before.
    */
   readonly start: 'cold' | 'first' | 'warm';
+  /** Each run is the very command that ran before; else each gives its image a name of its own. */
+  readonly isRepeated?: boolean;
   /** Changes the context between the warm-up and a timed run; `run` counts from 0. */
   touch?(dir: string, run: number): void;
   /** A stage that is built before each timed run, so that only what builds on it is timed. */
