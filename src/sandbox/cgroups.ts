@@ -1,14 +1,20 @@
-import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { hasCode } from '../host/sys.ts';
 
 /** Where cgroups are mounted: the tree of version 2, or one directory for each controller of version 1. */
 export const CGROUP_ROOT = '/sys/fs/cgroup';
 const PREFIX = 'stagecraft-';
+/** The number of a process, and the namespace in which that is its number. */
+const NAME = new RegExp(`^${PREFIX}(\\d+)-(\\d+)-`);
 
 /** Name of a step's cgroup. It tells whose it is, so that those of killed builds can be found. */
 export function cgroupName(id: string): string {
-  return `${PREFIX}${process.pid}-${id}`;
+  return `${PREFIX}${process.pid}-${processNamespace()}-${id}`;
+}
+
+function processNamespace(): string {
+  return String(statSync('/proc/self/ns/pid').ino);
 }
 
 /**
@@ -28,12 +34,15 @@ export function removeCgroup(directory: string): void {
   }
 }
 
-/** Removes the cgroups of builds that were killed before they could. */
+/**
+ * Removes the cgroups of builds that were killed before they could. Not those of builds in containers, whose
+ * processes have other numbers here: one that was just made is as empty as one that was left.
+ */
 export function sweepCgroups(): void {
   const names = new Set(hierarchies().flatMap(readNames));
   for (const name of names) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) removeCgroups(name);
+    const [, pid = '', namespace] = NAME.exec(name) ?? [];
+    if (namespace === processNamespace() && !existsSync(`/proc/${pid}`)) removeCgroups(name);
   }
 }
 

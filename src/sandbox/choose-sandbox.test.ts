@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,13 +12,14 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { sweepCgroups } from './cgroups.ts';
+import { removeCgroup, sweepCgroups } from './cgroups.ts';
 import { describeHost, openSandbox } from './choose-sandbox.ts';
 import { noSandbox } from './errors.ts';
 import { readHostFacts } from './host-facts.ts';
 import { probeRuntime } from './probe-runtime.ts';
 import { canRunSteps } from './sandbox-rig.fixture.ts';
 import type { SandboxSpec } from './sandbox.ts';
+import { cgroupProblem, openStepCgroup } from './step-cgroup.ts';
 import { makeStepDir, sweepStepDirs } from './step-dir.ts';
 
 const { signal } = new AbortController();
@@ -148,6 +150,30 @@ test('sweepStepDirs() leaves alone what is no directory', () => {
   sweepStepDirs(dir);
   expect(readdirSync(dir)).toEqual(['outside', 'stagecraft-step.1-a', 'stagecraft-step.1-b']);
 });
+
+test.runIf(canRunSteps && cgroupProblem({ pids: 10 }) === undefined)(
+  'sweepCgroups() removes what killed builds left, and nothing of containers',
+  () => {
+    // A hierarchy in which this process may make some.
+    using made = openStepCgroup('sweep', { pids: 10 });
+    const own = path.dirname(made.entrances[0] ?? '');
+    const here = statSync('/proc/self/ns/pid').ino;
+    const [left, elsewhere] = [here, here + 1].map((namespace) =>
+      path.join(path.dirname(own), `stagecraft-4999999-${namespace}-a`),
+    ) as [string, string];
+    for (const cgroup of [left, elsewhere]) mkdirSync(cgroup);
+    try {
+      sweepCgroups();
+      expect([own, left, elsewhere].map((cgroup) => existsSync(cgroup))).toEqual([
+        true,
+        false,
+        true,
+      ]);
+    } finally {
+      for (const cgroup of [left, elsewhere]) removeCgroup(cgroup);
+    }
+  },
+);
 
 test('sweepCgroups() does no harm where there are none', () => {
   expect(() => {
