@@ -84,8 +84,8 @@ export function openStore(
 function makeDirectories(root: string, uid: number): void {
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
-    // Of a store that is there, this is known.
-    if (!existsSync(join(root, 'snapshots'))) checkFileSystem(root, uid);
+    // Of a store that has had an image, this is known.
+    if (!existsSync(join(root, 'images.json'))) checkFileSystem(root, uid);
     for (const name of ['blobs', 'snapshots', 'cache', 'layers', 'mounts', 'locks', 'tmp']) {
       mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
     }

@@ -69,15 +69,21 @@ interface Ids {
 
 /**
  * What the file system of the directory `root` lacks that files of images need; undefined when it has all.
- * FAT, exFAT, NTFS, SFTP and directories without case lack something. Takes about a millisecond.
- * @throws BuildError DISK_FULL, DISK_FAILED
+ * FAT, exFAT, NTFS, SFTP and directories without case lack something. So do some for users with ids of their
+ * own. A disk that takes no more lacks nothing: what is written to it later says so. Takes about a millisecond.
  */
 export function whyNoStore(root: string, uid: number): string | undefined {
-  const dir = mkdtempSync(join(root, 'probe-'));
-  // Where there is a choice, the ids are others than those that files have anyway.
-  const isFree = uid === 0 && !idMap().isSingle;
-  const ids = isFree ? { uid: 1, gid: 1 } : lstatSync(dir);
+  let dir: string;
   try {
+    dir = mkdtempSync(join(root, 'probe-'));
+  } catch (error) {
+    if (diskError(root, error) === undefined) throw error;
+    return undefined;
+  }
+  try {
+    // Where there is a choice, the ids are others than those that files have anyway.
+    const isFree = uid === 0 && !idMap().isSingle;
+    const ids = isFree ? { uid: 1, gid: 1 } : lstatSync(dir);
     return NEEDS.find(([, keeps]) => !tryOut(dir, () => keeps(dir, ids)))?.[0];
   } finally {
     rmSync(dir, { recursive: true, force: true });
@@ -88,8 +94,6 @@ function tryOut(dir: string, keeps: () => boolean): boolean {
   try {
     return keeps();
   } catch (error) {
-    const failure = diskError(dir, error);
-    if (failure !== undefined) throw failure;
-    return false;
+    return diskError(dir, error) !== undefined;
   }
 }

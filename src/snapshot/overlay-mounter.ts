@@ -1,8 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { listsTypes } from '../host/lists-types.ts';
 import { COVER, type MountedChain, type Mounter, type MountRequest } from './mounter.ts';
-import { MAX_LOWERS, mountOverlay, unmountOverlay } from './overlay-mount.ts';
+import { MAX_LOWERS, mountOverlay, unmountOverlay, type OverlayDirs } from './overlay-mount.ts';
 import { removeTree } from './remove-tree.ts';
 
 /** Shows a chain by mounting it as overlayfs: what is changed lands in `fs` by itself. */
@@ -33,7 +41,7 @@ function mount({ base, id, path, lowers, hasCover, floor }: MountRequest): Mount
   };
   try {
     checkTypes(base, path);
-    mountOverlay(dirs);
+    mountWritable(dirs);
   } catch (error) {
     clear();
     throw error;
@@ -59,6 +67,18 @@ function checkTypes(base: string, path: string): void {
   typed.add(base);
 }
 
+/** Where the kernel cannot prepare the work directory, it mounts all the same, for reading alone. */
+function mountWritable(dirs: OverlayDirs): void {
+  mountOverlay(dirs);
+  const root = join(dirs.base, dirs.target);
+  try {
+    accessSync(root, constants.W_OK);
+  } catch (error) {
+    unmountOverlay(root);
+    throw error;
+  }
+}
+
 /** What the kernel leaves in it after an unmount is known, so that mostly nothing has to be listed. */
 function removeWork(work: string): void {
   try {
@@ -77,17 +97,18 @@ function removeWork(work: string): void {
  * about a millisecond.
  */
 export function whyNoOverlay(dir: string): string | undefined {
-  const base = mkdtempSync(join(dir, 'probe-'));
+  let base: string | undefined;
   try {
+    base = mkdtempSync(join(dir, 'probe-'));
     for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(join(base, name));
     const names = { lowers: ['lower'], upper: 'upper', work: 'work', target: 'merged' };
     checkTypes(base, base);
-    mountOverlay({ base, ...names, links: 'links' });
+    mountWritable({ base, ...names, links: 'links' });
     unmountOverlay(join(base, 'merged'));
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   } finally {
-    removeTree(base);
+    if (base !== undefined) removeTree(base);
   }
 }
