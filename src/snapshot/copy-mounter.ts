@@ -2,9 +2,10 @@ import { lstatSync, mkdirSync, readdirSync, type BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { createBreather, type Breather } from '../core/breathe.ts';
 import { fsPath, textToBytes, type BytePath } from '../core/bytes.ts';
+import { listEntries } from '../host/list-entries.ts';
 import { copyFileUp, copyMetadata } from '../tree/copy-up.ts';
 import type { FileTree, TreeNode } from '../tree/file-tree.ts';
-import { joinPath, ROOT } from '../tree/node.ts';
+import { joinPath, readNode, ROOT } from '../tree/node.ts';
 import { foldChanges, type Identity } from './fold-changes.ts';
 import type { MountedChain, Mounter, MountRequest } from './mounter.ts';
 import { removeSlowly } from './remove-tree.ts';
@@ -21,7 +22,7 @@ import { removeSlowly } from './remove-tree.ts';
 export const copyMounter: Mounter = { mount };
 
 async function mount(request: MountRequest, signal: AbortSignal): Promise<MountedChain> {
-  const { path, parentTree } = request;
+  const { base, path, parentTree, floor } = request;
   const tree = request.tree();
   const root = join(path, 'merged');
   mkdirSync(root, { mode: 0o700 });
@@ -29,6 +30,7 @@ async function mount(request: MountRequest, signal: AbortSignal): Promise<Mounte
   const breather = createBreather(signal);
   const from = tree.lookup(ROOT, { followsLast: false });
   if (from !== undefined) await copyDirectory(tree, from, hostRoot, breather);
+  if (floor !== undefined) layFloor(textToBytes(join(base, floor())), hostRoot);
   const identities = new Map<BytePath, Identity>();
   await identify(hostRoot, ROOT, identities, breather);
   return {
@@ -65,6 +67,23 @@ async function copyDirectory(
     }
   }
   if (from.ino !== 0) copyMetadata(from, to);
+}
+
+/** Adds what is not there yet. It is there before the step, so none of it counts as changed. */
+function layFloor(from: BytePath, to: BytePath): void {
+  for (const { name } of listEntries(from)) {
+    const node = readNode(joinPath(from, name), name);
+    const target = joinPath(to, name);
+    const there = readNode(target, name);
+    if (node === undefined || (there !== undefined && there.type !== node.type)) continue;
+    if (node.type !== 'directory') {
+      if (there === undefined) copyFileUp(node, target);
+      continue;
+    }
+    if (there === undefined) mkdirSync(fsPath(target), { mode: 0o700 });
+    layFloor(node.hostPath, target);
+    copyMetadata(there ?? node, target);
+  }
 }
 
 async function identify(

@@ -81,8 +81,8 @@ export interface ViewAdditions {
 }
 
 /**
- * A directory that is seen where the chain has nothing, made once a store. Only overlayfs shows it: whoever
- * needs the files looks whether they are there, and spares itself to make them where they are.
+ * A directory that is seen where the chain has nothing, made once a store. Not below as many layers as overlayfs
+ * stacks: whoever needs the files looks whether they are there, and spares itself to make them where they are.
  */
 export interface Floor {
   /** Names the content: another one needs another name. Letters and digits. */

@@ -83,8 +83,9 @@ RUN rm -rf /d && mkdir /d && echo two > /d/g && rm /keep/b && chmod 700 /keep/de
 COPY Dockerfile /d/
 COPY src /d/src
 RUN rm /d/Dockerfile && touch /d/h && chown 3:4 /d/h && ln -s h /d/link
-FROM scratch
+FROM busybox
 COPY --from=build / /
+RUN echo last > /last
 `;
 /** The name with an accent is one that Node does not find where listings have no types. */
 const FILES = { Dockerfile: DOCKERFILE, 'src/caf\u00e9/na\u00efve': 'x' };
