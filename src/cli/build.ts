@@ -22,7 +22,7 @@ export const build = defineCommand({
   ignoresEmptyTexts: true,
   answerTo: answerToForeignFlag,
   words: { min: 1, max: 1, expected: 'one build context, a directory, a URL or "-"' },
-  async run({ flags, words: [contextWord = ''] }, context) {
+  async run({ flags, words: [contextWord = ''], hasWarned }, context) {
     const { env, cwd, signal } = context;
     const asked = askedProgress(flags, context);
     const kind = chooseProgress(asked, context.stderr, env);
@@ -44,7 +44,9 @@ export const build = defineCommand({
     const ran = new Set<number>();
     const display = createProgress(kind, context.stderr, openProgressEnvironment(env));
     const progress = createHeldProgress(display);
-    const recorder = openBuildRecorder({ flags, request, host: hostOptions, progress: asked });
+    const recorder = hasWarned
+      ? undefined
+      : openBuildRecorder({ flags, request, host: hostOptions, progress: asked });
     let result: BuildResult;
     try {
       await using host = await openBuildHost(

@@ -70,6 +70,8 @@ export interface CommandDefinition<Table extends FlagTable> {
 export interface CommandInput<Table extends FlagTable> {
   readonly flags: FlagValues<Table>;
   readonly words: readonly string[];
+  /** Something was said about flags, outside of what the command itself tells. */
+  readonly hasWarned: boolean;
 }
 
 /**
@@ -94,31 +96,35 @@ export function defineCommand<Table extends FlagTable>(
         context.stdout.write(renderHelp(command, definition));
         return 0;
       }
-      checkFlagStatus(definition.flags, parsed.flags, parsed.given, context);
+      const hasWarned = checkFlagStatus(definition.flags, parsed.flags, parsed.given, context);
       const { min, max, expected } = definition.words;
       const count = parsed.positionals.length;
       if (count < min || count > max) {
         throw wrongArgumentCount(command, expected, count, definition.usage);
       }
-      return definition.run({ flags: parsed.flags, words: parsed.positionals }, context);
+      return definition.run({ flags: parsed.flags, words: parsed.positionals, hasWarned }, context);
     },
   };
 }
 
+/** Refuses flags that cannot be had. True when there is one without effect, which is said. */
 function checkFlagStatus(
   table: FlagTable,
   values: Readonly<Record<string, unknown>>,
   given: readonly string[],
   { env, stderr }: Pick<CommandContext, 'env' | 'stderr'>,
-): void {
+): boolean {
+  let hasWarned = false;
   for (const name of given) {
     const flag = table[name];
     if (flag?.status === undefined || flag.status === 'ignored') continue;
     if (asksForNothing(values[name])) continue;
     const note = flag.note ?? 'it is not supported';
     if (flag.status === 'unsupported') throw unsupportedFlag(`--${name}`, note);
+    hasWarned = true;
     if (!isStartedAnew(env)) stderr.write(`warning: "--${name}" has no effect: ${note}\n`);
   }
+  return hasWarned;
 }
 
 /** `--push=false`, `--provenance=false`, and what buildx makes of that: `--attest type=sbom,disabled=true`. */

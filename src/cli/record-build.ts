@@ -71,7 +71,7 @@ export function openBuildRecorder(build: RecordedBuild): BuildRecorder | undefin
       traced = paths && { tags: reads.tags, dockerfile: reads.dockerfile, paths };
     },
     keep(id) {
-      if (events === undefined || traced === undefined) return;
+      if (events === undefined || traced === undefined || hasWaited(events)) return;
       // A clock that was set meanwhile tells nothing about when files were touched.
       const drift = host.now() - startedAt - (clockMs() - startedClock);
       if (Math.abs(drift) > MAX_DRIFT_MS) return;
@@ -98,6 +98,19 @@ export function openBuildRecorder(build: RecordedBuild): BuildRecorder | undefin
 const MAX_EVENTS = 4000;
 /** Less than files take to settle. */
 const MAX_DRIFT_MS = 20;
+
+/** A registry that takes longer may not answer a replay in time. */
+const MAX_TASK_MS = 500;
+
+/** True when some task, such as asking a registry, took long: a replay would take as long, and may give up. */
+function hasWaited(events: readonly BuildEvent[]): boolean {
+  const startedAt = new Map<string, number>();
+  return events.some((event) => {
+    if (event.type === 'task-started') startedAt.set(event.task, event.at);
+    if (event.type !== 'task-done') return false;
+    return event.at - (startedAt.get(event.task) ?? 0) > MAX_TASK_MS;
+  });
+}
 
 /** Types of events that a build tells which takes all from the cache. */
 const SAYS_NOTHING_RAN: ReadonlySet<BuildEvent['type']> = new Set<BuildEvent['type']>([

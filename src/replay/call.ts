@@ -2,7 +2,7 @@ import { USER_NAMESPACE_VARIABLE } from '../host/current-user-namespace.ts';
 
 /** A command as it was called: everything about it that can be read from inside of the program. */
 export interface Call {
-  /** The program, flags of Node and the words after it. */
+  /** Node, the program and the words after it. */
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -50,7 +50,8 @@ export function tracePaths(
   const place = textToBytes(context);
   const state = stateOf('place', look(place, 'place'));
   // Else the name leads elsewhere by now.
-  const isSame = traced.length === paths.length || traced.some((path) => path[2].startsWith(state));
+  const isSame =
+    traced.length === paths.length || traced.some((path) => `${path[2]} `.startsWith(`${state} `));
   return isSame && add('place', place, state) ? traced : undefined;
 
   function add(aspect: PathAspect, path: BytePath, state: string): boolean {

@@ -137,6 +137,18 @@ describe('the same command again', () => {
     }
   });
 
+  test('is answered also where directories are listed all at once, and have odd names', async () => {
+    const files = Array.from({ length: 1200 }, (_, i) => [`many/${String(i)}`, ''] as const);
+    const Dockerfile = 'FROM scratch\nCOPY many /many\n';
+    const where = rig.context({ Dockerfile, ...Object.fromEntries(files) });
+    writeFileSync(Buffer.from(`${where}/many/\xff\xfe`, 'latin1'), 'not UTF-8');
+    const recorded = await record(['-t', 'many', where]);
+    await expectReplayed(recorded, ['-t', 'many', where]);
+    writeFileSync(Buffer.from(`${where}/many/\xff\xfe`, 'latin1'), 'other');
+    const changed = await rig.run(['build', '-t', 'many', where]);
+    expect(changed.stderr).toMatch(/COPY many \/many\n#\d+ not cached: /);
+  });
+
   test('repeats what the checks have found', async () => {
     const where = rig.context({ Dockerfile: 'FROM busybox\nENV A 1\nCMD echo $A\n' });
     const recorded = await record(['-t', 'checked', where]);
@@ -435,6 +447,8 @@ test('builds that leave more than an image in the store are always worked out', 
     ['--secret', `id=x,src=${join(where, 'src/a')}`],
     ['--cache-to', `type=local,dest=${join(rig.dir, 'cache')}`],
     ['--source-date-epoch', 'context'],
+    // A warning is no event.
+    ['--builder', 'x'],
   ];
   for (const flags of more) {
     for (let run = 0; run < 3; run++) {
