@@ -14,7 +14,7 @@ import {
 } from '../snapshot/directory-snapshotter.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 import { badStore } from './errors.ts';
-import { whyNoStore } from './store-file-system.ts';
+import { OTHER_FILE_SYSTEM, whyNoStore } from './store-file-system.ts';
 
 /**
  * Everything that outlives a build, below one directory:
@@ -99,8 +99,7 @@ function makeDirectories(root: string, uid: number): void {
 function checkFileSystem(root: string, uid: number): void {
   const reason = whyNoStore(root, uid);
   if (reason === undefined) return;
-  const hint = 'Put the store on another file system, with --root or STAGECRAFT_ROOT';
-  throw badStore(root, `its file system ${reason}`, hint);
+  throw badStore(root, `its file system ${reason}`, OTHER_FILE_SYSTEM);
 }
 
 function reasonOf(code: string): string {

@@ -29,6 +29,7 @@ import type { Store } from './open-store.ts';
 import type { SelectionMemo } from '../tree/selection-memo.ts';
 import { withImports } from './with-imports.ts';
 import { stepSlots } from './step-slots.ts';
+import { storeRefusal } from './store-file-system.ts';
 
 /** What joins the solver with the things that do the work. */
 export interface SolveGraphDeps {
@@ -209,7 +210,8 @@ export function createGraphSolver(
         return { output: { kind: 'snapshot', id: snapshot }, bytes };
       } catch (error) {
         if (isPathError(error)) throw pathTooLong(error.path);
-        throw diskError(deps.store.root, error) ?? error;
+        const { root } = deps.store;
+        throw diskError(root, error) ?? storeRefusal(root, error) ?? error;
       }
     },
     fetch: (id, record, signal) =>

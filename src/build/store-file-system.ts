@@ -12,9 +12,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { textToBytes } from '../core/bytes.ts';
+import type { BuildError } from '../diagnostics/build-error.ts';
 import { diskError } from '../host/disk-error.ts';
+import { hasCode } from '../host/sys.ts';
+import { shown } from '../image/errors.ts';
 import { idMap } from '../tree/copy-up.ts';
 import { makeWhiteout } from '../tree/whiteout.ts';
+import { badStore } from './errors.ts';
 
 /** What files of images need, and how to see that a file system keeps it in the directory `dir`. */
 const NEEDS: readonly (readonly [what: string, keeps: (dir: string, ids: Ids) => boolean])[] = [
@@ -97,3 +101,19 @@ function tryOut(dir: string, keeps: () => boolean): boolean {
     return diskError(dir, error) !== undefined;
   }
 }
+
+/**
+ * What the file system of the store at `root` refused for good, where that is why a call failed: a name that it
+ * does not take, or something that it does not know.
+ */
+export function storeRefusal(root: string, error: unknown): BuildError | undefined {
+  if (!hasCode(error, 'EILSEQ', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP')) return undefined;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (path?.startsWith(`${root}/`) !== true) return undefined;
+  const found = `its file system refuses ${syscall ?? 'a call'} for "${shown(path)}" (${code ?? ''})`;
+  return badStore(root, found, OTHER_FILE_SYSTEM);
+}
+
+/** What helps in either case. */
+export const OTHER_FILE_SYSTEM =
+  'Put the store on another file system, with --root or STAGECRAFT_ROOT';
