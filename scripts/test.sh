@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 need_commands \
   runc:runc crun:crun docker-registry:docker-registry mmdebstrap:mmdebstrap \
   qemu-aarch64-static:qemu-user-static busybox:busybox-static skopeo:skopeo umoci:umoci bwrap:bubblewrap podman:podman dockerd:docker.io docker:docker.io newuidmap:uidmap slirp4netns:slirp4netns \
-  unshare:util-linux script:bsdutils ssh-agent:openssh-client sshd:openssh-server ip:iproute2 git:git openssl:openssl tar:tar setfattr:attr bzip2:bzip2 xz:xz-utils zstd:zstd
+  unshare:util-linux script:bsdutils ssh-agent:openssh-client sshd:openssh-server ip:iproute2 git:git openssl:openssl tar:tar setfattr:attr mkfs.ext4:e2fsprogs curl:curl bzip2:bzip2 xz:xz-utils zstd:zstd
 install_node_modules
 
 say 'build'
