@@ -62,8 +62,27 @@ export function cannotWriteTo(path: string, cause: unknown, found?: string): Bui
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const message = cause.message.replace(/^[A-Z0-9]+: /, '').replace(/, [a-z]+( '.*)?$/s, '');
-  const code = 'code' in cause && typeof cause.code === 'string' ? ` (${cause.code})` : '';
-  return `${message}${code}`;
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  const lacking = code === undefined ? undefined : whatIsLacking(code, syscall ?? '');
+  return `${lacking ?? message}${code === undefined ? '' : ` (${code})`}`;
+}
+
+/** What calls of the system make that some file systems do not have. */
+const MADE_BY: Readonly<Record<string, string>> = {
+  symlink: 'symbolic links',
+  link: 'hard links',
+  mknod: 'devices',
+  mkfifo: 'named pipes',
+};
+
+/** FAT says EPERM for a symbolic link. For a hard link that can be the kernel's own rule (`protected_hardlinks`). */
+function whatIsLacking(code: string, syscall: string): string | undefined {
+  if (code === 'EILSEQ') return 'its file system does not take the name of a file';
+  const kind = MADE_BY[syscall];
+  const isLacking =
+    ['ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(code) ||
+    (code === 'EPERM' && syscall === 'symlink');
+  return kind !== undefined && isLacking ? `its file system has no ${kind}` : undefined;
 }
 
 /** One line that does nothing to a terminal, not endless. */

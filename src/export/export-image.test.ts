@@ -20,6 +20,7 @@ import { openDiskBlobStore } from '../content/disk-blob-store.ts';
 import type { WrittenImage } from '../events/event.ts';
 import { lgetxattr } from '../host/xattr.ts';
 import { openDirTree } from '../tree/dir-tree.ts';
+import { cannotWriteTo } from './errors.ts';
 import { exportImage, type ExportDeps } from './export-image.ts';
 import type { ExportableImage } from './image-blobs.ts';
 import { textToBytes } from '../core/bytes.ts';
@@ -332,6 +333,19 @@ describe('an export that fails', () => {
     });
     mkdirSync(inCwd('dir'));
     await expect(run('type=tar,dest=dir')).rejects.toThrow('is a directory');
+  });
+
+  it.each([
+    ['symlink', 'EPERM', 'its file system has no symbolic links (EPERM)'],
+    ['link', 'ENOSYS', 'its file system has no hard links (ENOSYS)'],
+    ['link', 'EPERM', 'operation not permitted (EPERM)'],
+    ['open', 'EILSEQ', 'its file system does not take the name of a file (EILSEQ)'],
+    ['open', 'EACCES', 'operation not permitted (EACCES)'],
+  ])('says what the file system of the destination lacks: %s, %s', (syscall, code, reason) => {
+    const cause = Object.assign(new Error(`${code}: operation not permitted, ${syscall} 'a'`), {
+      ...{ code, syscall },
+    });
+    expect(cannotWriteTo('out', cause).message).toBe(`Cannot export to "out": ${reason}`);
   });
 
   it('does not write an archive to a terminal', async () => {
