@@ -4,8 +4,8 @@ import type { CommandOptions, CommandResult, Rig } from './cli.ts';
 
 /** Builds of a rig that leave traces (src/replay/), and are answered from them. */
 export interface Traces {
-  /** The traces that there are, by path, with what tells one from its successor. */
-  all(): Readonly<Record<string, number>>;
+  /** The traces that there are, by path, with what tells one from its successor, which may have its inode. */
+  all(): Readonly<Record<string, string>>;
   /** Builds until there is a new trace of it: files that were written a moment ago leave none. */
   record(words: readonly string[]): Promise<CommandResult>;
   /** Builds, and tells whether that was answered from a trace: else it is gone, or there is another. */
@@ -23,12 +23,12 @@ export function tracesOf(
     rig.run(words),
 ): Traces {
   const directory = join(rig.dir, 'home/.cache/stagecraft');
-  const all = (): Readonly<Record<string, number>> => {
+  const all = (): Readonly<Record<string, string>> => {
     const names = existsSync(directory) ? readdirSync(directory) : [];
     const paths = names
       .filter((name) => name.startsWith('replay-'))
       .map((name) => join(directory, name));
-    return Object.fromEntries(paths.map((path) => [path, lstatSync(path).ino]));
+    return Object.fromEntries(paths.map((path) => [path, stateOf(path)]));
   };
   return {
     all,
@@ -37,7 +37,7 @@ export function tracesOf(
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         const built = await run(['build', ...words]);
         if (built.status !== 0) throw new Error(`Cannot build: ${built.stderr}`);
-        if (Object.values(all()).some((ino) => !before.has(ino))) return built;
+        if (Object.values(all()).some((state) => !before.has(state))) return built;
       }
       throw new Error('The build leaves no trace');
     },
@@ -47,6 +47,11 @@ export function tracesOf(
       return { isReplayed: JSON.stringify(all()) === before, result };
     },
   };
+}
+
+function stateOf(path: string): string {
+  const { ino, ctimeNs } = lstatSync(path, { bigint: true });
+  return `${ino} ${ctimeNs}`;
 }
 
 /** What a command did, without how long it took. */
