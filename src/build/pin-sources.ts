@@ -18,7 +18,7 @@ export interface PinHost {
 }
 
 /**
- * Finds out what every URL and repository of a graph stands for now, all at the same time. The result
+ * Finds out what every URL and repository of a graph stands for at present, all at the same time. The result
  * has the same ops, each of these with its pin, which the cache key is made of.
  * @throws BuildError at the instruction that names the source
  */
@@ -53,7 +53,7 @@ function sourceAddress(source: RemoteSource): string {
   return fragment === '' ? remote : `${remote}#${fragment}`;
 }
 
-/** The source with what it stands for now. `task` tells it apart in events. @throws BuildError */
+/** The source with what it stands for at present. `task` tells it apart in events. @throws BuildError */
 export async function pinSource<S extends RemoteSource>(
   source: S,
   task: string,

@@ -153,7 +153,7 @@ function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** What a pipe that does not block has no room for now. Throws as `write(2)` does, but for that. */
+/** What a pipe that does not block has no room for at present. Throws as `write(2)` does, but for that. */
 function writeUntilFull(fd: number, bytes: Uint8Array): Uint8Array {
   let done = 0;
   while (done < bytes.length) {

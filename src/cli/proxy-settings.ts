@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { readFileCapped } from '../host/atomic-file.ts';
+import { dockerConfigPath } from '../registry/docker-config-path.ts';
 import { badConfig } from './errors.ts';
 
 /** Proxies for steps, by the names that Docker has for them in its configuration. */
@@ -60,15 +60,6 @@ export function readDockerProxies(user: {
       return isProxyValue(value) ? [[key, value]] : [];
     }),
   );
-}
-
-/** Where Docker's configuration is, or would be: DOCKER_CONFIG, else ~/.docker. */
-export function dockerConfigPath(user: {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly homeDir: string;
-}): string {
-  const named = user.env['DOCKER_CONFIG'] ?? '';
-  return join(named === '' ? join(user.homeDir, '.docker') : named, 'config.json');
 }
 
 /** True for what can stand in a variable: text without control characters. */

@@ -5,11 +5,11 @@ import type { BuildRequest } from '../build/request.ts';
 import { clockMs } from '../core/clock.ts';
 import type { BuildEvent } from '../events/event.ts';
 import { MAX_TRACE_BYTES, serializeTrace, type BuildTrace } from '../replay/build-trace.ts';
+import { dockerConfigPath } from '../registry/docker-config-path.ts';
 import { callId } from '../replay/call.ts';
 import { tracePaths } from '../replay/trace-paths.ts';
 import type { BuildFlagValues } from './build-flags.ts';
 import { configFilePath } from './config-file.ts';
-import { dockerConfigPath } from './proxy-settings.ts';
 import { tracePath, TRACES } from './trace-files.ts';
 import { userCacheDirectory, writeUserCache } from './user-cache.ts';
 

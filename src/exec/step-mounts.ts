@@ -176,8 +176,11 @@ function openSubdirectory(
     const place = own.path;
     // Never what is below: if it is mounted still, those are the files of the cache.
     stack.defer(() => {
-      rmdirSync(place);
-      own.release();
+      try {
+        rmdirSync(place);
+      } finally {
+        own.release();
+      }
     });
     mountDirectory(fd, place, source, metadata);
     // Before the place is removed, and what it shows with it.

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { readFileCapped } from '../host/atomic-file.ts';
 import { CLEAN_ENV, findProgram, runProcess, shownOutput } from '../host/child-process.ts';
+import { dockerConfigPath } from './docker-config-path.ts';
 import { credentialsUnusable } from './errors.ts';
 
 /** What proves who we are at one registry. */
@@ -66,11 +66,7 @@ function configPaths(
   env: Readonly<Record<string, string | undefined>>,
   homeDir: string,
 ): readonly string[] {
-  const dir = env['DOCKER_CONFIG'];
-  const docker = join(
-    dir === undefined || dir === '' ? join(homeDir, '.docker') : dir,
-    'config.json',
-  );
+  const docker = dockerConfigPath({ env, homeDir });
   const podman = env['REGISTRY_AUTH_FILE'];
   return podman === undefined || podman === '' ? [docker] : [docker, podman];
 }

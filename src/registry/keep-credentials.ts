@@ -1,7 +1,8 @@
 import { mkdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { readFileCapped, writeFileAtomic } from '../host/atomic-file.ts';
 import { CLEAN_ENV, findProgram, runProcess, shownOutput } from '../host/child-process.ts';
+import { dockerConfigPath } from './docker-config-path.ts';
 import { credentialsUnusable } from './errors.ts';
 
 /** Where credentials are kept. */
@@ -56,11 +57,7 @@ export async function forgetCredentials(
 }
 
 function open(registry: string, { env, homeDir }: KeepOptions) {
-  const dir = env['DOCKER_CONFIG'];
-  const path = join(
-    dir === undefined || dir === '' ? join(homeDir, '.docker') : dir,
-    'config.json',
-  );
+  const path = dockerConfigPath({ env, homeDir });
   const config = readConfig(path);
   const key = registry === 'docker.io' ? HUB_KEY : registry;
   const helper = asObject(config['credHelpers'])[key] ?? config['credsStore'];

@@ -27,7 +27,7 @@ export type GitSource = Extract<Source, { readonly type: 'git' }>;
 
 /**
  * Files that lie elsewhere. In: a source as the Dockerfile or the command line names it. Out: first a
- * pin, which says by content what the source stands for now and becomes part of the cache key; then,
+ * pin, which says by content what the source stands for at present and becomes part of the cache key; then,
  * when it is needed, the files of that pin and of nothing newer.
  */
 export interface RemoteSources extends AsyncDisposable {

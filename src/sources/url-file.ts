@@ -27,7 +27,7 @@ const MAX_RECORD_BYTES = 64 * 1024;
 type UrlRecord = Download;
 
 /**
- * Finds out what a URL stands for now. With a checksum that is known without asking anybody. Otherwise
+ * Finds out what a URL stands for at present. With a checksum that is known without asking anybody. Otherwise
  * the server is asked whether the file that is known is still the one (ETag), and the file is fetched
  * when it is not. What was fetched waits in the store for `takeUrl`.
  * @throws BuildError URL_FETCH_FAILED, URL_UNTRUSTED
